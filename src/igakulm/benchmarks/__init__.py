@@ -1,0 +1,1 @@
+"""Benchmarks: items, prompts, splits and training rows."""

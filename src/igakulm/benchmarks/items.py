@@ -1,0 +1,45 @@
+"""What a benchmark is made of: one item, whatever file it came from.
+
+Does: hold the item. Does not: read files, render prompts or score answers.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+LETTERS = string.ascii_uppercase
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One test or training item.
+
+    `choices` is empty for entity items. `answer` holds capital letters (A = first choice) for choice items, the
+    entity strings for entity items, and digits for the numeric questions of IgakuQA. `document` is the source
+    document that splits are grouped by (empty when there is none). `wanted` is how many answers the question asks for.
+    """
+
+    id: str
+    task: str
+    kind: Literal["choice", "entities", "number"]
+    question: str
+    choices: tuple[str, ...]
+    answer: tuple[str, ...]
+    document: str = ""
+    tag: str = ""
+    wanted: int = 1
+    points: int = 1
+    group: str = ""  # year or part, for benchmarks that report by group
+
+
+def normalised_document(text: str) -> str:
+    """The form in which documents are compared: NFKC, letters and digits only.
+
+    >>> normalised_document("「３８．５℃ の発熱。」") == normalised_document("38.5℃の発熱")
+    True
+    """
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text))

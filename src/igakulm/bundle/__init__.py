@@ -1,0 +1,1 @@
+"""Model folders that other runtimes load: Hugging Face, GGUF, model card."""

@@ -1,0 +1,208 @@
+"""Documents, shards, atomic writes, hashes and manifests: everything that touches the disk in a way others rely on.
+
+Does: write to a temporary name, sync, rename; read and write document shards (Parquet, zstd); hash files and folders.
+Does not: know any stage, recipe or model.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.errors import InputError
+
+MANIFEST = "manifest.json"
+VOLATILE = "logs"
+"""Files below this folder of a stage (times, rates) are kept but are no part of the stage's content digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One document. `meta` is a JSON object as text (url, title, …); `licence` travels with the text for ever."""
+
+    id: str
+    text: str
+    source: str
+    licence: str
+    meta: str = "{}"
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it and rename it, on failure remove it.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full (one line that says so).
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)
+        sync(path.parent)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def explain_os_error(error: OSError, path: Path) -> InputError:
+    """Say in one line what the operating system refused, and what to do."""
+    where = str(error.filename or path)
+    if error.errno == errno.ENOSPC:
+        free = shutil.disk_usage(path.parent if path.parent.exists() else "/").free
+        return InputError(
+            "the disk is full",
+            where=f"{where} ({free / 2**20:,.0f} MiB free)",
+            mend="free some space and run the same command again; finished work is kept",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError("this place cannot be written", where=where, mend="choose a folder that you may write to")
+    if error.errno == errno.ENOENT:
+        return InputError("there is no such file", where=where, mend="check the path in the recipe")
+    return InputError(f"the operating system says: {error.strerror or error}", where=where)
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder entry to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically, indented, keys in the order given, Japanese unescaped."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        InputError: missing or malformed file, with the line of the first mistake.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise explain_os_error(error, path) from error
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not UTF-8", where=f"{path}, byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"the file is not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}") from error
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write one JSON object a line, atomically; return the number of rows."""
+    count = 0
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield one object a line; blank lines are skipped.
+
+    Raises:
+        InputError: a line that is not a JSON object or not UTF-8, with its number.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    value = json.loads(line.decode("utf-8"))
+                except (UnicodeDecodeError, json.JSONDecodeError) as error:
+                    raise InputError(f"this line is not JSON: {error}", where=f"{path}, line {number}") from error
+                if not isinstance(value, dict):
+                    raise InputError("this line is not a JSON object", where=f"{path}, line {number}")
+                yield value
+    except FileNotFoundError as error:
+        raise explain_os_error(error, path) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hex SHA-256 of a value's canonical JSON (sorted keys, no spaces).
+
+    >>> sha256_json({"a": 1, "b": 2}) == sha256_json({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All regular files below a folder, sorted by relative path, manifests and leftovers (`.*.tmp`) excluded."""
+    found = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return sorted(path for path in found if path.relative_to(folder).as_posix() != MANIFEST)
+
+
+DOC_COLUMNS = ("id", "text", "source", "licence", "meta")
+
+
+def write_documents(folder: Path, documents: Iterable[Doc], *, shard_bytes: int = 256 * 2**20) -> int:
+    """Write Parquet shards `00000.parquet`, … of about `shard_bytes` of text each; return the number of documents."""
+    batch: list[Doc] = []
+    size = shard = count = 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        batch.append(document)
+        size += len(document.text.encode("utf-8", "surrogatepass"))
+        count += 1
+        if size >= shard_bytes:
+            _write_shard(folder / f"{shard:05d}.parquet", batch)
+            batch, size, shard = [], 0, shard + 1
+    if batch or shard == 0:
+        _write_shard(folder / f"{shard:05d}.parquet", batch)
+    return count
+
+
+def _write_shard(path: Path, documents: Sequence[Doc]) -> None:
+    write_table(path, {name: [getattr(doc, name) for doc in documents] for name in DOC_COLUMNS})
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Write a Parquet file (zstd) of string columns, atomically."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", row_group_size=4096)
+
+
+def read_documents(folder: Path) -> Iterator[Doc]:
+    """Yield the documents of a folder of shards, in order, one row group in memory at a time."""
+    import pyarrow.parquet as pq
+
+    for path in sorted(folder.glob("*.parquet")):
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024, columns=list(DOC_COLUMNS)):
+                columns = [column.to_pylist() for column in batch.columns]
+                for values in zip(*columns, strict=True):
+                    yield Doc(*values)

@@ -1,0 +1,1 @@
+"""Engines: ask a model for scores, greedy text or a stream."""

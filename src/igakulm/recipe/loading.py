@@ -1,0 +1,190 @@
+"""YAML to a checked `Recipe`: environment variables, `--set a.b=c`, and errors that name file, line and key.
+
+Does: read, override, validate. Does not: look at the data that the recipe points to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from igakulm.errors import InputError, did_you_mean
+from igakulm.recipe.schema import DataPath, Recipe
+
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe; `overrides` are `a.b=c` strings whose values are YAML.
+
+    Paths of data are relative to the recipe's own folder; `${NAME:-default}` reads the environment.
+
+    Raises:
+        InputError: missing file, bad YAML, unknown key (with a suggestion), wrong value.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError("there is no such recipe", where=str(path), mend="see recipes/ for examples") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise InputError(f"the recipe is not valid YAML: {error.problem}", where=f"{path}, line {line}") from error
+    if not isinstance(data, dict):
+        raise InputError("a recipe is a YAML mapping", where=str(path), mend="start from recipes/quickstart.yaml")
+    for override in overrides:
+        _override(data, override)
+    try:
+        recipe = Recipe.model_validate(_expand(data))
+    except ValidationError as error:
+        raise _explain(error, path, tree) from error
+    resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
+    return resolved
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise InputError(f"--set wants key=value, got {override!r}", mend="write for example --set pretrain.steps=100")
+    parts = key.split(".")
+    target: Any = data
+    for part in parts[:-1]:
+        target = target[int(part)] if isinstance(target, list) and part.isdigit() else target.setdefault(part, {})
+        if not isinstance(target, dict | list):
+            raise InputError(f"--set {key}: {part!r} is a value, not a section")
+    last = parts[-1]
+    parsed = yaml.safe_load(value)
+    if isinstance(target, list):
+        target[int(last)] = parsed
+    else:
+        target[last] = parsed
+
+
+def _expand(value: Any) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[2] or "", value)
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    return value
+
+
+def _line_of(tree: yaml.Node | None, location: Sequence[int | str]) -> int | None:
+    """The line of the deepest part of `location` that stands in the file, 1-based."""
+    line: int | None = None
+    node = tree
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, node = key.start_mark.line + 1, value
+                    break
+            else:
+                return line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _keys_at(location: Sequence[int | str]) -> list[str]:
+    """Names that are allowed where an unknown key stood."""
+    model: Any = Recipe
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        if field is None:
+            return []
+        model = _section_in(field.annotation)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _section_in(annotation: Any) -> Any:
+    """The section class inside `X`, `X | None` or `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _section_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _explain(error: ValidationError, path: Path, tree: yaml.Node | None) -> InputError:
+    first = error.errors()[0]
+    location = first["loc"]
+    key = ".".join(str(part) for part in location)
+    line = _line_of(tree, location)
+    where = f"{path}, line {line}, key {key}" if line else f"{path}, key {key}"
+    if first["type"] == "extra_forbidden":
+        near = did_you_mean(str(location[-1]), _keys_at(location))
+        known = ", ".join(_keys_at(location))
+        mend = f"did you mean {near!r}?" if near else f"known keys here: {known}"
+        return InputError(f"unknown key {location[-1]!r}", where=where, mend=mend)
+    if first["type"] == "missing":
+        return InputError(f"the key {key!r} is missing", where=where, mend="add it; recipes/quickstart.yaml shows how")
+    return InputError(f"{key}: {first['msg']} (given: {first['input']!r})", where=where)
+
+
+def resolve_paths(section: Any, folder: Path) -> Any:
+    """A copy of a section in which every `Data` path is absolute (relative ones start at `folder`)."""
+    if isinstance(section, tuple):
+        return tuple(resolve_paths(item, folder) for item in section)
+    if not isinstance(section, BaseModel):
+        return section
+    changes: dict[str, Any] = {}
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if name in data_fields(section) and isinstance(value, str):
+            changes[name] = os.path.normpath(folder / value)
+        else:
+            changes[name] = resolve_paths(value, folder)
+    return section.model_copy(update=changes)
+
+
+def data_fields(section: BaseModel) -> Mapping[str, str]:
+    """Names and values of the fields that are paths to data."""
+    found: dict[str, str] = {}
+    for name, field in type(section).model_fields.items():
+        marked = any(isinstance(item, DataPath) for item in field.metadata)
+        if not marked:  # `Data | None` keeps its mark inside the union
+            marked = any(
+                isinstance(item, DataPath)
+                for inner in getattr(field.annotation, "__args__", ())
+                for item in getattr(inner, "__metadata__", ())
+            )
+        value = getattr(section, name)
+        if marked and isinstance(value, str):
+            found[name] = value
+    return found
+
+
+def data_files(pattern: str) -> list[Path]:
+    """The files that a `Data` key means: one file, all files of a folder, or a glob; sorted.
+
+    Raises:
+        InputError: nothing is there.
+    """
+    path = Path(pattern)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+    else:
+        anchor = path.anchor or "."
+        found = sorted(file for file in Path(anchor).glob(str(path.relative_to(path.anchor))) if file.is_file())
+    if not found:
+        raise InputError("no file is there", where=pattern, mend="check the path, or get the data first")
+    return found

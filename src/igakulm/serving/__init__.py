@@ -1,0 +1,1 @@
+"""A loopback server in front of an engine."""

@@ -1,0 +1,1 @@
+"""The lexicon, and text written by other language models."""

@@ -1,0 +1,1 @@
+"""MeCab pre-split Unigram tokenizer, its files and its encoders."""

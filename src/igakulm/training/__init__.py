@@ -1,0 +1,1 @@
+"""Packing, the one training loop, checkpoints, plans."""
