@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +188,17 @@ def data_files(pattern: str) -> list[Path]:
     if not found:
         raise InputError("no file is there", where=pattern, mend="check the path, or get the data first")
     return found
+
+
+def data_paths(section: Any) -> Iterator[str]:
+    """Every `Data` path inside a section, in order."""
+    if isinstance(section, tuple):
+        for item in section:
+            yield from data_paths(item)
+    elif isinstance(section, BaseModel):
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if isinstance(value, str) and name in data_fields(section):
+                yield value
+            else:
+                yield from data_paths(value)

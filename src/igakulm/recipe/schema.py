@@ -15,10 +15,15 @@ class DataPath:
     """Marks a string key as a path or glob whose *content* enters fingerprints instead of its name."""
 
 
+class Unhashed:
+    """Marks a key that cannot change a result (speed, disk use); it stays out of fingerprints."""
+
+
 Data = Annotated[str, DataPath()]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Workers = Annotated[int, Field(ge=0), Unhashed()]  # processes; 0 = all cores
 
 
 class Section(BaseModel):
@@ -96,7 +101,7 @@ class CorpusSection(Section):
     filters: Filters = Filters()
     near_duplicates: NearDuplicates = NearDuplicates()
     decontamination: Decontamination = Decontamination()
-    workers: Count = 0  # processes; 0 = all cores. Does not change the result
+    workers: Workers = 0
     shard_mebibytes: Positive = 256
 
 
@@ -134,7 +139,7 @@ class TokenizerSection(Section):
     required_characters: str = "µμ℃±≤≥×÷αβγδ→←↑↓囊頰"
     max_corpus_mebibytes: Positive = 2048
     seed: int | None = None
-    workers: Count = 0
+    workers: Workers = 0
 
 
 class PackSection(Section):
@@ -147,7 +152,7 @@ class PackSection(Section):
     medical_repeats: Positive = 1  # times each medical document stands in the training rows
     max_tokens: Positive | None = None  # medical documents first, then general ones in a seeded order
     seed: int | None = None
-    workers: Count = 0
+    workers: Workers = 0
 
 
 class ModelSection(Section):
@@ -184,9 +189,9 @@ class TrainSection(Section):
     clip: float = Field(default=1.0, gt=0)
     precision: Literal["bf16", "fp32"] = "bf16"
     compile: bool = False
-    checkpoint_every: Positive = 3200
-    keep_last: Positive = 2
-    log_every: Positive = 1
+    checkpoint_every: Annotated[Positive, Unhashed()] = 3200
+    keep_last: Annotated[Positive, Unhashed()] = 2
+    log_every: Annotated[Positive, Unhashed()] = 1
     validate_every: Positive = 500
     spike_factor: float = Field(
         default=0.0, ge=0

@@ -1,0 +1,47 @@
+# Two commands: `make quickstart` builds and evaluates a tiny model; `make test` checks the project.
+# Both create .venv and install what they need; a second call does no work twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Versions are pinned by constraints.txt. PyTorch comes first and exactly: a looser request would bring CUDA libraries.
+TORCH := $(shell grep '^torch==' constraints.txt)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: quickstart test install dev lint clean help
+
+help:
+	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 5 minutes on 2 cores)"
+	@echo "make test         ruff, mypy and pytest"
+	@echo "make install      only the environment (.venv)"
+	@echo "make clean        remove .venv and runs/"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "IgakuLM needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (once; a few minutes)"
+	$(PIP) $(TORCH)
+	$(PIP) --editable '.[llamacpp]'
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed
+dev: $(VENV)/.installed-dev
+
+quickstart: install
+	$(BIN)/igakulm run recipes/quickstart.yaml
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,360 @@
+"""The command line: parse, call, print. No logic lives here.
+
+Every import of a stage is inside a command, so that `igakulm --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from igakulm import __version__
+from igakulm.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Build, evaluate and run a small Japanese medical language model, offline.\n\n"
+    "Start with `igakulm run recipes/quickstart.yaml`, then `igakulm chat`.",
+)
+
+RecipeOption = Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) that describes the run.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one key, e.g. `--set pretrain.steps=100`. May be repeated.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait when another process works on the same run.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+QUICKSTART = Path("recipes/quickstart.yaml")
+
+
+def _load(path: Path, overrides: list[str] | None) -> Any:
+    from igakulm.recipe import load_recipe
+
+    return load_recipe(path, overrides or [])
+
+
+def _run(recipe_path: Path, overrides: list[str] | None, target: str, wait: bool) -> dict[str, Path]:
+    from igakulm.progress import for_this_output
+    from igakulm.run import Runner
+
+    return Runner(_load(recipe_path, overrides), for_this_output()).run(target, wait=wait)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def _stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool) -> None:
+    from igakulm.manifest import read_manifest
+
+    folder = _run(recipe, overrides, target, wait)[target]
+    manifest = read_manifest(folder)
+    print(f"\n{target}: {folder}")
+    for key, value in (manifest.summary if manifest else {}).items():
+        if isinstance(value, int | float | str):
+            print(f"  {key}: {value:,}" if isinstance(value, int) else f"  {key}: {value}")
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, e.g. recipes/quickstart.yaml.")],
+    set_: SetOption = None,
+    until: Annotated[str, typer.Option(help="The last stage to run.")] = "report",
+    wait: WaitOption = False,
+) -> None:
+    """Run every stage of a recipe; finished stages are not run again, a killed run continues."""
+    from igakulm.errors import did_you_mean
+    from igakulm.stages import STAGES
+
+    names = [stage.name for stage in STAGES]
+    if until not in names:
+        near = did_you_mean(until, names)
+        raise InputError(f"there is no stage {until!r}", mend=f"did you mean {near!r}?" if near else ", ".join(names))
+    folders = _run(recipe, set_, until, wait)
+    if until == "report":
+        report = folders["report"].parent / "latest" / "report" / "report.html"
+        bundle = folders["report"].parent / "latest" / "export"
+        print(f"\nReport: {report}\nChat:   igakulm chat --bundle {bundle}")
+
+
+@app.command()
+def status(
+    recipe: Annotated[Path, typer.Argument(help="The recipe.")] = QUICKSTART,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which stages are done, stale (and why), interrupted or missing."""
+    from igakulm.progress import SilentProgress
+    from igakulm.run import Runner
+
+    rows = Runner(_load(recipe, set_), SilentProgress()).status()
+    if as_json:
+        _print_json(
+            [{"stage": row.stage, "state": row.state, "why": row.why, "folder": str(row.folder)} for row in rows]
+        )
+        return
+    for row in rows:
+        took = f"{row.seconds:.0f} s, {row.folder}" if row.seconds is not None else row.why
+        print(f"{row.stage:10s} {row.state:8s} {took}")
+
+
+@app.command()
+def doctor(recipe: RecipeOption = QUICKSTART, as_json: JsonOption = False) -> None:
+    """Check Python, cores, memory, disk, GPU, optional parts and the recipe's data; say what to do about each."""
+    from igakulm.doctor import examine
+
+    findings = examine(recipe)
+    if as_json:
+        _print_json([finding.__dict__ for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{finding.state:5s} {finding.subject}: {finding.found}")
+            if finding.advice:
+                print(f"      {finding.advice}")
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Estimate parameters, tokens, memory and hours of a recipe before anything runs."""
+    from igakulm.training.plan import plan as make_plan
+    from igakulm.training.plan import render_plan
+
+    estimate = make_plan(_load(recipe, set_))
+    if as_json:
+        _print_json(estimate)
+    else:
+        print(render_plan(estimate))
+
+
+@app.command()
+def lexicon(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: disease and drug names from the recipe's lists into one table."""
+    _stage(recipe, set_, "lexicon", wait)
+
+
+@app.command()
+def synth(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: textbook passages from an OpenAI-compatible server that the recipe names (`synth.endpoint`)."""
+    _stage(recipe, set_, "synth", wait)
+
+
+@app.command()
+def pack(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: documents to rows of token ids, ready for training."""
+    _stage(recipe, set_, "pack", wait)
+
+
+@app.command()
+def pretrain(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: train the base model; stop and resume at any time with the same command."""
+    _stage(recipe, set_, "pretrain", wait)
+
+
+@app.command()
+def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: tune the base model on the training rows, loss on the answers only."""
+    _stage(recipe, set_, "finetune", wait)
+
+
+@app.command()
+def export(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: the tuned model as a Hugging Face folder and GGUF, with a model card."""
+    _stage(recipe, set_, "export", wait)
+
+
+@app.command()
+def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+    """Stage: the HTML report of the whole run."""
+    _stage(recipe, set_, "report", wait)
+
+
+corpus_app = typer.Typer(help="Stage: raw sources to a clean corpus; `clean` and `explain` work beside it.")
+app.add_typer(corpus_app, name="corpus")
+
+
+@corpus_app.callback(invoke_without_command=True)
+def corpus(
+    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
+) -> None:
+    """Stage: raw sources to a clean corpus, with a reason for every document dropped."""
+    if context.invoked_subcommand is None:
+        _stage(recipe, set_, "corpus", wait)
+
+
+@corpus_app.command("clean")
+def corpus_clean(
+    field: Annotated[str | None, typer.Option(help="Input is JSON Lines; clean this field.")] = None,
+) -> None:
+    """Clean documents from standard input (one a line, or JSON Lines) and delete personal data."""
+    from igakulm.corpus.build import clean_stream
+
+    for line in clean_stream(sys.stdin.buffer, field):
+        print(line)
+
+
+@corpus_app.command("explain")
+def corpus_explain(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The document's id.")],
+    recipe: RecipeOption = QUICKSTART,
+    set_: SetOption = None,
+) -> None:
+    """Say what happened to one document, and show its text."""
+    from igakulm.corpus.build import explain
+
+    _print_json(explain(_finished(recipe, set_, "corpus"), identifier))
+
+
+def _finished(recipe: Path, overrides: list[str] | None, stage: str) -> Path:
+    from igakulm.progress import SilentProgress
+    from igakulm.run import Runner
+
+    rows = Runner(_load(recipe, overrides), SilentProgress()).status()
+    row = next(row for row in rows if row.stage == stage)
+    if row.state != "done" or row.folder is None:
+        why = f"stage {stage} is {row.state}: {row.why}"
+        raise InputError(why, mend=f"run: igakulm {stage} --recipe {recipe}")
+    return row.folder
+
+
+tokenizer_app = typer.Typer(help="Stage: train the tokenizer; `encode` and `decode` use a finished one.")
+app.add_typer(tokenizer_app, name="tokenizer")
+TokenizerFolder = Annotated[Path, typer.Option("--tokenizer", help="A folder with tokenizer.json.")]
+
+
+@tokenizer_app.callback(invoke_without_command=True)
+def tokenizer(
+    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
+) -> None:
+    """Stage: MeCab pre-split Unigram tokenizer in Hugging Face form."""
+    if context.invoked_subcommand is None:
+        _stage(recipe, set_, "tokenizer", wait)
+
+
+@tokenizer_app.command("encode")
+def tokenizer_encode(
+    tokenizer: TokenizerFolder,
+    runtime: Annotated[str | None, typer.Option(help="plain or mecab; default: the tokenizer's own.")] = None,
+) -> None:
+    """Lines on standard input to JSON lists of ids on standard output."""
+    from igakulm.tokenizer.encode import encode_lines
+
+    for line in encode_lines(tokenizer, sys.stdin, runtime):
+        print(line)
+
+
+@tokenizer_app.command("decode")
+def tokenizer_decode(tokenizer: TokenizerFolder) -> None:
+    """JSON lists of ids on standard input to text lines; the inverse of `encode`."""
+    from igakulm.tokenizer.encode import decode_lines
+
+    for line in decode_lines(tokenizer, sys.stdin):
+        print(line)
+
+
+evaluate_app = typer.Typer(help="Stage: score the models; `igakuqa` scores published prediction files.")
+app.add_typer(evaluate_app, name="evaluate")
+
+
+@evaluate_app.callback(invoke_without_command=True)
+def evaluate(
+    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
+) -> None:
+    """Stage: scores with 95 % intervals, beside baselines and published rows."""
+    if context.invoked_subcommand is None:
+        from igakulm.evaluation.scoreboard import render_markdown
+        from igakulm.files import read_json
+
+        folder = _run(recipe, set_, "evaluate", wait)["evaluate"]
+        print(render_markdown(read_json(folder / "scoreboard.json")))
+
+
+@evaluate_app.command("igakuqa")
+def evaluate_igakuqa(
+    data: Annotated[Path, typer.Option(help="IgakuQA's `data` folder, or the folder that holds it.")],
+    predictions: Annotated[Path, typer.Option(help="Folder with YEAR/PART_SYSTEM.jsonl, as published.")],
+    system: Annotated[str, typer.Option(help="The SYSTEM in the file names, e.g. gpt4.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Score published IgakuQA predictions as the benchmark's authors do."""
+    from igakulm.benchmarks.igakuqa import score_predictions
+
+    result = score_predictions(data, predictions, system)
+    if as_json:
+        _print_json(result)
+        return
+    for year, entry in result["years"].items():
+        print(f"{year}: {entry['points']}/{entry['total']}")
+    print(f"mean of the yearly score shares: {result['score_share_mean']:.2f} %")
+
+
+@app.command()
+def verify(bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")]) -> None:
+    """Check every file of a bundle against its hashes."""
+    from igakulm.bundle.build import verify_bundle
+
+    result = verify_bundle(bundle)
+    print(f"{bundle}: {result['files']} files unchanged")
+
+
+@app.command()
+def serve(
+    bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")],
+    host: Annotated[str, typer.Option(help="Address to bind; another than loopback needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 8765,
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+) -> None:
+    """Serve a bundle on this machine with an OpenAI-compatible API (key: environment IGAKULM_API_KEY)."""
+    from igakulm.serving.server import serve as serve_bundle
+
+    serve_bundle(bundle, host=host, port=port, engine=engine, api_key=os.environ.get("IGAKULM_API_KEY"))
+
+
+@app.command()
+def chat(
+    bundle: Annotated[Path | None, typer.Option(help="A folder written by the export stage.")] = None,
+    recipe: RecipeOption = QUICKSTART,
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+    max_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 256,
+    temperature: Annotated[float, typer.Option(help="0 = always the likeliest token.")] = 0.0,
+) -> None:
+    """Talk to the built model in the terminal. It can be wrong and is not for diagnosis."""
+    from igakulm.serving.chat import chat as chat_with
+
+    folder = bundle or _finished(recipe, None, "export")
+    chat_with(folder, engine=engine, max_tokens=max_tokens, temperature=temperature)
+
+
+def main() -> None:
+    """Entry point: errors meant for people end with exit code 2 and no traceback."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except InputError as error:
+        print(f"igakulm: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What a finished stage folder holds: files, hashes, counts, provenance. Without a manifest a folder does not exist.
+
+Does: write, read and check `manifest.json`. Does not: decide what to run.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from igakulm import __version__
+from igakulm.errors import InputError
+from igakulm.files import MANIFEST, VOLATILE, files_below, read_json, sha256_file, sha256_json, sync, write_json
+
+PROVENANCE_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "sentencepiece", "tokenizers", "fugashi", "gguf")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The record of one finished stage.
+
+    `ingredients` is the exact structure whose hash is the fingerprint; `digest` covers the content of all files
+    outside `logs/`; `seconds`, `finished` and `provenance` are records and enter no hash.
+    """
+
+    stage: str
+    version: int
+    fingerprint: str
+    ingredients: Mapping[str, Any]
+    digest: str
+    files: Mapping[str, Mapping[str, Any]]
+    summary: Mapping[str, Any]
+    seconds: float = 0.0
+    finished: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Relative path -> size in bytes and SHA-256, for every file below a folder; each file is synced first."""
+    described = {}
+    for path in files_below(folder):
+        sync(path)
+        described[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    return described
+
+
+def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """One hash for the content of a stage: names and hashes of all files outside `logs/`."""
+    return sha256_json({name: entry["sha256"] for name, entry in files.items() if not name.startswith(f"{VOLATILE}/")})
+
+
+def provenance() -> dict[str, Any]:
+    """Versions and machine, as a record."""
+    versions: dict[str, str | None] = {}
+    for package in PROVENANCE_PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {
+        "igakulm": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest: the last file of a stage."""
+    write_json(folder / MANIFEST, asdict(manifest))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a folder, or None when the folder is unfinished.
+
+    Raises:
+        InputError: a manifest that was damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    value = read_json(path)
+    try:
+        return Manifest(**value)
+    except TypeError as error:
+        raise InputError(
+            "this manifest is not one of ours", where=str(path), mend="remove the folder and run the stage again"
+        ) from error
+
+
+def check_files(folder: Path, manifest: Manifest) -> None:
+    """Compare sizes with the manifest (quick: no hashing), so that a truncated file is not built upon.
+
+    Raises:
+        InputError: a file is missing or has another size.
+    """
+    for name, entry in manifest.files.items():
+        path = folder / name
+        size = path.stat().st_size if path.is_file() else None
+        if size != entry["bytes"]:
+            what = "is missing" if size is None else f"has {size} bytes instead of {entry['bytes']}"
+            raise InputError(
+                f"a file of a finished stage {what}",
+                where=str(path),
+                mend=f"remove the folder {folder} and run the same command again",
+            )

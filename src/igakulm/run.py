@@ -1,0 +1,222 @@
+"""Run the stages of a recipe: fingerprints, locking, resume, status.
+
+Does: give each stage a folder `STAGE-<hash8>` below `runs_folder/name`, written as `….partial` and renamed when its
+manifest is complete; a killed run continues with the same command. Does not: know what a stage does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from igakulm.errors import InputError
+from igakulm.files import explain_os_error, sync
+from igakulm.fingerprint import ContentHashes, differences, fingerprint, ingredients
+from igakulm.manifest import (
+    Manifest,
+    check_files,
+    content_digest,
+    describe_files,
+    provenance,
+    read_manifest,
+    write_manifest,
+)
+from igakulm.progress import Progress
+from igakulm.recipe.schema import Recipe
+from igakulm.stages import STAGES, Stage, stages_for
+
+State = Literal["done", "stale", "partial", "missing", "waiting"]
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """Where one stage stands; `why` explains everything but `done`."""
+
+    stage: str
+    state: State
+    folder: Path | None
+    why: str = ""
+    seconds: float | None = None
+
+
+def run_folder(recipe: Recipe) -> Path:
+    """The folder of all stages of a recipe."""
+    return Path(recipe.runs_folder) / recipe.name
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the run's lock; it is released by the kernel when the process dies, however it dies.
+
+    Raises:
+        InputError: another process holds it (its number, machine and start are named).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
+            raise InputError(
+                f"this run is in use: {holder or 'by another process'}",
+                where=str(folder / "lock"),
+                mend="wait for it, or add --wait to start when it has finished",
+            ) from error
+        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Runner:
+    """Runs the stages of one recipe."""
+
+    def __init__(self, recipe: Recipe, progress: Progress) -> None:
+        self.recipe, self.progress = recipe, progress
+        self.folder = run_folder(recipe)
+        self._hashes = ContentHashes(self.folder / ".hashes.json")
+
+    def run(self, target: str = "report", *, wait: bool = False) -> dict[str, Path]:
+        """Build `target` and whatever it needs; return the folder of every stage.
+
+        Raises:
+            InputError: bad input, a full disk, a lock held by another process.
+        """
+        stages = stages_for(target)
+        with locked(self.folder, wait=wait):
+            done: dict[str, Manifest] = {}
+            folders: dict[str, Path] = {}
+            for number, stage in enumerate(stages, 1):
+                manifest, folders[stage.name] = self._ensure(stage, done, folders, f"{number}/{len(stages)}")
+                done[stage.name] = manifest
+                self._point_latest(stage.name, folders[stage.name])
+            return folders
+
+    def status(self) -> list[StageStatus]:
+        """Where every stage stands, without changing anything."""
+        done: dict[str, Manifest] = {}
+        rows = []
+        for stage in STAGES:
+            waiting = [name for name in stage.needs if name not in done]
+            if waiting:
+                rows.append(self._waiting(stage, waiting))
+                continue
+            structure = self._ingredients(stage, done)
+            folder = self._stage_folder(stage, fingerprint(structure))
+            manifest = read_manifest(folder)
+            if manifest is None:
+                rows.append(self._unfinished(stage, folder, structure))
+                continue
+            done[stage.name] = manifest
+            rows.append(StageStatus(stage.name, "done", folder, seconds=manifest.seconds))
+        return rows
+
+    def _ensure(
+        self, stage: Stage, done: dict[str, Manifest], folders: dict[str, Path], place: str
+    ) -> tuple[Manifest, Path]:
+        structure = self._ingredients(stage, done)
+        folder = self._stage_folder(stage, fingerprint(structure))
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            check_files(folder, manifest)
+            self.progress.say(f"[{place}] {stage.name}: done before ({folder.name})")
+            return manifest, folder
+        self.progress.say(f"[{place}] {stage.name}: {stage.purpose}")
+        try:
+            return self._build(stage, structure, folder, {name: folders[name] for name in stage.needs}), folder
+        except OSError as error:
+            raise explain_os_error(error, folder) from error
+        except InputError:
+            raise
+        except Exception as error:  # libraries wrap the operating system's refusal in their own types
+            if "No space left on device" in str(error) or "disk is full" in str(error):
+                raise explain_os_error(OSError(28, "disk full", str(folder)), folder) from error
+            raise
+
+    def _build(self, stage: Stage, structure: dict[str, object], folder: Path, inputs: dict[str, Path]) -> Manifest:
+        partial = folder.with_name(folder.name + ".partial")
+        if partial.exists() and not stage.resumable:
+            shutil.rmtree(partial)
+        partial.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
+        try:
+            summary = stage.build(self.recipe, inputs, partial, self.progress)
+        except InputError:
+            if not stage.resumable:
+                shutil.rmtree(partial, ignore_errors=True)
+            raise
+        files = describe_files(partial)
+        manifest = Manifest(
+            stage=stage.name,
+            version=stage.version,
+            fingerprint=fingerprint(structure),
+            ingredients=structure,
+            digest=content_digest(files),
+            files=files,
+            summary=summary,
+            seconds=round(time.monotonic() - start, 2),
+            finished=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            provenance=provenance(),
+        )
+        write_manifest(partial, manifest)
+        partial.rename(folder)
+        sync(folder.parent)
+        self._hashes.save()
+        return manifest
+
+    def _ingredients(self, stage: Stage, done: dict[str, Manifest]) -> dict[str, object]:
+        sections = {name: getattr(self.recipe, name) for name in stage.sections}
+        inputs = {name: done[name].digest for name in stage.needs}
+        return ingredients(stage.name, stage.version, sections, inputs, self._hashes)
+
+    def _stage_folder(self, stage: Stage, digest: str) -> Path:
+        return self.folder / f"{stage.name}-{digest[:8]}"
+
+    def _point_latest(self, name: str, folder: Path) -> None:
+        """`latest/STAGE` always leads to the folder that the last run used."""
+        link = self.folder / "latest" / name
+        temporary = link.with_name(f".{name}.{os.getpid()}.tmp")
+        try:
+            link.parent.mkdir(exist_ok=True)
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(Path("..") / folder.name)
+            temporary.replace(link)
+        except OSError as error:
+            raise explain_os_error(error, link) from error
+
+    def _older(self, stage: Stage) -> list[Manifest]:
+        found = [read_manifest(path) for path in sorted(self.folder.glob(f"{stage.name}-????????"))]
+        return sorted((manifest for manifest in found if manifest), key=lambda manifest: manifest.finished)
+
+    def _waiting(self, stage: Stage, waiting: list[str]) -> StageStatus:
+        older = self._older(stage)
+        why = f"waits for {', '.join(waiting)}"
+        return StageStatus(stage.name, "stale" if older else "waiting", None, why)
+
+    def _unfinished(self, stage: Stage, folder: Path, structure: dict[str, object]) -> StageStatus:
+        if folder.with_name(folder.name + ".partial").exists():
+            how = "will continue" if stage.resumable else "will start afresh"
+            return StageStatus(stage.name, "partial", None, f"was interrupted; {how}")
+        older = self._older(stage)
+        if not older:
+            return StageStatus(stage.name, "missing", None, "never run")
+        comparable = json.loads(json.dumps(structure))
+        changes = list(differences(older[-1].ingredients, comparable))
+        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+        return StageStatus(stage.name, "stale", None, "; ".join(changes[:3]) + more)
