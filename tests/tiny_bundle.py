@@ -13,7 +13,27 @@ TEMPLATE = (
     "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-WORDS = ["▁", "糖尿病", "インスリン", "高血圧", "薬", "は", "の", "を", "。", "、", "a", "b", "c", "A", "B", "C", "D", "1", "2"]
+WORDS = [
+    "▁",
+    "糖尿病",
+    "インスリン",
+    "高血圧",
+    "薬",
+    "は",
+    "の",
+    "を",
+    "。",
+    "、",
+    "a",
+    "b",
+    "c",
+    "A",
+    "B",
+    "C",
+    "D",
+    "1",
+    "2",
+]
 PIECES = ["<unk>", "<|begin_of_text|>", "<|end_of_text|>", "\n", *(f"<0x{n:02X}>" for n in range(256)), *WORDS]
 CHAT = ["<|system|>", "<|user|>", "<|assistant|>"]
 BASE_SIZE = len(PIECES)

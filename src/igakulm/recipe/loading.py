@@ -54,18 +54,27 @@ def _override(data: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key:
         raise InputError(f"--set wants key=value, got {override!r}", mend="write for example --set pretrain.steps=100")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {key}: the value {value!r} is not YAML") from error
     parts = key.split(".")
     target: Any = data
     for part in parts[:-1]:
-        target = target[int(part)] if isinstance(target, list) and part.isdigit() else target.setdefault(part, {})
+        target = target.setdefault(part, {}) if isinstance(target, dict) else target[_position(target, part, key)]
         if not isinstance(target, dict | list):
             raise InputError(f"--set {key}: {part!r} is a value, not a section")
-    last = parts[-1]
-    parsed = yaml.safe_load(value)
     if isinstance(target, list):
-        target[int(last)] = parsed
+        target[_position(target, parts[-1], key)] = parsed
     else:
-        target[last] = parsed
+        target[parts[-1]] = parsed
+
+
+def _position(items: list[Any], part: str, key: str) -> int:
+    """The place in a list that `part` of an override means."""
+    if not part.isdigit() or int(part) >= len(items):
+        raise InputError(f"--set {key}: {part!r} is no place in a list of {len(items)}", mend="places count from 0")
+    return int(part)
 
 
 def _expand(value: Any) -> Any:

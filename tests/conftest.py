@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from small_quickstart import FinishedRun, run_offline
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's root."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real corpora and benchmarks; tests that need them are skipped where they are absent."""
+    folder = Path(os.environ.get("IGAKULM_DATA") or PROJECT.parent / "shared" / "data")
+    if not (folder / "jmed-llm").is_dir():
+        pytest.skip(f"no real data at {folder}: set IGAKULM_DATA to a folder with jmed-llm/, igakuqa/, corpus/")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The sample data written for this project."""
+    return PROJECT / "samples"
+
+
+@pytest.fixture(scope="session")
+def small_run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> FinishedRun:
+    """One small run of recipes/quickstart.yaml, offline, shared by the tests that look at its results."""
+    return run_offline(project / "recipes" / "quickstart.yaml", tmp_path_factory.mktemp("offline"))
