@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Versions are pinned by constraints.txt. PyTorch comes first and exactly: a looser request would bring CUDA libraries.
+# For example QUICKSTART_OPTIONS="--set pretrain.steps=10".
+QUICKSTART_OPTIONS ?=
 TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
@@ -33,7 +35,7 @@ install: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
 
 quickstart: install
-	$(BIN)/igakulm run recipes/quickstart.yaml
+	$(BIN)/igakulm run recipes/quickstart.yaml $(QUICKSTART_OPTIONS)
 
 lint: dev
 	$(BIN)/ruff check .

@@ -34,6 +34,9 @@ class Item:
     wanted: int = 1
     points: int = 1
     group: str = ""  # year or part, for benchmarks that report by group
+    also: tuple[tuple[str, ...], ...] = ()  # other answers that count as right
+    sentences: tuple[str, ...] = ()  # the two sentences of a similarity item; splits compare them singly
+    ordered: bool = False  # the choices are steps of a scale: kappa takes linear weights
 
 
 def normalised_document(text: str) -> str:

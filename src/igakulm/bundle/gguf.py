@@ -173,6 +173,7 @@ def permute_rows(array: Array, heads: int) -> Array:
 
     Args:
         array: (heads x head_size, width).
+        heads: how many heads the rows belong to.
 
     >>> permute_rows(np.arange(8).reshape(8, 1), 2).ravel().tolist()
     [0, 2, 1, 3, 4, 6, 5, 7]
@@ -200,6 +201,7 @@ def write_gguf(
         target: the file to write.
         kind: type of the matrices.
         name: `general.name`.
+        progress: where to show it.
 
     Returns:
         architecture, encoding, kind, tensors by type, padded vocabulary entries.

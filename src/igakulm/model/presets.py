@@ -164,10 +164,8 @@ def new_model(config: PretrainedConfig) -> PreTrainedModel:
     """A stock model with unspecified weights in fp32; call `init.initialise` next."""
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.initialization import no_init_weights
 
-    with no_init_weights():
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     return model
 
 

@@ -1,0 +1,105 @@
+"""IgakuQA: the Japanese medical licensing examinations of 2018-2022.
+
+Does: read the question files of a folder with one folder a year (parts A-F). Does not: score predictions
+(evaluation/metrics.py) or read the metadata files.
+
+Source: https://github.com/jungokasai/IgakuQA (Kasai et al. 2023, arXiv 2303.18027).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from igakulm.benchmarks.exams import choices_field, letters_field, strings_field, text_field, unique_rows
+from igakulm.benchmarks.items import LETTERS, Item
+from igakulm.errors import InputError
+from igakulm.recipe.schema import Igakuqa
+
+TASK = "igakuqa"
+EVERY_ANSWER_COUNTS = frozenset({"116A71"})
+"""Questions that were withdrawn with full marks for everybody."""
+
+
+def load_questions(config: Igakuqa) -> list[Item]:
+    """All questions in the order of years and parts; with `text_only`, those without an image.
+
+    Numeric questions have the kind `number`, and their answer is digits only, as on the mark sheet ("7.20" -> "720").
+
+    Raises:
+        InputError: a missing folder or year, or a wrong row (file and row are named).
+    """
+    items: list[Item] = []
+    seen: set[str] = set()
+    for year, path in question_files(Path(config.path), config.years):
+        for row, where in unique_rows(path, "problem_id"):
+            item = _item(row, year, where)
+            if item.id in seen:
+                raise InputError(f"the problem {item.id} occurs in two files", where=where)
+            seen.add(item.id)
+            if row.get("text_only") is True or not config.text_only:
+                items.append(item)
+    return items
+
+
+def question_files(folder: Path, years: tuple[int, ...] = ()) -> list[tuple[str, Path]]:
+    """(year, file) of every part, sorted; metadata files are left out.
+
+    Raises:
+        InputError: no year folder, or a wanted year without files.
+    """
+    found = sorted(path.name for path in folder.glob("[0-9][0-9][0-9][0-9]") if path.is_dir())
+    if not found:
+        raise InputError("no folder of a year in it", where=str(folder), mend="point at IgakuQA's folder `data`")
+    wanted = [str(year) for year in sorted(set(years))] or found
+    files: list[tuple[str, Path]] = []
+    for year in wanted:
+        parts = sorted(path for path in (folder / year).glob("*.jsonl") if not path.stem.endswith("metadata"))
+        if not parts:
+            raise InputError(
+                f"no questions of {year}", where=str(folder / year), mend="years present: " + ", ".join(found)
+            )
+        files.extend((year, path) for path in parts)
+    return files
+
+
+def _item(row: dict[str, Any], year: str, where: str) -> Item:
+    question = text_field(row, "problem_text", where)
+    points = str(row.get("points", ""))
+    if not re.fullmatch(r"\d{1,2}", points):
+        raise InputError(f"points must be a small whole number, not {points!r}", where=where)
+    numeric = not row.get("choices")
+    choices = () if numeric else choices_field(row, where, blank=row.get("text_only") is not True)
+    answers = _digits(row, where) if numeric else _letters(row, choices, where)
+    return Item(
+        id=text_field(row, "problem_id", where),
+        task=TASK,
+        kind="number" if numeric else "choice",
+        question=question,
+        choices=choices,
+        answer=answers[0],
+        document=question,
+        wanted=len(answers[0]),
+        points=int(points),
+        group=year,
+        also=answers[1:],
+    )
+
+
+def _letters(row: dict[str, Any], choices: tuple[str, ...], where: str) -> tuple[tuple[str, ...], ...]:
+    """All accepted answers, the official one first; "a or d" (problem 112B30) names two single ones."""
+    given = strings_field(row, "answer", where)
+    ways = [[part] for part in given[0].split(" or ")] if len(given) == 1 else [list(given)]
+    answers = [letters_field({"answer": way}, len(choices), where) for way in ways]
+    if row["problem_id"] in EVERY_ANSWER_COUNTS:
+        answers.extend((letter,) for letter in LETTERS[: len(choices)] if (letter,) not in answers)
+    return tuple(answers)
+
+
+def _digits(row: dict[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
+    values = strings_field(row, "answer", where)
+    digits = re.sub(r"\D", "", values[0]) if len(values) == 1 else ""
+    if not digits:
+        raise InputError(f"the answer of a question without choices must be one number, not {values!r}", where=where)
+    return ((digits,),)

@@ -1,0 +1,99 @@
+"""Prompts: the short chat format that our models are tuned on, a plain form for base models, and a published-style one.
+
+Does: render an item as text. Does not: tokenise, add chat tokens (tokenizer/chat.py), or parse answers.
+
+The published-style prompt has the leaderboard's parts (instruction, question, lettered options) in our own words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from igakulm.benchmarks.items import LETTERS, Item
+
+BASE_SUFFIX = "\n答え："
+ONE_CHOICE = (
+    "医学の質問と選択肢を示します。最も適切な選択肢の文字（例：A）だけを答えてください。"
+    "ほかには何も書かないでください。"
+)
+SEVERAL_CHOICES = (
+    "医学の質問と選択肢を示します。適切な選択肢の文字をカンマで区切って（例：A,C）答えてください。"
+    "ほかには何も書かないでください。"
+)
+LIST = (
+    "医学の質問を示します。Pythonのリスト（例：['表現1', '表現2']）だけで答えてください。"
+    "ほかには何も書かないでください。"
+)
+NUMBER = "医学の計算問題を示します。数値だけを答えてください。ほかには何も書かないでください。"
+
+
+def chat_prompt(item: Item) -> str:
+    """The user message: the question, then one line for each option.
+
+    When every option carries an example after its first line (JCSTS), only the first lines are kept: the examples
+    are the same in all items, and leaving them out saves four fifths of the tokens.
+
+    >>> print(chat_prompt(Item("1", "t", "choice", "咳の薬はどれか。", ("甲", "乙"), ("A",))))
+    咳の薬はどれか。
+    A. 甲
+    B. 乙
+    """
+    return "\n".join([item.question, *_lettered(short_choices(item.choices))])
+
+
+def chat_answer(item: Item) -> str:
+    """The assistant text: letters ("A" or "A,C"), a JSON list of the entities, or the digits of a number.
+
+    >>> chat_answer(Item("1", "t", "entities", "q", (), ("発熱", "咳")))
+    '["発熱", "咳"]'
+    >>> chat_answer(Item("1", "t", "choice", "q", ("a", "b", "c"), ("A", "C"), wanted=2))
+    'A,C'
+    """
+    if item.kind == "entities":
+        return json.dumps(list(item.answer), ensure_ascii=False)
+    return ",".join(item.answer)
+
+
+def base_prompt(item: Item) -> str:
+    """The prompt of a model without chat tokens: the same text, then the word "answer:" that it is to continue."""
+    return chat_prompt(item) + BASE_SUFFIX
+
+
+def published_prompt(item: Item) -> list[dict[str, str]]:
+    """Chat messages in the leaderboard's layout: a system text, then the question and the options in full."""
+    if item.kind == "entities":
+        system = LIST
+    elif item.kind == "number":
+        system = NUMBER
+    else:
+        system = ONE_CHOICE if item.wanted == 1 else SEVERAL_CHOICES
+    options = ["選択肢:", *_lettered(item.choices)] if item.choices else []
+    content = "\n".join([f"質問: {item.question}", *options])
+    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
+
+
+def short_choices(choices: tuple[str, ...]) -> tuple[str, ...]:
+    """The first lines of the options when all of them have more than one, else the options as they are."""
+    if choices and all("\n" in choice for choice in choices):
+        return tuple(choice.split("\n", 1)[0] for choice in choices)
+    return choices
+
+
+def prompt_sha256(prompts: Iterable[str]) -> str:
+    """Hex SHA-256 over all prompts in order, each with its length in bytes before it.
+
+    >>> prompt_sha256(["ab", "c"]) == prompt_sha256(["a", "bc"])
+    False
+    """
+    digest = hashlib.sha256()
+    for prompt in prompts:
+        data = prompt.encode("utf-8", "surrogatepass")
+        digest.update(f"{len(data)}:".encode())
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _lettered(choices: tuple[str, ...]) -> list[str]:
+    return [f"{letter}. {choice}" for letter, choice in zip(LETTERS, choices, strict=False)]

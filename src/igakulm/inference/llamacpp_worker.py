@@ -1,0 +1,109 @@
+"""The child process that holds llama.cpp; run as `python -m igakulm.inference.llamacpp_worker SETTINGS`.
+
+Does: load one GGUF file, answer one JSON line on standard input with one JSON line on standard output, until the input
+ends. Does not: see text, tokenize, read requests from elsewhere, or open a network port: the server inside xllamacpp
+listens on a Unix socket in a folder of its own that only this user can enter, and with a random key.
+
+llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, TextIO
+
+_WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature"], "cache_prompt": True}
+
+
+def _load(settings: dict[str, Any], folder: str) -> Any:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = settings["path"]
+    params.n_ctx = settings["context_length"]
+    params.n_parallel = 1
+    params.verbosity = 0
+    params.warmup = False
+    params.offline = True
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
+    if settings["precise"]:
+        params.cache_type_k = params.cache_type_v = int(xllamacpp.ggml_type.GGML_TYPE_F32)
+        params.flash_attn_type = int(xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED)
+    params.cache_ram_mib = 0
+    # The defaults are a TCP port, every origin and an hour of patience.
+    params.hostnames = [str(Path(folder) / "llama.sock")]
+    params.api_keys = [secrets.token_urlsafe(32)]
+    params.cors_origins = "http://127.0.0.1"
+    params.ui = params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
+    return xllamacpp.Server(params)
+
+
+def _body(request: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        **_WITHOUT_LIMIT,
+        "prompt": request["prompt"],
+        "max_tokens": request["max_tokens"],
+        "temperature": request.get("temperature", 0.0),
+        "seed": request.get("seed", 0),
+        # Ids come only with both keys; the text form loses tokens that are part of a character.
+        "return_tokens": True,
+        "verbose": True,
+    }
+    if request.get("top"):
+        # llama.cpp keeps back the probabilities of a step whose token is half a character. A step that is made to
+        # take the end token has them always; they are those before the bias.
+        body |= {"n_probs": request["top"], "logit_bias": [[request["end"], 1e6]]}
+    return body
+
+
+def _answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
+    reply = server.handle_completions(_body(request))
+    if "error" in reply:
+        return {"error": str(reply["error"].get("message", "llama.cpp refused the request"))}
+    detail, choice = reply["__verbose"], reply["choices"][0]
+    answer: dict[str, Any] = {"tokens": detail["tokens"], "ended": choice["finish_reason"] == "stop"}
+    if request.get("top"):
+        entries = choice["logprobs"]["content"][0]["top_logprobs"]
+        answer["top"] = [[entry["id"], entry["logprob"]] for entry in entries]
+    return answer
+
+
+def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
+    def send(value: dict[str, Any]) -> None:
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+    with tempfile.TemporaryDirectory(prefix="igakulm-") as folder:
+        try:
+            server = _load(settings, folder)
+        except Exception as error:
+            send({"error": f"llama.cpp cannot load the file ({error})"})
+            return
+        send({"ready": True})
+        for line in requests:
+            try:
+                send(_answer(server, json.loads(line)))
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    # llama.cpp prints to file descriptor 1; answers get a descriptor that only they use.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _serve(json.loads(sys.argv[1]), sys.stdin, answers)
+    answers.close()
+    # The threads of the server inside would outlive the interpreter's own shutdown.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

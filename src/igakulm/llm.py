@@ -1,0 +1,399 @@
+"""One asynchronous client for any OpenAI-compatible server, with a durable store of its answers.
+
+Does: chat completions, completions and embeddings; a concurrency limit; retries with jittered exponential back-off that
+honour Retry-After; time-outs; an SQLite store, so that a question answered once is never asked again.
+Does not: stream, write prompts, judge answers, follow redirects, use proxies, or contact anything but the one endpoint
+that the user named. The key comes from the environment variable IGAKULM_API_KEY and is neither stored nor shown.
+Protocol: the OpenAI API reference, as llama.cpp, vLLM and others serve it; Retry-After: RFC 9110, section 10.2.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import re
+import sqlite3
+import ssl
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from igakulm.errors import InputError
+from igakulm.files import sha256_json
+
+if TYPE_CHECKING:
+    import httpx
+
+API_KEY_VARIABLE = "IGAKULM_API_KEY"
+MAX_ANSWER_BYTES = 64 * 2**20
+AGAIN = frozenset({408, 409, 425, 429})  # the same request may succeed later, as after 500 and above
+REFUSED = frozenset({400, 413, 414, 415, 422, 451})  # judge this one request (too long, filtered), not the endpoint
+
+Message = Mapping[str, str]
+Parameters = Mapping[str, Any]
+Body = dict[str, Any]
+
+
+class EndpointError(InputError):
+    """The endpoint as a whole cannot be used: down, wrong address, wrong key."""
+
+
+class RequestError(InputError):
+    """One request has no answer while others may; `reason` is `request_refused` or `no_answer`."""
+
+    def __init__(self, reason: str, what: str, *, where: str) -> None:
+        super().__init__(what, where=where)
+        self.reason = reason
+
+
+class _AgainError(Exception):
+    """An attempt failed in a way that may pass; `everywhere` says that every other request fails alike."""
+
+    def __init__(self, what: str, *, retry_after: float | None = None, everywhere: bool = False) -> None:
+        super().__init__(what)
+        self.retry_after, self.everywhere = retry_after, everywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How patient the client is; all durations in seconds. The functions are here so that tests need not wait."""
+
+    attempts: int = 8
+    first_delay: float = 1.0
+    longest_delay: float = 60.0
+    longest_retry_after: float = 900.0
+    timeout: float = 900.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+
+    def delay(self, failures: int, retry_after: float | None = None) -> float:
+        """Seconds to wait after the n-th failure: half fixed, half random, never less than the server asked for.
+
+        >>> Retry(jitter=lambda: 1.0).delay(3), Retry(jitter=lambda: 0.0).delay(3)
+        (4.0, 2.0)
+        >>> Retry(jitter=lambda: 0.0).delay(1, retry_after=20.0)
+        20.0
+        """
+        own = min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
+        if retry_after is not None:
+            return retry_after + self.jitter() * min(own, self.first_delay)
+        return own / 2 + self.jitter() * own / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The first choice of a completion; `stored`: nothing was asked now; `body`: the server's whole answer."""
+
+    text: str
+    finish_reason: str
+    body: Body
+    stored: bool
+
+
+def request_key(route: str, body: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of everything that shapes an answer: model, messages, parameters, seed; not the server's address."""
+    return sha256_json({"route": route, "body": body})
+
+
+class ResponseStore:
+    """Answers on disk. Each is synced before `put` returns; a rollback journal works on network file systems too.
+
+    Raises:
+        InputError: the file cannot be written, is damaged, or another process holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=30.0, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = DELETE")
+            self._database.execute("PRAGMA synchronous = EXTRA")
+            columns = "key TEXT PRIMARY KEY, request TEXT NOT NULL, answer TEXT NOT NULL"
+            self._database.execute(f"CREATE TABLE IF NOT EXISTS responses ({columns})")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            mend = "free space or rights, or move a damaged file away; then run the same command again"
+            raise InputError(f"the store of answers says: {error}", where=str(self.path), mend=mend) from error
+
+    def get(self, key: str) -> Body | None:
+        """The stored answer, or None."""
+        with self._explained():
+            row = self._database.execute("SELECT answer FROM responses WHERE key = ?", (key,)).fetchone()
+        return None if row is None else dict(json.loads(row[0]))
+
+    def put(self, key: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """Keep an answer; the first one for a key stays. ASCII JSON, because an answer may hold lone surrogates."""
+        with self._explained():
+            row = (key, json.dumps(request), json.dumps(answer))
+            self._database.execute("INSERT OR IGNORE INTO responses VALUES (?, ?, ?)", row)
+
+    def close(self) -> None:
+        """Close the file; `contextlib.closing(store)` does so at the end of a block."""
+        self._database.close()
+
+
+def endpoint_url(endpoint: str) -> str:
+    """The endpoint's address without a trailing slash.
+
+    Raises:
+        InputError: not an http(s) address, or one with a name, password, query or fragment.
+
+    >>> endpoint_url("http://127.0.0.1:8080/v1/")
+    'http://127.0.0.1:8080/v1'
+    """
+    address = endpoint.strip().rstrip("/")
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    # The address itself is not shown: it may hold a password.
+    if not usable or "@" in address or "?" in address or "#" in address:
+        what = "the endpoint is not a plain http or https address (no name, password, query or fragment)"
+        mend = f"write it as http://127.0.0.1:8080/v1; a key belongs into the environment variable {API_KEY_VARIABLE}"
+        raise InputError(what, where="endpoint", mend=mend)
+    return address
+
+
+def parse_retry_after(value: str | None, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (seconds or an HTTP date), or None when absent or malformed.
+
+    >>> parse_retry_after("7", 0.0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 20.0)
+    (7.0, 40.0)
+    """
+    text = (value or "").strip()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_api_key() -> str:
+    key = os.environ.get(API_KEY_VARIABLE, "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]*", key):
+        raise InputError("the key holds white space or characters beyond ASCII", where=f"${API_KEY_VARIABLE}")
+    return key
+
+
+def _choice_text(route: str, body: Body) -> tuple[str, str]:
+    """Text and finish reason of the first choice; a missing text (only reasoning was produced) is empty."""
+    choice = body["choices"][0]
+    text = choice["message"]["content"] if route == "chat/completions" else choice["text"]
+    if text is not None and not isinstance(text, str):
+        raise TypeError("the text is not a string")
+    return text or "", str(choice.get("finish_reason") or "")
+
+
+def _vectors(body: Body, expected: int) -> list[list[float]]:
+    rows = sorted(body["data"], key=lambda row: int(row["index"]))
+    if len(rows) != expected:
+        raise ValueError("as many vectors as texts were expected")
+    return [[float(value) for value in row["embedding"]] for row in rows]
+
+
+class Client:
+    """Asks one endpoint; use as `async with Client(...) as client`.
+
+    `endpoint` is the address up to and including `/v1`; without a `store` every question is asked; `concurrency` is the
+    number of requests at once. `counts` says what happened on the wire: for logs, never part of a result.
+
+    Raises:
+        InputError: a bad address or key, or `httpx` is not installed.
+    """
+
+    def __init__(
+        self, endpoint: str, store: ResponseStore | None = None, *, concurrency: int = 4, retry: Retry | None = None
+    ) -> None:
+        self.url = endpoint_url(endpoint)
+        self.counts = {"attempts": 0, "failures": 0, "answered": 0, "stored": 0}
+        self._store, self._retry, self._key = store, retry or Retry(), _read_api_key()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._given_up = asyncio.Event()
+        self._hold_until = 0.0
+        self._http = self._connect(concurrency)
+
+    def _connect(self, concurrency: int) -> httpx.AsyncClient:
+        try:
+            import httpx
+        except ImportError as error:
+            mend = "pip install 'igakulm[synth]'"
+            raise InputError("asking a server needs the package httpx", where=self.url, mend=mend) from error
+        return httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            timeout=httpx.Timeout(None, connect=10.0),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            # The system's certificates, not a bundled list: hospitals have authorities of their own.
+            verify=ssl.create_default_context(),
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._http.aclose()
+
+    def give_up(self) -> None:
+        """Let requests on the wire finish, but retry nothing any more."""
+        self._given_up.set()
+
+    async def chat(self, model: str, messages: Sequence[Message], parameters: Parameters | None = None) -> Answer:
+        """Ask for one assistant message; `parameters` (temperature, max_tokens, seed, …) are sent as they are.
+
+        Raises:
+            EndpointError: the endpoint is down or refuses everybody, after the retries.
+            RequestError: this request has no answer.
+        """
+        return await self.ask_chat(chat_body(model, messages, parameters))
+
+    async def ask_chat(self, body: Body) -> Answer:
+        """As `chat`, with a body made by `chat_body`."""
+        return await self._completion("chat/completions", body)
+
+    async def complete(self, model: str, prompt: str, parameters: Parameters | None = None) -> Answer:
+        """Continue a text; errors as for `chat`."""
+        return await self._completion("completions", {**(parameters or {}), "model": model, "prompt": prompt})
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """One vector for each text, in order; errors as for `chat`."""
+        body = {"model": model, "input": list(texts)}
+        answer, _ = await self._ask("embeddings", body, lambda found: _vectors(found, len(texts)))
+        return _vectors(answer, len(texts))
+
+    async def _completion(self, route: str, body: Body) -> Answer:
+        answer, stored = await self._ask(route, body, lambda found: _choice_text(route, found))
+        text, finish_reason = _choice_text(route, answer)
+        return Answer(text, finish_reason, answer, stored)
+
+    async def _ask(self, route: str, body: Body, check: Callable[[Body], object]) -> tuple[Body, bool]:
+        """The answer from the store or else from the server; equal requests at one time are asked once."""
+        key = request_key(route, body)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            found = self._store.get(key) if self._store is not None else None
+            if found is not None:
+                self.counts["stored"] += 1
+                return found, True
+            async with self._slots:
+                answer = await self._try(route, body, check)
+            if self._store is not None:
+                self._store.put(key, {"route": route, "body": body}, answer)
+            self.counts["answered"] += 1
+            return answer, False
+
+    async def _try(self, route: str, body: Body, check: Callable[[Body], object]) -> Body:
+        failures = 0
+        while True:
+            await self._pause(self._hold_until - self._retry.clock())
+            try:
+                return await self._post(f"{self.url}/{route}", body, check)
+            except _AgainError as error:
+                failures += 1
+                self.counts["failures"] += 1
+                wait = error.retry_after
+                enough = failures >= self._retry.attempts or (wait or 0.0) > self._retry.longest_retry_after
+                if not enough:
+                    delay = self._retry.delay(failures, wait)
+                    if wait is not None:
+                        # A server that asks for patience asks all of us.
+                        self._hold_until = max(self._hold_until, self._retry.clock() + delay)
+                    await self._pause(delay)
+                if enough or self._given_up.is_set():
+                    raise self._final(error, failures) from error
+
+    def _final(self, error: _AgainError, failures: int) -> InputError:
+        asked = "" if error.retry_after is None else f" (Retry-After: {error.retry_after:.0f} s)"
+        what = f"no answer after {failures} attempt{'s' if failures > 1 else ''}: {error}{asked}"
+        if not error.everywhere:
+            return RequestError("no_answer", what, where=self.url)
+        self.give_up()
+        mend = "start or check the server and run the same command again; finished answers are kept"
+        return EndpointError(what, where=self.url, mend=mend)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, or less when the client has given up."""
+        if seconds <= 0 or self._given_up.is_set():
+            return
+        sleeping = asyncio.ensure_future(self._retry.sleep(seconds))
+        stopping = asyncio.ensure_future(self._given_up.wait())
+        try:
+            await asyncio.wait((sleeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            stopping.cancel()
+
+    async def _post(self, url: str, body: Body, check: Callable[[Body], object]) -> Body:
+        """One attempt."""
+        import httpx
+
+        self.counts["attempts"] += 1
+        data = bytearray()
+        try:
+            async with asyncio.timeout(self._retry.timeout), self._http.stream("POST", url, json=body) as response:
+                async for piece in response.aiter_bytes():
+                    data += piece
+                    if len(data) > MAX_ANSWER_BYTES:
+                        raise RequestError("no_answer", "the answer is unreasonably long", where=self.url)
+        except TimeoutError as error:
+            raise _AgainError(f"no answer within {self._retry.timeout:g} s") from error
+        except httpx.RequestError as error:
+            down = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+            detail = self._excerpt(f"{type(error).__name__} {error}".encode())
+            raise _AgainError(f"the connection failed: {detail}", everywhere=down) from error
+        if not response.is_success:
+            raise self._explain_status(response, self._excerpt(bytes(data)))
+        try:
+            answer = json.loads(bytes(data))
+            check(answer)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise _AgainError(f"the answer is not what the protocol says: {self._excerpt(bytes(data))}") from error
+        return dict(answer)
+
+    def _explain_status(self, response: httpx.Response, excerpt: str) -> Exception:
+        status = response.status_code
+        what = f"the server answers {status}: {excerpt}"
+        if status in AGAIN or status >= 500:
+            wait = parse_retry_after(response.headers.get("Retry-After"), self._retry.now())
+            return _AgainError(what, retry_after=wait, everywhere=status in (429, 503))
+        if status in REFUSED:
+            return RequestError("request_refused", what, where=self.url)
+        self.give_up()
+        by_key = f"check the key in the environment variable {API_KEY_VARIABLE} and what it may do"
+        by_address = "check the address: it usually ends in /v1, and redirects are not followed"
+        mend = by_key if status in (401, 402, 403) else by_address
+        return EndpointError(what, where=self.url, mend=mend)
+
+    def _excerpt(self, data: bytes) -> str:
+        """The start of what came back, for messages; a server may echo the key."""
+        text = " ".join(data[:4000].decode("utf-8", "replace").split())
+        return (text.replace(self._key, "[key]") if self._key else text)[:300]
+
+
+def chat_body(model: str, messages: Sequence[Message], parameters: Parameters | None = None) -> Body:
+    """The JSON body of a chat request; with `request_key("chat/completions", …)` it finds a stored answer again."""
+    return {**(parameters or {}), "model": model, "messages": [dict(message) for message in messages]}
+
+
+def stored_chat(store: ResponseStore, body: Body) -> Answer | None:
+    """The stored answer to a chat request, or None; asks nobody."""
+    found = store.get(request_key("chat/completions", body))
+    return None if found is None else Answer(*_choice_text("chat/completions", found), found, True)

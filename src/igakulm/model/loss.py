@@ -1,0 +1,93 @@
+"""Cross entropy fused with the output head: the tokens x vocabulary logits never exist at once.
+
+Does: sum the fp32 loss over the positions that have a target, chunk by chunk, with gradients made on the way.
+Does not: average (the loop divides by the targets of the whole global batch).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+CHUNK_LOGITS = 16 * 2**20
+"""Logits alive at once in the matrix products (64 MiB in fp32): enough rows to keep the products efficient."""
+TILE_LOGITS = 2**20
+"""Logits that the softmax walks over at once on a CPU (4 MiB): they stay in its cache."""
+
+
+def linear_cross_entropy(
+    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    """Sum over positions of -log softmax(hidden @ weight.T)[target].
+
+    Args:
+        hidden: (positions, d), only positions that have a target.
+        weight: (V, d) head.
+        targets: (positions,) int64 in [0, V).
+        dtype: of the matrix products (bf16 or fp32); the loss itself is always fp32.
+
+    Returns:
+        fp32 scalar, differentiable in `hidden` and `weight` (once: the gradients are made during the forward pass).
+    """
+    if not torch.is_grad_enabled():
+        return _chunks(hidden.to(dtype), weight.to(dtype), targets, None, None)
+    loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Forward makes both gradients, so that logits are computed once and dropped chunk by chunk."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype
+    ) -> torch.Tensor:
+        states, head = hidden.to(dtype), weight.to(dtype)
+        to_hidden = torch.empty_like(states)
+        to_weight = torch.zeros_like(weight, dtype=torch.float32)
+        loss = _chunks(states, head, targets, to_hidden, to_weight)
+        ctx.save_for_backward(to_hidden, to_weight)
+        ctx.dtypes = hidden.dtype, weight.dtype
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
+        to_hidden, to_weight = ctx.saved_tensors
+        hidden_type, weight_type = ctx.dtypes
+        factor = gradients[0]
+        return to_hidden.to(hidden_type) * factor, to_weight.to(weight_type).mul_(factor), None, None
+
+
+def _chunks(
+    states: torch.Tensor,
+    head: torch.Tensor,
+    targets: torch.Tensor,
+    to_hidden: torch.Tensor | None,
+    to_weight: torch.Tensor | None,
+) -> torch.Tensor:
+    """Loss over all chunks; fills the gradients where given."""
+    loss = torch.zeros((), dtype=torch.float32, device=states.device)
+    size = max(16, CHUNK_LOGITS // head.shape[0])
+    with torch.no_grad(), torch.autocast(states.device.type, enabled=False):
+        for start in range(0, len(targets), size):
+            part = slice(start, start + size)
+            logits = states[part] @ head.T
+            loss += _softmax_in_place(logits, targets[part], make_gradient=to_hidden is not None)
+            if to_hidden is not None and to_weight is not None:
+                torch.mm(logits, head, out=to_hidden[part])
+                to_weight += logits.T @ states[part]
+    return loss
+
+
+def _softmax_in_place(logits: torch.Tensor, targets: torch.Tensor, *, make_gradient: bool) -> torch.Tensor:
+    """Loss of one chunk; `logits` become the gradient (softmax minus one-hot) where asked."""
+    rows = max(1, TILE_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
+    losses = []
+    for tile, target in zip(logits.split(rows), targets.split(rows), strict=True):
+        scores = F.log_softmax(tile, dim=-1, dtype=torch.float32)
+        losses.append(F.nll_loss(scores, target, reduction="sum"))
+        if make_gradient:
+            tile.copy_(scores.exp_().scatter_add_(1, target[:, None], scores.new_full((len(target), 1), -1.0)))
+    return torch.stack(losses).sum()

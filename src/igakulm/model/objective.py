@@ -1,0 +1,138 @@
+"""What the training loop differentiates: a stock causal model plus the paper's extras, from tokens to a summed loss.
+
+Does: scaled embedding, embedding and residual dropout, NEFTune, document masking, head only where a target is.
+Does not: change the model's class or parameter names, so weights move in and out of stock folders unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import PreTrainedModel
+
+from igakulm.model.attention import DOCUMENTS
+from igakulm.model.loss import linear_cross_entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-batch: documents laid end to end, no padding.
+
+    `tokens`, `positions`: (T,) int64. `lengths`: (documents,) int64 on the CPU, sum T. `where`: (P,) positions that
+    have a target, ascending. `targets`: (P,) int64. `attention` and positions restart at every document.
+    """
+
+    tokens: torch.Tensor
+    positions: torch.Tensor
+    lengths: torch.Tensor
+    where: torch.Tensor
+    targets: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device (lengths stay on the CPU)."""
+        if device.type == "cpu":
+            return self
+        moved = [
+            tensor.to(device, non_blocking=True) for tensor in (self.tokens, self.positions, self.where, self.targets)
+        ]
+        return Batch(moved[0], moved[1], self.lengths, moved[2], moved[3])
+
+
+class Objective(nn.Module):
+    """Sum of next-token cross entropies over a batch's targets.
+
+    Args:
+        model: a stock causal model, fp32; its attention backend and residual outputs are set for training.
+        scale: factor on embeddings (1.0 for none).
+        dropout: on the embedding and on what each block adds to the residual stream (section 2.4.1), training only.
+        neftune_alpha: uniform noise alpha / sqrt(L d) on embeddings, L = the document's tokens (section 2.4.2),
+            training only; 0 = none.
+        bf16: bf16 autocast.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        scale: float = 1.0,
+        dropout: float = 0.0,
+        neftune_alpha: float = 0.0,
+        bf16: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.scale, self.dropout, self.neftune_alpha, self.bf16 = scale, dropout, neftune_alpha, bf16
+        model.config._attn_implementation = DOCUMENTS
+        model.config.use_cache = False
+        if dropout:
+            for layer in model.model.layers:
+                _drop_output(layer.self_attn, "o_proj", dropout)
+                _drop_output(layer.mlp, "down_proj", dropout)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """fp32 scalar: the summed loss."""
+        with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=self.bf16):
+            states = self.model.model(
+                inputs_embeds=self._embed(batch)[None],
+                position_ids=batch.positions[None],
+                use_cache=False,
+                document_lengths=batch.lengths,
+            ).last_hidden_state[0]
+        if len(batch.where) != len(states):
+            states = states.index_select(0, batch.where)
+        head = self.model.get_output_embeddings().weight
+        return linear_cross_entropy(states, head, batch.targets, torch.bfloat16 if self.bf16 else torch.float32)
+
+    def _embed(self, batch: Batch) -> torch.Tensor:
+        embedded = F.embedding(batch.tokens, self.model.get_input_embeddings().weight)
+        if self.scale != 1.0:
+            embedded = embedded * self.scale
+        if not self.training:
+            return embedded
+        if self.neftune_alpha:
+            embedded = embedded + neftune_noise(batch.lengths, self.neftune_alpha, embedded)
+        return F.dropout(embedded, self.dropout) if self.dropout else embedded
+
+
+def neftune_noise(lengths: torch.Tensor, alpha: float, like: torch.Tensor) -> torch.Tensor:
+    """Noise (T, d), uniform within +-alpha / sqrt(L d) of each token's own document (Jain et al., 2023)."""
+    widths = alpha / torch.sqrt(lengths.to(torch.float32) * like.shape[1])
+    bounds = torch.repeat_interleave(widths, lengths).to(like.device)
+    return torch.empty_like(like).uniform_(-1.0, 1.0) * bounds[:, None]
+
+
+class _DroppedLinear(nn.Linear):
+    """A linear map whose output is dropped during training; its parameter keeps its name."""
+
+    probability = 0.0
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return F.dropout(super().forward(input), self.probability, self.training)
+
+
+def _drop_output(block: nn.Module, name: str, probability: float) -> None:
+    linear = getattr(block, name)
+    dropped = _DroppedLinear(linear.in_features, linear.out_features, bias=False, device="meta")
+    dropped.weight, dropped.bias = linear.weight, linear.bias
+    dropped.probability = probability
+    setattr(block, name, dropped)
+
+
+def stock_logits(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
+    """(T, V) fp32 logits of one document through the whole stock class, for checks and small samples."""
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=tokens[None], use_cache=False).logits[0]
+    return logits
+
+
+def embedding_noise_bound(alpha: float, length: int, width: int) -> float:
+    """Largest NEFTune noise of a document of `length` tokens.
+
+    >>> round(embedding_noise_bound(5.0, 100, 256), 5)
+    0.03125
+    """
+    return alpha / math.sqrt(length * width)

@@ -1,0 +1,79 @@
+"""The chat format in token ids, and the same format as a template for stock tools.
+
+Does: render messages to ids with a loss mask (section 2.4.2); hold the Jinja template of the tuned model.
+Does not: encode text itself, or know tasks and prompts.
+Format: begin token, then for each message its role token and content, and the end token after an assistant's content.
+Content is encoded as plain text, so no message can forge a role or end a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from igakulm.errors import InputError
+from igakulm.tokenizer.encode import CHAT_TOKENS, TextEncoder
+
+ROLES = ("system", "user", "assistant")
+BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
+
+
+def render_chat(
+    encoder: TextEncoder, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool
+) -> tuple[list[int], list[bool]]:
+    """Ids of a conversation and their loss mask, both of one length.
+
+    The mask is True on assistant content and the end token that closes it: the loss runs from just after
+    `<|assistant|>` to `<|end_of_text|>` (section 2.4.2). The generation prompt is a last `<|assistant|>`.
+
+    Raises:
+        InputError: an unknown role, or content that is not text.
+    """
+    role_ids = dict(zip(ROLES, (encoder.system, encoder.user, encoder.assistant), strict=True))
+    for number, message in enumerate(messages, 1):
+        _check(message, f"message {number}")
+    contents = encoder.encode_batch([message["content"] for message in messages])
+    ids, mask = [encoder.bos], [False]
+    for message, content in zip(messages, contents, strict=True):
+        learnt = message["role"] == "assistant"
+        part = [role_ids[message["role"]], *content, *([encoder.eos] if learnt else [])]
+        ids += part
+        mask += [False, *([learnt] * (len(part) - 1))]
+    if add_generation_prompt:
+        ids.append(encoder.assistant)
+        mask.append(False)
+    return ids, mask
+
+
+def _check(message: Mapping[str, str], where: str) -> None:
+    if message.get("role") not in ROLES:
+        mend = f"use one of {', '.join(ROLES)}"
+        raise InputError(f"unknown role {message.get('role')!r} in a conversation", where=where, mend=mend)
+    if not isinstance(message.get("content"), str):
+        raise InputError("a message without text in `content`", where=where, mend="give content as a string")
+
+
+def chat_template() -> str:
+    """The Jinja template for stock tools, which read control tokens out of text.
+
+    There a spelling such as `<|user|>` inside a message would become the token, so the template puts a space after its
+    `<`. `render_chat` needs no such change and is the exact form. `{% generation %}` marks what the loss is taken on.
+    """
+    content = "message['content']"
+    for token in (BEGIN, END, *CHAT_TOKENS):
+        content += f" | replace('{token}', '< {token[1:]}')"
+    return (
+        "{{- '" + BEGIN + "' -}}\n"
+        "{%- for message in messages -%}\n"
+        "{%- if message['role'] not in ['system', 'user', 'assistant'] -%}\n"
+        "{{- raise_exception('unknown role in a conversation: ' ~ message['role']) -}}\n"
+        "{%- endif -%}\n"
+        "{%- set content = " + content + " -%}\n"
+        "{{- '<|' ~ message['role'] ~ '|>' -}}\n"
+        "{%- if message['role'] == 'assistant' -%}\n"
+        "{%- generation -%}{{- content ~ '" + END + "' -}}{%- endgeneration -%}\n"
+        "{%- else -%}\n"
+        "{{- content -}}\n"
+        "{%- endif -%}\n"
+        "{%- endfor -%}\n"
+        "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}\n"
+    )

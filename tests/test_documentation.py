@@ -1,0 +1,41 @@
+"""What the README promises is what CI runs, and every command it names exists."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def code_lines(path: Path) -> list[str]:
+    blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    return [line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.split("#")[0].strip()]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_the_two_commands_are_what_ci_runs(project: Path, name: str) -> None:
+    promised = [line for line in code_lines(project / name) if line.startswith("make ")]
+    assert promised[:2] == ["make quickstart", "make test"]
+    ci = (project / ".ci" / "run").read_text()
+    for command in promised[:2]:
+        assert re.search(rf"^{command}\b", ci, re.MULTILINE), command
+    makefile = (project / "Makefile").read_text()
+    assert re.search(r"^quickstart:.*\n\t\S*igakulm run recipes/quickstart.yaml", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
+def test_every_command_exists(project: Path, name: str) -> None:
+    used = {tuple(line.split()[1:3]) for line in code_lines(project / name) if re.match(r"(\S*/)?igakulm ", line)}
+    assert used
+    for words in used:
+        command = [word for word in words if re.fullmatch(r"[a-z]+", word)]
+        done = subprocess.run([sys.executable, "-m", "igakulm.cli", *command, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stderr)
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ja.md", "CONTRIBUTING.md"])
+def test_links_to_files_lead_somewhere(project: Path, name: str) -> None:
+    text = (project / name).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (project / target).exists(), target
