@@ -1,7 +1,7 @@
 """IgakuQA: the Japanese medical licensing examinations of 2018-2022.
 
 Does: read the question files of a folder with one folder a year (parts A-F). Does not: score predictions
-(evaluation/metrics.py) or read the metadata files.
+(evaluation/predictions.py) or read the metadata files.
 
 Source: https://github.com/jungokasai/IgakuQA (Kasai et al. 2023, arXiv 2303.18027).
 """

@@ -162,11 +162,11 @@ def tables() -> Tables:
             normal = unicodedata.normalize("NFKC", character)
         if character in SUPERSCRIPTS or character in FRACTIONS or character in SMALL_ROMANS:
             kind[code] = CONTEXT
-        elif len(normal) > 1 or code in composing or (normal and ord(normal) in composing):
+        elif len(normal) != 1 or code in composing or ord(normal) in composing:
             kind[code] = SLOW
         else:
             normal = UNIFIED.get(normal, normal)
-            fused[code] = ord(normal) if normal in keep and normal else 0
+            fused[code] = ord(normal) if normal in keep else 0
     plane = np.arange(0x20000, 0x323B0, dtype=np.uint32)
     plane = plane[(plane < 0x2F800) | (plane >= 0x2FA20)]
     fused[plane] = plane

@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
 """In the order in which they are applied."""
 
 _BATCH_CHARACTERS = 1 << 20
-_NUMBERS = re.compile(rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])")
+_NUMBERS = re.compile(rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９⁰¹²³⁴-⁹])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])")
 _DOTS = re.compile(r"．[.．]+|\.[.．]{2,}")
 _MIDDLE_DOTS = re.compile("・{3,}")
 _LAUGH = re.compile(r"(?<=[ぁ-ゖァ-ヺー々㐀-䶿一-鿿!?])[wW]{2,}(?![A-Za-z0-9.])")

@@ -130,7 +130,9 @@ def _end_labels(points: Sequence[Point], checks: Sequence[Point], x: Scale, y: S
     return [el("text", text, x=x.end + 8, y=round(level + 4, 2), class_=style) for level, text, style in labels]
 
 
-def forest_chart(title: str, subtitle: str, rows: Sequence[Estimate], reference: float | None, width: int = 400) -> Html:
+def forest_chart(
+    title: str, subtitle: str, rows: Sequence[Estimate], reference: float | None, width: int = 400
+) -> Html:
     """Values with their intervals, one line each, on an axis from 0 (or the lowest bound) to 1 (or the highest)."""
     bounds = [bound for row in rows for bound in (row.value, row.low, row.high) if bound is not None]
     scale_top = 1.0 if max(bounds, default=1.0) <= 1.0 else max(bounds)

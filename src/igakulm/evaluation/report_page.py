@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Union
+from typing import TypeAlias
 
 MISSING = "–"
 _VOID = {"meta", "br", "col"}
@@ -25,7 +25,7 @@ class Html(str):
     __slots__ = ()
 
 
-Child = Union[str, int, float, None, Iterable["Child"]]
+Child: TypeAlias = "str | int | float | None | Iterable[Child]"
 
 
 def escape(text: str) -> Html:

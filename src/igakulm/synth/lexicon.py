@@ -7,7 +7,6 @@ Does not: fetch lists, build MeCab dictionaries or prompts.
 from __future__ import annotations
 
 import csv
-import glob
 import io
 import re
 import unicodedata
@@ -19,6 +18,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, write_text
 from igakulm.progress import Progress
+from igakulm.recipe.loading import data_files
 from igakulm.recipe.schema import LexiconSection, TermList
 
 TERMS_FILE = "terms.tsv"
@@ -102,8 +102,8 @@ _ABSENT = {"-1", "[NULL]", "NULL"}
 def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> dict[str, Any]:
     """Read every list of the recipe and write `terms.tsv` (columns: the fields of `Term`).
 
-    The first of two equal names of one kind is kept. Names shorter than `min_characters` or longer than
-    `max_characters` are left out and counted.
+    The first of two equal names of one kind is kept; its empty fields are filled from the later ones. Names shorter
+    than `min_characters` or longer than `max_characters` are left out and counted.
 
     Returns:
         Number of terms by kind, and for each list the rows read and what became of them.
@@ -131,10 +131,23 @@ def _add(term: Term, seen: dict[tuple[str, str], Term], config: LexiconSection) 
         return "too_short"
     if len(term.term) > config.max_characters:
         return "too_long"
-    if (term.term, term.kind) in seen:
-        return "duplicate"
-    seen[term.term, term.kind] = term
-    return "kept"
+    known = seen.setdefault((term.term, term.kind), term)
+    if known is term:
+        return "kept"
+    seen[term.term, term.kind] = _filled(known, term)
+    return "duplicate"
+
+
+def _filled(known: Term, other: Term) -> Term:
+    """`known` with its empty fields from `other`, whose source and licence are then named too."""
+    empty = [field.name for field in fields(Term) if not getattr(known, field.name) and getattr(other, field.name)]
+    changes = {name: getattr(other, name) for name in empty}
+    if changes:
+        for name in ("source", "licence"):
+            known_values = getattr(known, name).split("; ")
+            if getattr(other, name) not in known_values:
+                changes[name] = "; ".join([*known_values, getattr(other, name)])
+    return replace(known, **changes)
 
 
 def write_terms(path: Path, terms: Sequence[Term]) -> None:
@@ -176,8 +189,7 @@ def read_list(term_list: TermList) -> Iterator[Term]:
     Raises:
         InputError: no such file, a layout that is not recognised, a column that is missing.
     """
-    paths = sorted(Path(name) for name in glob.glob(term_list.path)) or [Path(term_list.path)]
-    for path in paths:
+    for path in data_files(term_list.path):
         rows = _read_rows(path)
         number, header = next(rows, (1, None))
         if header is None:
@@ -267,7 +279,9 @@ def _headerless_term(path: Path, number: int, row: list[str]) -> Term:
         what = f"{len(row)} columns; a list without a header has three: name, ICD-10 code, standard name"
         raise InputError(what, where=f"{path}, line {number}", mend="set `format` if the list is of another kind")
     name, icd10, standard = (clean_name(cell) for cell in row)
-    return Term(name, "", icd10="" if icd10 in _ABSENT else icd10, standard_name="" if standard in _ABSENT else standard)
+    return Term(
+        name, "", icd10="" if icd10 in _ABSENT else icd10, standard_name="" if standard in _ABSENT else standard
+    )
 
 
 def _read_rows(path: Path) -> Rows:

@@ -88,7 +88,9 @@ class TextEncoder:
                 raise InputError("a file of the tokenizer is missing", where=str(file), mend="copy the whole folder")
             if sha256_file(file) != expected:
                 mend = "build the tokenizer again, or copy the whole folder again"
-                raise InputError("this file is not the one that the tokenizer was made with", where=str(file), mend=mend)
+                raise InputError(
+                    "this file is not the one that the tokenizer was made with", where=str(file), mend=mend
+                )
         return cls(Path(folder), description)
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:
@@ -121,6 +123,12 @@ class TextEncoder:
                 ids += next(encoded)
             results.append(ids)
         return results
+
+    def encode_words(self, words: Sequence[str]) -> list[int]:
+        """Ids of words encoded one by one and joined, whatever the runtime; no word may hold a newline."""
+        parts = [part for word in words for part in _METASPACE_SPLIT.split(word) if part]
+        encoded = iter(self._model.encode([part for part in parts if part != METASPACE], num_threads=1))
+        return [i for part in parts for i in (self._metaspace_ids if part == METASPACE else next(encoded))]
 
     def _encode_lines(self, lines: list[str]) -> list[list[int]]:
         if self._segmenter is None and not any(METASPACE in line for line in lines):

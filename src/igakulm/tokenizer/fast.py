@@ -33,11 +33,11 @@ WORD_BORDER = "\u2063"
 """Where MeCab split the text, for stock tools with the runtime `mecab`; removed before encoding."""
 
 
-def write_tokenizer_files(folder: Path, runtime: Literal["plain", "mecab"], context_length: int = 2048) -> None:
+def write_tokenizer_files(folder: Path, runtime: Literal["plain", "mecab"]) -> None:
     """Write tokenizer.json, tokenizer_config.json, chat_template.jinja and encoder.json beside sentencepiece.model."""
     tokenizer = convert(folder / MODEL_FILE, runtime)
     write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=False) + "\n")
-    write_json(folder / "tokenizer_config.json", _config(context_length))
+    write_json(folder / "tokenizer_config.json", _config())
     write_text(folder / "chat_template.jinja", chat_template())
     names = [TOKENIZER_FILE, MODEL_FILE, *([DICTIONARY_FILE] if (folder / DICTIONARY_FILE).exists() else [])]
     description = {
@@ -74,10 +74,11 @@ def convert(model_file: Path, runtime: Literal["plain", "mecab"]) -> Tokenizer:
 def _special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     names = {"unk": "<unk>", "bos": BEGIN, "eos": END, "newline": "\n"}
     names |= {token.strip("<|>"): token for token in CHAT_TOKENS}
-    return {name: tokenizer.token_to_id(token) for name, token in names.items()}
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    return {name: vocabulary[token] for name, token in names.items()}
 
 
-def _config(context_length: int) -> dict[str, Any]:
+def _config() -> dict[str, Any]:
     return {
         # LlamaTokenizer would load too and give other ids.
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -86,6 +87,5 @@ def _config(context_length: int) -> dict[str, Any]:
         "pad_token": END,
         "additional_special_tokens": list(CHAT_TOKENS),
         "clean_up_tokenization_spaces": False,
-        "model_max_length": context_length,
         "padding_side": "right",
     }

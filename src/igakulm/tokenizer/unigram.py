@@ -118,11 +118,20 @@ def count_words(
     progress: Progress,
     total_bytes: int,
 ) -> dict[Kind, Counter[str]]:
-    """Count the MeCab words of documents by kind, in `workers` processes (0 = all cores); the result is independent
-    of their number. A word carries the space before it.
-    """  # noqa: D205
+    """Count the MeCab words of documents by kind; a word carries the space before it.
+
+    Args:
+        documents: (kind, text) pairs; lone surrogates are counted as "?".
+        user_dictionary: compiled MeCab user dictionary or None.
+        workers: processes, 0 = all cores; a small corpus is counted in this process. The result is the same.
+        progress: shows MiB of text.
+        total_bytes: about how much text will come, UTF-8.
+
+    Raises:
+        InputError: a broken user dictionary, or a process that was killed.
+    """
     totals: dict[Kind, Counter[str]] = {"general": Counter(), "medical": Counter()}
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or _cores()
     with progress.task("counting words", total_bytes / 2**20, "MiB") as task:
         batches = _batches(documents)
         results = (
@@ -138,6 +147,11 @@ def count_words(
             task.advance(size / 2**20)
             task.note(f"{len(totals['general']) + len(totals['medical']):,} words")
     return totals
+
+
+def _cores() -> int:
+    # What this process may use, which in containers is less than the machine has; unknown to macOS.
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 Batch = list[tuple[Kind, str]]

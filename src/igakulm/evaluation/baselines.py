@@ -1,0 +1,217 @@
+"""Baselines without a language model, answering in the same form as a parsed model answer.
+
+Does: chance, always-a, majority, nearest, ngram, dictionary. Does not: score, or read benchmark files.
+A baseline that is not defined for a task (no training rows, no entities) gives None and gets no row.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from igakulm.benchmarks.items import LETTERS, Item
+from igakulm.errors import InputError
+from igakulm.evaluation.answers import Prediction
+
+Predictions = list[Prediction]
+TAG_KINDS = {"d": "disease", "m-key": "drug"}
+"""Which names of the lexicon belong to which tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a baseline may use: training items of the task, a seed, and the lexicon's names by kind."""
+
+    train: Sequence[Item] = ()
+    seed: int = 0
+    terms: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def predict(name: str, items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """The answers of a baseline to the items of one task, or None where it is not defined.
+
+    Raises:
+        InputError: an unknown baseline.
+    """
+    if name not in BASELINES:
+        raise InputError(f"unknown baseline {name!r}", where="evaluate.baselines", mend="use " + ", ".join(BASELINES))
+    return BASELINES[name](items, setting)
+
+
+def chance(items: Sequence[Item], setting: Setting) -> Predictions:
+    """One seeded draw for each item (not the analytic expectation): as many letters as wanted; as many digits; for
+    entities one span of 2 to 6 characters of the document.
+    """
+    return [_draw(item, random.Random(f"{setting.seed}/{item.task}/{item.id}")) for item in items]
+
+
+def _draw(item: Item, generator: random.Random) -> Prediction:
+    if item.kind == "choice":
+        return tuple(sorted(generator.sample(LETTERS[: len(item.choices)], item.wanted)))
+    if item.kind == "number":
+        return ("".join(generator.choices("0123456789", k=len(item.answer[0]))),)
+    length = generator.randint(2, 6)
+    start = generator.randint(0, max(0, len(item.document) - length))
+    return (item.document[start : start + length],)
+
+
+def always_a(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """The first option (the first k where k answers are wanted); not defined for entities."""
+    if items[0].kind == "entities":
+        return None
+    return [tuple(LETTERS[: item.wanted]) if item.kind == "choice" else None for item in items]
+
+
+def majority(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """The most frequent training answer of the task; for entities the most frequent training entity of the tag.
+
+    The text of the item is not looked at. Ties go to the answer that sorts first.
+    """
+    if not setting.train:
+        return None
+    if items[0].kind != "entities":
+        answer = _most_frequent([item.answer for item in setting.train])
+        return [answer] * len(items)
+    return [(_most_frequent(_entities(setting.train, item.tag)),) for item in items]
+
+
+def _most_frequent(values: Sequence[Any]) -> Any:
+    return min(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))[0]
+
+
+def _entities(train: Sequence[Item], tag: str) -> list[str]:
+    """All training entities of a tag, of all tags when it has none."""
+    return [entity for item in train if item.tag == tag for entity in item.answer] or [
+        entity for item in train for entity in item.answer
+    ]
+
+
+def nearest(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """The answer of the nearest training row of the same tag (of any, if the tag is new): cosine of character
+    1-4-grams, TF-IDF weighted.
+    """
+    if not setting.train:
+        return None
+    found: Predictions = [None] * len(items)
+    for places, rows in _by_tag(items, setting.train):
+        vectorise = _vectoriser(1)
+        known = vectorise.fit_transform([_text(row) for row in rows])
+        similar = (vectorise.transform([_text(items[place]) for place in places]) @ known.T).toarray()
+        for place, best in zip(places, similar.argmax(axis=1), strict=True):
+            found[place] = rows[int(best)].answer
+    return found
+
+
+def ngram(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """Character 1-4-gram TF-IDF and logistic regression (classes weighted to equal shares), one model for each tag.
+
+    A model predicts letters, so it learns nothing about options that change from question to question (examinations).
+    Tags whose training rows hold fewer than two classes use all rows. Not defined for entities or several answers.
+    """
+    singles = [row for row in setting.train if len(row.answer) == 1]
+    if items[0].kind != "choice" or len({row.answer for row in singles}) < 2:
+        return None
+    from sklearn.linear_model import LogisticRegression
+
+    found: Predictions = [None] * len(items)
+    for places, group in _by_tag(items, singles):
+        rows = group if len({row.answer for row in group}) > 1 else singles
+        vectorise = _vectoriser(2 if len(rows) > 200 else 1)
+        model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=300, random_state=setting.seed)
+        model.fit(vectorise.fit_transform([_text(row) for row in rows]), [row.answer[0] for row in rows])
+        guessed = model.predict(vectorise.transform([_text(items[place]) for place in places]))
+        for place, letter in zip(places, guessed, strict=True):
+            found[place] = (str(letter),)
+    return found
+
+
+def _vectoriser(min_documents: int) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(analyzer="char", ngram_range=(1, 4), min_df=min_documents, sublinear_tf=True)
+
+
+def _text(item: Item) -> str:
+    return unicodedata.normalize("NFKC", item.question)
+
+
+def _by_tag(items: Sequence[Item], train: Sequence[Item]) -> list[tuple[list[int], list[Item]]]:
+    """For each tag: the places of its items, and its training rows (all rows when it has none)."""
+    groups = []
+    for tag in sorted({item.tag for item in items}):
+        rows = [row for row in train if row.tag == tag] or list(train)
+        groups.append(([place for place, item in enumerate(items) if item.tag == tag], rows))
+    return groups
+
+
+def dictionary(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """Entities that stand in the text: training entities of the tag and names of the lexicon, longest match from the
+    left, compared after NFKC character by character. Not defined for choices.
+    """
+    if items[0].kind != "entities" or not (setting.train or setting.terms):
+        return None
+    known = {item.tag: _names(item.tag, setting) for item in items}
+    return [find_names(item.document, known[item.tag]) for item in items]
+
+
+def _names(tag: str, setting: Setting) -> frozenset[str]:
+    own = [entity for row in setting.train if row.tag == tag for entity in row.answer]
+    terms = setting.terms.get(TAG_KINDS.get(tag, ""), ())
+    names = (unicodedata.normalize("NFKC", name) for name in (*own, *terms))
+    return frozenset(name for name in names if len(name) >= 2)
+
+
+def find_names(text: str, names: frozenset[str]) -> tuple[str, ...]:
+    """The names found in a text, each once, as the text writes them; the longest one at each place, from the left.
+
+    >>> find_names("発熱とＣＲＰ上昇", frozenset({"発熱", "CRP", "CRP上昇"}))
+    ('発熱', 'ＣＲＰ上昇')
+    """
+    single = (unicodedata.normalize("NFKC", character) for character in text)
+    plain = "".join(wide if len(wide) == 1 else character for wide, character in zip(single, text, strict=True))
+    lengths = sorted({len(name) for name in names}, reverse=True)
+    found: list[str] = []
+    place = 0
+    while place < len(plain):
+        length = next((size for size in lengths if plain[place : place + size] in names), 0)
+        if length:
+            found.append(text[place : place + length])
+        place += length or 1
+    return tuple(dict.fromkeys(found))
+
+
+def read_terms(folder: Path | None) -> dict[str, list[str]]:
+    """Names by kind ("disease", "drug") of a lexicon folder's `terms.tsv`; nothing without a folder.
+
+    Raises:
+        InputError: the file or its columns are missing.
+    """
+    if folder is None:
+        return {}
+    path = folder / "terms.tsv"
+    if not path.is_file():
+        raise InputError("the lexicon holds no terms.tsv", where=str(path), mend="run the stage lexicon first")
+    terms: dict[str, list[str]] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if not {"term", "kind"} <= set(reader.fieldnames or ()):
+            raise InputError("terms.tsv needs the columns term and kind", where=str(path))
+        for row in reader:
+            terms.setdefault(row["kind"] or "", []).append(row["term"])
+    return terms
+
+
+BASELINES: dict[str, Callable[[Sequence[Item], Setting], Predictions | None]] = {
+    "chance": chance,
+    "always-a": always_a,
+    "majority": majority,
+    "nearest": nearest,
+    "ngram": ngram,
+    "dictionary": dictionary,
+}

@@ -1,0 +1,78 @@
+"""95 % intervals by resampling documents.
+
+Does: a seeded percentile bootstrap in which items of one document stay together. Does not: compute metrics.
+Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap (percentile intervals; cluster resampling).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igakulm.benchmarks.items import Item
+from igakulm.benchmarks.splits import documents_of
+
+CELLS_AT_ONCE = 4_000_000
+
+
+def document_groups(items: Sequence[Item]) -> NDArray[np.int64]:
+    """A number for each item, the same for items that are linked by a shared document or sentence.
+
+    Items without a document stand alone.
+    """
+    parent = list(range(len(items)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    first: dict[str, int] = {}
+    for place, item in enumerate(items):
+        for document in documents_of(item):
+            one, other = root(place), root(first.setdefault(document, place))
+            parent[max(one, other)] = min(one, other)
+    numbers: dict[int, int] = {}
+    return np.array([numbers.setdefault(root(place), len(numbers)) for place in range(len(items))], dtype=np.int64)
+
+
+class Resampler:
+    """Bootstrap samples of the documents of one task.
+
+    The same items, number of samples and seed give the same samples, so that all models of a task are compared on
+    identical resamples.
+    """
+
+    def __init__(self, items: Sequence[Item], samples: int, seed: int) -> None:
+        self.groups = document_groups(items)
+        self.documents = int(self.groups.max()) + 1 if len(items) else 0
+        self.samples, self.seed = samples, seed
+
+    def interval(
+        self, statistics: NDArray[np.float64], combine: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> tuple[float, float]:
+        """The 2.5 % and 97.5 % quantiles of a metric.
+
+        Args:
+            statistics: [items, m], what the metric sums over items.
+            combine: summed statistics [samples, m] to values [samples].
+        """
+        sums = np.zeros((self.documents, statistics.shape[1]))
+        np.add.at(sums, self.groups, statistics)
+        values = np.concatenate([combine(counts @ sums) for counts in self._counts()])
+        low, high = np.quantile(values, [0.025, 0.975])
+        return float(low), float(high)
+
+    def _counts(self) -> Iterator[NDArray[np.float64]]:
+        """How often each document was drawn, [block, documents], until all samples are done."""
+        generator = np.random.default_rng(self.seed)
+        block = max(1, CELLS_AT_ONCE // self.documents)
+        for start in range(0, self.samples, block):
+            rows = min(block, self.samples - start)
+            drawn = generator.integers(0, self.documents, size=(rows, self.documents))
+            drawn += np.arange(rows)[:, None] * self.documents
+            counts = np.bincount(drawn.ravel(), minlength=rows * self.documents)
+            yield counts.reshape(rows, self.documents).astype(np.float64)

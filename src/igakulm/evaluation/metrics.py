@@ -1,0 +1,245 @@
+"""Metrics of answers: accuracy, Cohen's kappa, entity F1 in several strictnesses, and IgakuQA's share of points.
+
+Does: turn items and predictions into numbers, each as "statistics per item, summed, then combined", so that a
+bootstrap can recombine resampled sums. Does not: parse text (answers.py) or resample (intervals.py).
+
+Names ending in `_upstream` are the published JMED-LLM scorer's, bug for bug, for comparison with its leaderboard only.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igakulm.benchmarks.items import LETTERS, Item
+from igakulm.evaluation.answers import Prediction
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of one task: `statistics` [items, m]; `combine` maps summed statistics [..., m] to values [...]."""
+
+    name: str
+    statistics: Array
+    combine: Callable[[Array], Array]
+
+    @property
+    def value(self) -> float:
+        """The metric over all items."""
+        return float(self.combine(self.statistics.sum(axis=0)))
+
+
+def measure(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
+    """All metrics that fit the items (all of one task), the headline metric first.
+
+    Entities: overlap, exact and character F1 (macro and micro). Choices: kappa (where every question wants one answer)
+    and accuracy. Items with groups (IgakuQA's years): the mean over groups of the share of points, and accuracy.
+    """
+    if items[0].kind == "entities":
+        return entity_metrics(items, predictions)
+    accuracy = mean_of("accuracy", [float(is_right(*pair)) for pair in zip(items, predictions, strict=True)])
+    if any(item.group for item in items):
+        return [score_share(items, predictions), accuracy]
+    if all(item.wanted == 1 and item.choices for item in items):
+        return [cohen_kappa(items, predictions), accuracy]
+    return [accuracy]
+
+
+def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
+    """The published JMED-LLM metrics; `predictions` are its own readings (`upstream_letter`, `upstream_list`)."""
+    if items[0].kind == "entities":
+        pairs = [(set(item.answer), set(prediction or ())) for item, prediction in zip(items, predictions, strict=True)]
+        return [
+            mean_of("partial_f1_upstream", [partial_f1_upstream(*pair) for pair in pairs]),
+            mean_of("exact_f1_upstream", [exact_f1_upstream(*pair) for pair in pairs]),
+        ]
+    gold = [item.answer[0] for item in items]
+    said = [prediction[0] if prediction else "None" for prediction in predictions]
+    right = mean_of("accuracy_upstream", [float(a == b) for a, b in zip(gold, said, strict=True)])
+    return [_kappa("kappa_upstream", gold, said, sorted({*gold, *said}), linear=items[0].ordered), right]
+
+
+def is_right(item: Item, prediction: Prediction) -> bool:
+    """Whether the answer is exactly the right one (or another accepted one); order does not matter."""
+    if prediction is None:
+        return False
+    return any(sorted(set(prediction)) == sorted(set(answer)) for answer in (item.answer, *item.also))
+
+
+def mean_of(name: str, scores: Sequence[float]) -> Measured:
+    """The mean of one score for each item."""
+    values = np.asarray(scores, dtype=np.float64)
+    return Measured(name, np.stack([values, np.ones_like(values)], axis=1), _ratio)
+
+
+def _ratio(sums: Array) -> Array:
+    return np.asarray(_divide(sums[..., 0], sums[..., 1]))
+
+
+def _divide(numerator: Array, denominator: Array) -> Array:
+    """Element-wise quotient, 0 where the denominator is 0."""
+    safe = np.where(denominator == 0, 1.0, denominator)
+    return np.asarray(np.where(denominator == 0, 0.0, numerator / safe), dtype=np.float64)
+
+
+def cohen_kappa(items: Sequence[Item], predictions: Sequence[Prediction]) -> Measured:
+    """Cohen's kappa, with linear weights where the choices are ordered.
+
+    An unreadable answer, and one of several letters, is a class of its own after the last choice. Where chance already
+    agrees fully (one class only), kappa is not defined and counts as 0.
+
+    Source: Cohen 1960 (doi 10.1177/001316446002000104); weights: Cohen 1968 (doi 10.1037/h0026256).
+    """
+    labels = [*LETTERS[: max(len(item.choices) for item in items)], "None"]
+    said = [prediction[0] if prediction and len(prediction) == 1 else "None" for prediction in predictions]
+    said = [label if label in labels else "None" for label in said]
+    return _kappa("kappa", [item.answer[0] for item in items], said, labels, linear=items[0].ordered)
+
+
+def _kappa(name: str, gold: Sequence[str], said: Sequence[str], labels: Sequence[str], *, linear: bool) -> Measured:
+    size = len(labels)
+    place = {label: position for position, label in enumerate(labels)}
+    cells = np.array([place[a] * size + place[b] for a, b in zip(gold, said, strict=True)])
+    statistics = np.zeros((len(gold), size * size))
+    statistics[np.arange(len(gold)), cells] = 1.0
+    steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
+    weights = (steps if linear else (steps > 0)).astype(np.float64)
+
+    def combine(sums: Array) -> Array:
+        table = sums.reshape(*sums.shape[:-1], size, size)
+        expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
+        disagreement = (weights * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
+        by_chance = (weights * expected).sum(axis=(-2, -1))
+        return np.asarray(np.where(by_chance == 0, 0.0, 1.0 - _divide(disagreement, by_chance)))
+
+    return Measured(name, statistics, combine)
+
+
+def score_share(items: Sequence[Item], predictions: Sequence[Prediction]) -> Measured:
+    """The mean over groups (years) of the points earned divided by all points of the group's items."""
+    groups = sorted({item.group for item in items})
+    statistics = np.zeros((len(items), 2 * len(groups)))
+    for row, (item, prediction) in enumerate(zip(items, predictions, strict=True)):
+        column = groups.index(item.group)
+        statistics[row, column] = item.points * is_right(item, prediction)
+        statistics[row, len(groups) + column] = item.points
+
+    def combine(sums: Array) -> Array:
+        earned, possible = sums[..., : len(groups)], sums[..., len(groups) :]
+        return _divide(_divide(earned, possible).sum(axis=-1), (possible > 0).sum(axis=-1).astype(np.float64))
+
+    return Measured("score_share", statistics, combine)
+
+
+def entity_metrics(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
+    """Overlap, exact and character F1; macro = mean over rows of the row's F1, micro = F1 of the summed counts.
+
+    A row without gold entities scores 1 when the answer is a readable empty list, else 0.
+    """
+    measured: list[Measured] = []
+    for name, count in (("overlap_f1", overlap_counts), ("exact_f1", exact_counts), ("character_f1", character_counts)):
+        counts = np.array([count(*pair) for pair in _sets(items, predictions)], dtype=np.float64).reshape(-1, 4)
+        empty = [float(not item.answer and guess == ()) for item, guess in zip(items, predictions, strict=True)]
+        rows = np.maximum(_f1(counts), np.array(empty))
+        measured += [mean_of(name, rows.tolist()), Measured(f"{name}_micro", counts, _f1)]
+    return measured[::2] + measured[1::2]
+
+
+def _sets(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[tuple[list[str], list[str]]]:
+    return [
+        (list(dict.fromkeys(item.answer)), list(dict.fromkeys(prediction or ())))
+        for item, prediction in zip(items, predictions, strict=True)
+    ]
+
+
+def _f1(counts: Array) -> Array:
+    """F1 of [..., (found gold, gold, right predictions, predictions)]."""
+    recall, precision = _divide(counts[..., 0], counts[..., 1]), _divide(counts[..., 2], counts[..., 3])
+    return _divide(2 * recall * precision, recall + precision)
+
+
+def exact_counts(gold: Sequence[str], said: Sequence[str]) -> tuple[float, float, float, float]:
+    """Counts of equal strings: (found gold, gold, right predictions, predictions).
+
+    >>> exact_counts(["発熱", "咳"], ["咳", "痛み", "熱"])
+    (1.0, 2.0, 1.0, 3.0)
+    """
+    both = float(len(set(gold) & set(said)))
+    return both, float(len(gold)), both, float(len(said))
+
+
+def overlap_counts(gold: Sequence[str], said: Sequence[str]) -> tuple[float, float, float, float]:
+    """Counts of overlapping strings, paired one to one.
+
+    Two strings overlap when one contains the other and is at most twice as long; so neither a single character nor
+    the whole document stands for every entity, and no prediction is counted twice (maximum bipartite matching).
+
+    >>> overlap_counts(["呼吸状態悪化", "咳"], ["呼吸状態", "咳", "咳嗽", "熱"])
+    (2.0, 2.0, 2.0, 4.0)
+    """
+    partner: dict[int, int] = {}
+
+    def pair(row: int, tried: set[int]) -> bool:
+        for column, entity in enumerate(said):
+            if column in tried or not overlaps(gold[row], entity):
+                continue
+            tried.add(column)
+            if column not in partner or pair(partner[column], tried):
+                partner[column] = row
+                return True
+        return False
+
+    both = float(sum(pair(row, set()) for row in range(len(gold))))
+    return both, float(len(gold)), both, float(len(said))
+
+
+def overlaps(first: str, second: str) -> bool:
+    """Whether one string contains the other and is at most twice as long."""
+    short, long = sorted((first, second), key=len)
+    return bool(short) and short in long and 2 * len(short) >= len(long)
+
+
+def character_counts(gold: Sequence[str], said: Sequence[str]) -> tuple[float, float, float, float]:
+    """Counts of characters: each string's longest common substring with its best partner on the other side.
+
+    >>> character_counts(["呼吸状態悪化"], ["呼吸状態"])
+    (4.0, 6.0, 4.0, 4.0)
+    """
+    found = sum(max((_common(a, b) for b in said), default=0) for a in gold)
+    right = sum(max((_common(a, b) for a in gold), default=0) for b in said)
+    return float(found), float(sum(map(len, gold))), float(right), float(sum(map(len, said)))
+
+
+def _common(first: str, second: str) -> int:
+    """Length of the longest common substring."""
+    if first in second or second in first:
+        return min(len(first), len(second))
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).find_longest_match().size
+
+
+def exact_f1_upstream(gold: set[str], said: set[str]) -> float:
+    """The published exact F1 of one row: on sets of whole strings."""
+    both = len(gold & said)
+    return 2 * both / (len(gold) + len(said)) if both else 0.0
+
+
+def partial_f1_upstream(gold: set[str], said: set[str]) -> float:
+    """The published "partial" F1 of one row, bug for bug.
+
+    It asks for membership in the other set instead of for overlapping strings, so that one exact hit marks every gold
+    item as found; precision, and with it the F1, can exceed 1.
+
+    >>> round(partial_f1_upstream({"a", "b", "c"}, {"a"}), 2)
+    1.5
+    >>> partial_f1_upstream({"発熱"}, {"熱"})
+    0.0
+    """
+    found = len(gold) if gold & said else 0
+    recall, precision = (found / len(gold), found / len(said)) if found else (0.0, 0.0)
+    return 2 * recall * precision / (recall + precision) if found else 0.0

@@ -1,0 +1,201 @@
+"""The report's sections on data: the corpus with what was dropped and why, and the tokenizer.
+
+Does: turn `funnel.json`, `sources.json` and the tokenizer's `report.json` into markup. Does not: read documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from igakulm.evaluation.report_charts import bar
+from igakulm.evaluation.report_inputs import RunRecord, listed, rows_of
+from igakulm.evaluation.report_page import (
+    Child,
+    Html,
+    count,
+    decimal,
+    details,
+    el,
+    escape,
+    facts,
+    finite,
+    join,
+    large,
+    note,
+    percent,
+    section,
+    table,
+)
+
+KINDS = {"medical": "医学", "general": "一般"}
+STEPS = {
+    "read": "読み込み",
+    "clean": "整形",
+    "filter": "規則による選別",
+    "exact": "完全重複の除去",
+    "near": "近似重複の除去",
+    "decontamination": "評価問題の除去",
+}
+REASONS = {
+    "empty": "整形すると本文が残らない",
+    "too_short": "短すぎる",
+    "too_long": "長すぎる",
+    "not_japanese": "日本語の割合が低い",
+    "symbols": "記号が多い",
+    "digits": "数字が多い",
+    "repetition": "同じ行や文の繰り返しが多い",
+    "list_page": "短い行ばかりの一覧",
+    "advertisement": "広告の語が多い",
+    "adult": "成人向けの語が多い",
+    "truncated": "文の途中で切れている",
+    "exact_duplicate": "先の文書とまったく同じ",
+    "near_duplicate": "先の文書とほぼ同じ",
+    "benchmark": "評価問題の文を含む",
+}
+
+
+def corpus_section(number: int, record: RunRecord) -> Html:
+    """Funnel, reasons with samples, licences, decontamination."""
+    funnel = record.json("corpus", "funnel.json")
+    if not funnel:
+        return section("corpus", number, "コーパス", note("この実行にはコーパスの記録がありません。"))
+    sources = rows_of(funnel.get("sources"))
+    return section(
+        "corpus",
+        number,
+        "コーパス",
+        _funnel_table(sources),
+        note(
+            "各段階の後に残った文書数と文字数。棒は、その出典から読み込んだ文字数に対する残りの割合。"
+            "整形では、電話番号・メールアドレス・URLなどの個人情報やウェブ表記も取り除く。"
+        ),
+        _reasons(funnel.get("reasons"), funnel.get("samples")),
+        _licences(record.json("corpus", "sources.json")),
+        _decontamination(funnel.get("decontamination")),
+    )
+
+
+def _funnel_table(sources: Sequence[Mapping[str, Any]]) -> Html:
+    per_source = [{str(step.get("step")): step for step in rows_of(source.get("steps"))} for source in sources]
+    names = list(dict.fromkeys(name for steps in per_source for name in steps))
+    names.sort(key=lambda name: list(STEPS).index(name) if name in STEPS else len(STEPS))
+    rows: list[Sequence[Child]] = []
+    for source, steps in zip(sources, per_source, strict=True):
+        kind = KINDS.get(str(source.get("kind")), str(source.get("kind") or ""))
+        title = el("th", str(source.get("name")), el("small", kind), scope="row")
+        rows.append([title, *(_funnel_cell(steps, name, names[0]) for name in names)])
+    totals = {name: _sum(per_source, name) for name in names}
+    if len(sources) > 1 and names:
+        rows.append([el("th", "合計", scope="row"), *(_funnel_cell(totals, name, names[0]) for name in names)])
+    head = ["出典", *(STEPS.get(name, name) for name in names)]
+    return table(head, rows, caption="段階ごとの文書数と文字数", kind="funnel")
+
+
+def _sum(per_source: Sequence[Mapping[str, Mapping[str, Any]]], name: str) -> dict[str, float]:
+    entries = [steps[name] for steps in per_source if name in steps]
+    return {key: sum(finite(entry.get(key)) or 0.0 for entry in entries) for key in ("documents", "characters")}
+
+
+def _funnel_cell(steps: Mapping[str, Mapping[str, Any]], name: str, first: str) -> Html:
+    entry = steps.get(name, {})
+    characters, whole = finite(entry.get("characters")), finite(steps.get(first, {}).get("characters"))
+    share = characters / whole if characters is not None and whole else None
+    size = el("small", f"{large(characters)}字") if characters is not None else None
+    return el("td", count(entry.get("documents")), size, bar(share))
+
+
+def _reasons(reasons: object, samples: object) -> Html:
+    if not isinstance(reasons, dict) or not reasons:
+        return note("除いた文書はありません。")
+    counts = {str(name): finite(value) or 0.0 for name, value in reasons.items()}
+    total = sum(counts.values())
+    rows: list[Sequence[Child]] = []
+    for name, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+        shown = rows_of(samples.get(name)) if isinstance(samples, dict) else []
+        title = el("th", REASONS.get(name, name), el("small", el("code", name)), scope="row")
+        share = number / total if total else 0.0
+        rows.append([title, count(number), el("td", bar(share, tall=True)), el("td", _samples(shown), class_="text")])
+    head = ["理由", "文書数", "割合", el("th", "例（冒頭）", scope="col", class_="text")]
+    caption = f"除いた理由（のべ {count(total)} 文書）"
+    return table(head, rows, caption=caption, kind="reasons")
+
+
+def _samples(samples: Sequence[Mapping[str, Any]]) -> Child:
+    if not samples:
+        return None
+    listed_samples = [
+        el("li", el("span", str(sample.get("id", "")), class_="id"), str(sample.get("text", ""))[:200])
+        for sample in samples[:3]
+    ]
+    return details(f"{len(listed_samples)} 件を見る", el("ul", listed_samples, class_="samples"))
+
+
+def _licences(sources: Mapping[str, Any]) -> Html:
+    rows = [
+        [
+            name,
+            KINDS.get(str(entry.get("kind")), str(entry.get("kind") or "")),
+            el("td", listed(entry.get("licences") or ["不明"]), class_="text"),
+            count(entry.get("documents")),
+            f"{large(entry.get('characters'))}字",
+        ]
+        for name, entry in sources.items()
+        if isinstance(entry, dict)
+    ]
+    if not rows:
+        return Html("")
+    head = ["出典", "種別", el("th", "ライセンス", scope="col", class_="text"), "文書数", "文字数"]
+    return table(head, rows, caption="学習に使う文書のライセンス")
+
+
+def _decontamination(found: object) -> Html:
+    if not isinstance(found, dict) or not found:
+        return Html("")
+    rows = [[name, count(number)] for name, number in found.items()]
+    return join(
+        table(["評価課題", "除いた文書数"], rows, caption="評価問題の混入"),
+        note("課題のテスト問題と長い文字列を共有したため、学習用の文書から除いた数。0 は検査して混入がなかったことを示す。"),
+    )
+
+
+def tokenizer_section(number: int, record: RunRecord) -> Html:
+    """Vocabulary, characters per token, coverage, and the characters that fall back to bytes."""
+    report = record.json("tokenizer", "report.json")
+    if not report:
+        return section("tokenizer", number, "トークナイザー", note("この実行にはトークナイザーの記録がありません。"))
+    known, tables = [], []
+    for key, value in report.items():
+        if isinstance(value, dict) and value and all(isinstance(entry, dict) for entry in value.values()):
+            tables.append(_nested(key, value))
+        elif isinstance(value, dict | list):
+            tables.append(details(LABELS.get(key, key), el("p", escape(_flat(value)))))
+        else:
+            known.append((LABELS.get(key, key), _figure(key, value)))
+    return section("tokenizer", number, "トークナイザー", facts(known), *tables)
+
+
+LABELS = {"characters_per_token": "1 トークンあたりの文字数", "vocabulary_size": "語彙の大きさ"}
+
+
+def _figure(key: str, value: object) -> str:
+    number = finite(value)
+    if number is None:
+        return str(value)
+    if "share" in key or "coverage" in key:
+        return percent(number)
+    return count(number) if number == int(number) else decimal(number)
+
+
+def _nested(key: str, value: Mapping[str, Mapping[str, Any]]) -> Html:
+    columns = list(dict.fromkeys(name for entry in value.values() for name in entry))
+    rows = [[name, *(_figure(column, entry.get(column)) for column in columns)] for name, entry in value.items()]
+    return table(["", *(LABELS.get(column, column) for column in columns)], rows, caption=LABELS.get(key, key))
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        return "、".join(f"{key} {_flat(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return "、".join(_flat(entry) for entry in value)
+    return str(value)

@@ -1,0 +1,88 @@
+"""The tokenizer stage: corpus and lexicon in, a tokenizer's folder out (sections 2.2.2 and 2.2.3).
+
+Does: call dictionary, word counts, training, conversion and report in turn. Does not: any of their work itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from igakulm.files import atomic_path, read_json, write_json
+from igakulm.progress import Progress
+from igakulm.recipe.schema import TokenizerSection
+from igakulm.synth.lexicon import read_terms
+from igakulm.tokenizer.dictionary import build_user_dictionary, clean_terms, dictionary_names, lexicon_names
+from igakulm.tokenizer.encode import DICTIONARY_FILE, MODEL_FILE, TextEncoder
+from igakulm.tokenizer.fast import write_tokenizer_files
+from igakulm.tokenizer.report import measure
+from igakulm.tokenizer.segment import Segmenter
+from igakulm.tokenizer.unigram import Selection, count_words, select_documents, train_unigram, weighted_counts
+
+
+def build_tokenizer(
+    config: TokenizerSection, corpus_dir: Path, lexicon_dir: Path, out_dir: Path, progress: Progress
+) -> dict[str, Any]:
+    """Build a tokenizer's folder from `corpus_dir/documents` and `lexicon_dir/terms.tsv`.
+
+    Writes tokenizer.json, tokenizer_config.json, chat_template.jinja, sentencepiece.model, encoder.json, report.json
+    and, with names and `user_dictionary`, user_dictionary.dic. The same inputs and seed give the same bytes.
+
+    Raises:
+        InputError: an empty corpus, or a vocabulary size that the text does not allow.
+    """
+    terms = clean_terms(read_terms(lexicon_dir))
+    names = lexicon_names(terms, drugs=config.drugs_in_dictionary)
+    entries = dictionary_names(names, config.user_dictionary_min_characters) if config.user_dictionary else []
+    dictionary = _write_dictionary(entries, config, out_dir, progress)
+
+    budget = config.max_corpus_mebibytes * 2**20
+    selection = Selection(config.seed or 0)
+    documents = select_documents(corpus_dir, budget, selection)
+    counts = count_words(documents, dictionary, config.workers, progress, _expected_bytes(corpus_dir, budget))
+    words = weighted_counts(counts, _trained_names(names, config, dictionary), config)
+    model = train_unigram(words, config, progress)
+    with atomic_path(out_dir / MODEL_FILE) as temporary:
+        temporary.write_bytes(model)
+    write_tokenizer_files(out_dir, config.runtime)
+
+    encoder = TextEncoder.load(out_dir)
+    training = {
+        "documents": dict(sorted(selection.documents.items())),
+        "bytes": dict(sorted(selection.text_bytes.items())),
+        "word_types": len(words),
+        "names": len(names),
+        "user_dictionary_names": len(entries),
+    }
+    vocabulary = {"runtime": encoder.runtime, "base_size": encoder.base_size, "size": encoder.size}
+    report = {"vocabulary": vocabulary, "training": training, **measure(encoder, selection.held, terms, dictionary)}
+    write_json(out_dir / "report.json", report)
+    return {**vocabulary, "training": training, "compression": report["compression"]}
+
+
+def _write_dictionary(
+    entries: Sequence[str], config: TokenizerSection, out_dir: Path, progress: Progress
+) -> Path | None:
+    if not entries:
+        progress.say(
+            "tokenizer: no user dictionary" + (" (the lexicon has no names)" if config.user_dictionary else "")
+        )
+        return None
+    path = out_dir / DICTIONARY_FILE
+    build_user_dictionary(entries, config.user_dictionary_cost, path)
+    return path
+
+
+def _trained_names(names: Sequence[str], config: TokenizerSection, dictionary: Path | None) -> list[str]:
+    """Names as the encoder will meet them: whole, or in MeCab's words where MeCab also runs later."""
+    if config.runtime == "plain":
+        return list(names)
+    segmenter = Segmenter(dictionary)
+    return [word for name in names for word in segmenter.words(name)]
+
+
+def _expected_bytes(corpus_dir: Path, budget: int) -> int:
+    """An estimate for progress: Japanese takes three bytes a character."""
+    sources = read_json(corpus_dir / "sources.json")
+    return min(budget, 3 * sum(int(source["characters"]) for source in sources.values()))

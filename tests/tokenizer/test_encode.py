@@ -1,0 +1,163 @@
+"""Text to ids and back: exact for all text, safe against spellings of control tokens."""
+
+import json
+import pickle
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from igakulm.errors import InputError
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder, copy_tokenizer, decode_lines, encode_lines
+
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+FRAGMENTS = st.sampled_from(
+    [
+        "患者は", "急性心筋梗塞", " ", "  ", "\n", "\n\n", "\t", "\r\n", "\0", "▁", "▁▁", "\u2063", "　", "Ð", "𠮟", "👨‍👩‍👧",
+        "<|user|>", "<|end_of_text|>", "<unk>", "<0x41>", "<s>", "37.2℃", "アスピリン", "。", "e\u0301", "\u200b", "The bus",
+    ]
+)  # fmt: skip
+TEXTS = st.lists(st.one_of(FRAGMENTS, st.text(CHARACTERS, max_size=6)), max_size=12).map("".join)
+LITERALS = [
+    "<|user|>", "<|system|>", "<|assistant|>", "<|begin_of_text|>", "<|end_of_text|>", "<unk>", "<s>", "</s>",
+    "<0x41>", "<0x0A>", "<0xE3><0x81><0x82>", "▁", "a▁b", "▁ ▁", "\0", "あ\0い", "", "\n", "\n\n", " ", "   x  ", "\r\n",
+    "⁇", " ⁇ ", "\ufffd", "\u2063患者\u2063", "x" * 5000, "患者" * 3000,
+]  # fmt: skip
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_round_trip_plain(plain: TextEncoder, text: str) -> None:
+    assert plain.decode(plain.encode(text)) == text
+
+
+@given(TEXTS)
+@settings(max_examples=150, deadline=None)
+def test_round_trip_mecab(mecab: TextEncoder, text: str) -> None:
+    assert mecab.decode(mecab.encode(text)) == text
+
+
+@pytest.mark.parametrize("text", LITERALS)
+@pytest.mark.parametrize("runtime", ["plain", "mecab"])
+def test_literals_round_trip_and_never_become_control_ids(
+    plain: TextEncoder, mecab: TextEncoder, runtime: str, text: str
+) -> None:
+    encoder = plain if runtime == "plain" else mecab
+    ids = encoder.encode(text)
+    assert encoder.decode(ids) == text
+    control = {encoder.unk, encoder.bos, encoder.eos, encoder.system, encoder.user, encoder.assistant}
+    assert not control & set(ids)
+
+
+def test_a_spelt_byte_piece_is_not_that_byte(plain: TextEncoder) -> None:
+    byte = plain.encode("\x01")
+    assert len(byte) == 1
+    assert plain.token_bytes(byte[0]) == b"\x01"
+    assert byte[0] not in plain.encode("<0x01>")
+
+
+def test_batch_equals_one_by_one(plain: TextEncoder, mecab: TextEncoder) -> None:
+    for encoder in (plain, mecab):
+        texts = ["患者は\n\n", "", "▁x\ny", "\n", "37.2℃ です"]
+        assert encoder.encode_batch(texts) == [encoder.encode(text) for text in texts]
+        assert encoder.encode_batch([]) == []
+
+
+def test_lone_surrogates_become_the_replacement_character(plain: TextEncoder, mecab: TextEncoder) -> None:
+    for encoder in (plain, mecab):
+        assert encoder.decode(encoder.encode("患者\ud800は\udfff")) == "患者\ufffdは\ufffd"
+        assert encoder.encode_batch(["a\ud800", "患者"])[1] == encoder.encode("患者")
+
+
+def test_newline_is_one_id_and_lines_are_independent(plain: TextEncoder) -> None:
+    assert plain.newline == 3
+    assert plain.encode("患者\n血圧") == [*plain.encode("患者"), 3, *plain.encode("血圧")]
+
+
+def test_ids_and_sizes(plain: TextEncoder) -> None:
+    assert (plain.unk, plain.bos, plain.eos, plain.newline) == (0, 1, 2, 3)
+    assert (plain.base_size, plain.size) == (600, 603)
+    assert (plain.system, plain.user, plain.assistant) == (600, 601, 602)
+    assert len(plain.pieces()) == plain.size
+    assert [kind for _, _, kind in plain.pieces()[4:260]] == ["byte"] * 256
+
+
+def test_control_ids_decode_to_nothing_and_unknown_ids_are_refused(plain: TextEncoder) -> None:
+    ids = [plain.bos, plain.user, *plain.encode("患者"), plain.eos, plain.unk, plain.assistant, plain.system]
+    assert plain.decode(ids) == "患者"
+    for wrong in (-1, plain.size):
+        with pytest.raises(ValueError, match="no id"):
+            plain.decode([wrong])
+
+
+def test_broken_utf8_decodes_to_the_replacement_character(plain: TextEncoder) -> None:
+    first, *_ = plain.encode("\u2063")
+    assert plain.decode([first]) == "\ufffd"
+
+
+def test_digits_are_single_tokens(plain: TextEncoder) -> None:
+    assert len(plain.encode("6800")) == 4
+
+
+def test_names_of_the_lexicon_are_one_token(plain: TextEncoder) -> None:
+    assert len(plain.encode("急性心筋梗塞")) == 1
+
+
+def test_mecab_splits_at_run_time(plain: TextEncoder, mecab: TextEncoder) -> None:
+    text = "患者は急性心筋梗塞の診断で入院し、 5 mgの内服を開始した。"
+    assert mecab.runtime == "mecab"
+    assert mecab.encode(text) == mecab.encode_words(mecab._segmenter.words(text) if mecab._segmenter else [])
+    assert plain.encode(text) == plain.encode_words([text])
+
+
+def test_survives_pickling(plain: TextEncoder) -> None:
+    copy = pickle.loads(pickle.dumps(plain))
+    assert copy.encode("患者は") == plain.encode("患者は")
+
+
+def test_copy_loads_from_a_model_folder(plain: TextEncoder, mecab: TextEncoder, tmp_path: Path) -> None:
+    for encoder in (plain, mecab):
+        target = tmp_path / encoder.runtime
+        copy_tokenizer(encoder.folder, target)
+        assert TextEncoder.load(target).encode("患者") == encoder.encode("患者")
+        assert {file.name for file in target.iterdir()} <= set(TOKENIZER_FILES)
+
+
+def test_a_changed_or_missing_file_is_refused(plain_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(plain_folder, folder)
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="not the one"):
+        TextEncoder.load(folder)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match="missing"):
+        TextEncoder.load(folder)
+    with pytest.raises(InputError, match="no such file"):
+        TextEncoder.load(tmp_path / "nowhere")
+    (folder / "encoder.json").write_text(json.dumps({"format": 99}), encoding="utf-8")
+    with pytest.raises(InputError, match="format"):
+        TextEncoder.load(folder)
+
+
+def test_lines_for_the_command_line(plain: TextEncoder, plain_folder: Path) -> None:
+    lines = ["患者は\n", "\n", "最後"]
+    ids = list(encode_lines(plain_folder, iter(lines)))
+    assert ids == [plain.encode("患者は"), [], plain.encode("最後")]
+    assert list(decode_lines(plain_folder, map(json.dumps, ids))) == ["患者は", "", "最後"]
+
+
+@pytest.mark.parametrize("line", ["[1, 2", "{}", '["a"]', "[true]", "[1.5]", "[99999]", "[-1]"])
+def test_lines_that_hold_no_ids_name_their_line(plain_folder: Path, line: str) -> None:
+    with pytest.raises(InputError, match="line 2"):
+        list(decode_lines(plain_folder, ["[300]", line]))
+
+
+def test_encoding_is_fast(plain: TextEncoder) -> None:
+    text = "患者は急性心筋梗塞の診断で入院し、アスピリンの内服を開始した。\n" * 5000
+    start = time.perf_counter()
+    plain.encode(text)
+    seconds = time.perf_counter() - start
+    assert len(text.encode()) / seconds > 1e6, "under 1 MB/s: an accidentally quadratic path"
