@@ -1,76 +1,71 @@
-"""A model of a few thousand weights with a hand-made Unigram tokenizer, for tests of inference, bundle and serving."""
+"""A model of some ten thousand weights with a real small tokenizer, for tests of inference, bundle and serving."""
 
 from __future__ import annotations
 
-import json
+import functools
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
-TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] }}"
-    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+from igakulm.files import Doc, write_documents, write_json
+from igakulm.progress import SilentProgress
+from igakulm.recipe.schema import ExportSection, TokenizerSection
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
+
+TEXTS = (
+    "糖尿病の治療にはインスリンを用いることがある。食事と運動も大切である。",
+    "高血圧症の患者は塩分を控え、{n}か月ごとに血圧を測る。体温は37.{n}℃であった。",
+    "駅前の図書館は{n}時に開く。The bus number {n} goes to the park.\n雨の日は学生が多い。",
+    "気管支喘息の発作では、吸入薬を使い、呼吸の音を聞く。夜に咳が出やすい。",
+    "朝の市場では{n}番目の店が一番にぎやかだ。魚と野菜の匂いがして、子どもたちが走る。",
+    "貧血の原因を調べるため、血液検査を行い、鉄の量と赤血球の大きさを確かめた。",
+    "手術の後は痛みの強さを尋ね、傷の様子を毎日記録し、家族に説明する。",
 )
-WORDS = [
-    "▁",
-    "糖尿病",
-    "インスリン",
-    "高血圧",
-    "薬",
-    "は",
-    "の",
-    "を",
-    "。",
-    "、",
-    "a",
-    "b",
-    "c",
-    "A",
-    "B",
-    "C",
-    "D",
-    "1",
-    "2",
-]
-PIECES = ["<unk>", "<|begin_of_text|>", "<|end_of_text|>", "\n", *(f"<0x{n:02X}>" for n in range(256)), *WORDS]
-CHAT = ["<|system|>", "<|user|>", "<|assistant|>"]
-BASE_SIZE = len(PIECES)
+SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 27, "characters": 999}}
 
 
-def write_tokenizer(folder: Path) -> int:
-    """Write tokenizer.json and its settings; return the number of entries."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers
+@functools.cache
+def tokenizer_folder() -> Path:
+    """A tokenizer built by the project's own builder, once for all tests of a process."""
+    from igakulm.synth.lexicon import Term, write_terms
+    from igakulm.tokenizer.build import build_tokenizer
 
-    never = -1e4
-    scores = [never] * 3 + [-3.0] + [never] * 256 + [-2.0 - 0.1 * n for n in range(len(WORDS))]
-    tokenizer = Tokenizer(models.Unigram(list(zip(PIECES, scores, strict=True)), unk_id=0, byte_fallback=True))
-    tokenizer.normalizer = normalizers.Replace(" ", "▁")
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    special = ["<|begin_of_text|>", "<|end_of_text|>", "<unk>", *CHAT]
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in special])
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": "<|begin_of_text|>",
-        "eos_token": "<|end_of_text|>",
-        "unk_token": "<unk>",
-        "model_max_length": 256,
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(TEMPLATE, encoding="utf-8")
-    return int(tokenizer.get_vocab_size())
+    folder = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))
+    texts = [text.format(n=n) for n in range(1, 10) for text in TEXTS]
+    write_documents(folder / "corpus" / "documents", [Doc(f"d{i}", t, "ward", "CC0-1.0") for i, t in enumerate(texts)])
+    write_json(folder / "corpus" / "sources.json", SOURCES)
+    write_terms(folder / "lexicon" / "terms.tsv", [Term("糖尿病", "disease"), Term("高血圧症", "disease")])
+    section = TokenizerSection(vocabulary_size=512, user_dictionary=False, workers=1, seed=0)
+    (folder / "tokenizer").mkdir()
+    build_tokenizer(section, folder / "corpus", folder / "lexicon", folder / "tokenizer", SilentProgress())
+    kept = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))
+    copy_tokenizer(folder / "tokenizer", kept)
+    shutil.rmtree(folder)
+    return kept
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+def encoder() -> TextEncoder:
+    return TextEncoder.load(tokenizer_folder())
 
 
 def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", seed: int = 0, **sizes: Any) -> Path:
     """Write a random model with tokenizer; `sizes` override config values. Weights are large enough to differ."""
     from transformers import ArceeConfig, ArceeForCausalLM, LlamaConfig, LlamaForCausalLM
 
-    entries = write_tokenizer(folder)
+    copy_tokenizer(tokenizer_folder(), folder)
+    tokenizer = encoder()
     values: dict[str, Any] = {
-        "vocab_size": entries,
+        "vocab_size": tokenizer.size,
         "hidden_size": 64,
         "intermediate_size": 96,
         "num_hidden_layers": 2,
@@ -79,9 +74,8 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
         "max_position_embeddings": 256,
         "hidden_act": activation,
         "initializer_range": 0.2,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 2,
+        "bos_token_id": tokenizer.bos,
+        "eos_token_id": tokenizer.eos,
         **sizes,
     }
     torch.manual_seed(seed)
@@ -93,4 +87,14 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
         if parameter.ndim == 1:
             torch.nn.init.uniform_(parameter, 0.5, 1.5)
     model.save_pretrained(folder)
+    return folder
+
+
+def write_bundle(folder: Path, kinds: tuple[Any, ...] = (), **sizes: Any) -> Path:
+    """A bundle of a random model, written by the export stage."""
+    from igakulm.bundle.build import export
+
+    model = write_model(folder.with_name(folder.name + "-model"), **sizes)
+    folder.mkdir()
+    export(ExportSection(gguf=kinds, name="tiny"), model, None, None, folder, SilentProgress())
     return folder

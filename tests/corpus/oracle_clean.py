@@ -21,6 +21,7 @@ from igakulm.corpus.characters import (
     needed,
 )
 
+KEEP = needed() | set(PROTECTED)
 LETTERS = "ぁ-ゖゝゞァ-ヺー-ヾ㐀-䶿一-鿿豈-﫿\U00020000-\U000323af々〆〇"
 
 
@@ -29,9 +30,15 @@ def nfkc(text: str) -> str:
 
 
 def numbers(text: str) -> str:
-    text = re.sub(r"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+", lambda found: "^" + nfkc(found[0]), text)
-    text = re.sub(rf"(?<=[0-9０-９])[{FRACTIONS}]", lambda found: " " + nfkc(found[0]), text)
-    return re.sub(rf"[{SMALL_ROMANS}](?=[Ⅰ-ⅿ])", lambda found: nfkc(found[0]) + "・", text)
+    def write(found: re.Match[str]) -> str:
+        if found["roman"]:
+            return nfkc(found[0]) + "・"
+        return (" " if found["fraction"] else "^") + nfkc(found[0])
+
+    power = r"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+"
+    fraction = rf"(?P<fraction>(?<=[0-9０-９⁰¹²³⁴-⁹])[{FRACTIONS}])"
+    roman = rf"(?P<roman>[{SMALL_ROMANS}](?=[Ⅰ-ⅿ]))"
+    return re.sub(f"{power}|{fraction}|{roman}", write, text)
 
 
 def normalise(text: str) -> str:
@@ -59,8 +66,7 @@ def stops(text: str) -> str:
 
 def clean(text: str) -> str:
     text = normalise(numbers(text.replace(SEPARATOR, "")))
-    keep = needed() | set(PROTECTED)
-    text = "".join(unified for character in text if (unified := UNIFIED.get(character, character)) in keep)
+    text = "".join(unified for character in text if (unified := UNIFIED.get(character, character)) in KEEP)
     text = re.sub(r"．[.．]+|\.[.．]{2,}", "…", text)
     text = re.sub("・・・+", "…", text)
     text = text.replace("°C", "℃").replace("°F", "℉")

@@ -13,7 +13,15 @@ from igakulm.synth.lexicon import Term, write_terms
 from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.encode import TextEncoder
 
-DISEASES = ("急性心筋梗塞", "多発性骨髄腫", "2型糖尿病", "気管支喘息", "本態性高血圧症", "鉄欠乏性貧血", "変形性膝関節症")
+DISEASES = (
+    "急性心筋梗塞",
+    "多発性骨髄腫",
+    "2型糖尿病",
+    "気管支喘息",
+    "本態性高血圧症",
+    "鉄欠乏性貧血",
+    "変形性膝関節症",
+)
 DRUGS = ("アムロジピンベシル酸塩", "メトホルミン塩酸塩", "プレドニゾロン", "アスピリン腸溶錠100mg")
 MEDICAL = (
     "{d}は外来でよくみる病気である。治療には{m}を用いることがある。",

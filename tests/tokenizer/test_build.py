@@ -10,7 +10,7 @@ import pytest
 from igakulm.errors import InputError
 from igakulm.files import Doc
 from igakulm.recipe.schema import TokenizerSection
-from igakulm.synth.lexicon import write_terms
+from igakulm.synth.lexicon import Term, write_terms
 from igakulm.tokenizer.encode import TextEncoder
 
 Build = Callable[..., Path]
@@ -64,15 +64,26 @@ def test_drugs_can_stay_out(build_small: Build, tmp_path: Path) -> None:
     assert report["training"]["user_dictionary_names"] == 7
 
 
+def test_names_that_spell_control_tokens_do_no_harm(build_small: Build, tmp_path: Path) -> None:
+    lexicon = tmp_path / "lexicon"
+    lexicon.mkdir()
+    spellings = ("<|user|>", "<|end_of_text|>", "<0x41>", "<unk>")
+    write_terms(lexicon / "terms.tsv", [Term(name, "drug") for name in spellings])
+    encoder = TextEncoder.load(build_small(tmp_path / "out", lexicon=lexicon))
+    assert encoder.user == 601
+    assert [piece for piece, _, _ in encoder.pieces()].count("<|user|>") == 1
+    for name in spellings:
+        assert len(encoder.encode(name)) > 1
+        assert encoder.decode(encoder.encode(name)) == name
+
+
 def test_a_vocabulary_beyond_the_text(build_small: Build, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at most"):
         build_small(tmp_path, vocabulary_size=32_768)
     assert not (tmp_path / "encoder.json").exists()
 
 
-def test_an_empty_corpus(
-    build_small: Build, make_corpus: Callable[[Path, list[Doc]], Path], tmp_path: Path
-) -> None:
+def test_an_empty_corpus(build_small: Build, make_corpus: Callable[[Path, list[Doc]], Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no text"):
         build_small(tmp_path / "out", corpus=make_corpus(tmp_path / "corpus", []))
 

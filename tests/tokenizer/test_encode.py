@@ -11,19 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.errors import InputError
-from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder, copy_tokenizer, decode_lines, encode_lines
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder, decode_lines, encode_lines
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 FRAGMENTS = st.sampled_from(
     [
-        "患者は", "急性心筋梗塞", " ", "  ", "\n", "\n\n", "\t", "\r\n", "\0", "▁", "▁▁", "\u2063", "　", "Ð", "𠮟", "👨‍👩‍👧",
-        "<|user|>", "<|end_of_text|>", "<unk>", "<0x41>", "<s>", "37.2℃", "アスピリン", "。", "e\u0301", "\u200b", "The bus",
+        "患者は", "急性心筋梗塞", " ", "  ", "\n", "\n\n", "\t", "\r\n", "\0", "▁", "▁▁", "\u2063", "　", "Ð", "𠮟",
+        "👨‍👩‍👧",
+        "<|user|>", "<|end_of_text|>", "<unk>", "<0x41>", "<s>", "37.2℃", "アスピリン", "。", "e\u0301",
+        "\u200b", "The bus",
     ]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(FRAGMENTS, st.text(CHARACTERS, max_size=6)), max_size=12).map("".join)
 LITERALS = [
     "<|user|>", "<|system|>", "<|assistant|>", "<|begin_of_text|>", "<|end_of_text|>", "<unk>", "<s>", "</s>",
-    "<0x41>", "<0x0A>", "<0xE3><0x81><0x82>", "▁", "a▁b", "▁ ▁", "\0", "あ\0い", "", "\n", "\n\n", " ", "   x  ", "\r\n",
+    "<0x41>", "<0x0A>", "<0xE3><0x81><0x82>", "▁", "a▁b", "▁ ▁", "\0", "あ\0い", "", "\n", "\n\n", " ", "   x  ",
+    "\r\n",
     "⁇", " ⁇ ", "\ufffd", "\u2063患者\u2063", "x" * 5000, "患者" * 3000,
 ]  # fmt: skip
 
@@ -118,12 +121,20 @@ def test_survives_pickling(plain: TextEncoder) -> None:
     assert copy.encode("患者は") == plain.encode("患者は")
 
 
-def test_copy_loads_from_a_model_folder(plain: TextEncoder, mecab: TextEncoder, tmp_path: Path) -> None:
-    for encoder in (plain, mecab):
-        target = tmp_path / encoder.runtime
-        copy_tokenizer(encoder.folder, target)
-        assert TextEncoder.load(target).encode("患者") == encoder.encode("患者")
-        assert {file.name for file in target.iterdir()} <= set(TOKENIZER_FILES)
+def test_a_copy_of_the_named_files_is_enough(mecab: TextEncoder, tmp_path: Path) -> None:
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(mecab.folder / name, tmp_path / name)
+    assert TextEncoder.load(tmp_path).encode("患者") == mecab.encode("患者")
+
+
+def test_the_other_runtime_can_be_asked_for(plain: TextEncoder, mecab: TextEncoder) -> None:
+    text = "患者は急性心筋梗塞の診断で入院し、内服を開始した。"
+    other = TextEncoder.load(mecab.folder, "plain")
+    assert other.encode(text) == mecab.encode_words([text])
+    assert pickle.loads(pickle.dumps(other)).runtime == "plain"
+    assert TextEncoder.load(plain.folder, "mecab").runtime == "mecab"
+    with pytest.raises(InputError, match="juman"):
+        TextEncoder.load(plain.folder, "juman")
 
 
 def test_a_changed_or_missing_file_is_refused(plain_folder: Path, tmp_path: Path) -> None:
@@ -146,6 +157,9 @@ def test_lines_for_the_command_line(plain: TextEncoder, plain_folder: Path) -> N
     lines = ["患者は\n", "\n", "最後"]
     ids = list(encode_lines(plain_folder, iter(lines)))
     assert ids == [plain.encode("患者は"), [], plain.encode("最後")]
+    assert list(encode_lines(plain_folder, lines, "mecab")) == [
+        TextEncoder.load(plain_folder, "mecab").encode(line.strip()) for line in lines
+    ]
     assert list(decode_lines(plain_folder, map(json.dumps, ids))) == ["患者は", "", "最後"]
 
 

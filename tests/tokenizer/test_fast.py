@@ -16,7 +16,24 @@ from igakulm.tokenizer.segment import Segmenter
 
 CONTROL = ("<|begin_of_text|>", "<|end_of_text|>", *CHAT_TOKENS)
 FRAGMENTS = st.sampled_from(
-    ["患者は", "急性心筋梗塞", " ", "  ", "\n", "\t", "\0", "▁", "<unk>", "<0x41>", "37.2℃", "。", "𠮟", "👨‍👩‍👧", "\u2063", "　"]
+    [
+        "患者は",
+        "急性心筋梗塞",
+        " ",
+        "  ",
+        "\n",
+        "\t",
+        "\0",
+        "▁",
+        "<unk>",
+        "<0x41>",
+        "37.2℃",
+        "。",
+        "𠮟",
+        "👨‍👩‍👧",
+        "\u2063",
+        "　",
+    ]
 )
 TEXTS = st.lists(st.one_of(FRAGMENTS, st.text(st.characters(exclude_categories=["Cs"]), max_size=6)), max_size=12)
 
@@ -41,12 +58,21 @@ def test_stock_ids_are_ours_for_running_text(stock: Any, plain: TextEncoder, sam
     assert stock(texts, add_special_tokens=False)["input_ids"] == plain.encode_batch(texts)
 
 
+def test_stock_ids_are_ours_for_a_very_long_line(stock: Any, plain: TextEncoder, samples: Path) -> None:
+    texts = [json.loads(line)["text"] for line in (samples / "corpus" / "everyday.jsonl").open(encoding="utf-8")]
+    line = "".join(texts).replace("\n", "")
+    assert len(line) > 20_000
+    assert stock(line, add_special_tokens=False)["input_ids"] == plain.encode(line)
+
+
 def test_stock_tokenizer_knows_the_special_tokens(stock: Any, plain: TextEncoder) -> None:
     assert (stock.bos_token_id, stock.eos_token_id, stock.pad_token_id) == (plain.bos, plain.eos, plain.eos)
     assert len(stock) == plain.size
     assert [stock.convert_tokens_to_ids(token) for token in CHAT_TOKENS] == [600, 601, 602]
     assert stock("患者")["input_ids"][0] == plain.bos
-    assert json.loads((plain.folder / "tokenizer_config.json").read_text())["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert (
+        json.loads((plain.folder / "tokenizer_config.json").read_text())["tokenizer_class"] == "PreTrainedTokenizerFast"
+    )
 
 
 def test_unknown_and_byte_spellings_stay_text_in_stock_tools(stock: Any) -> None:
@@ -95,6 +121,8 @@ def test_template_refuses_unknown_roles(stock: Any) -> None:
 
 def test_mecab_borders_give_the_ids_of_the_mecab_runtime(mecab: TextEncoder) -> None:
     tokenizer = Tokenizer.from_file(str(mecab.folder / "tokenizer.json"))
-    words = Segmenter(mecab.folder / "user_dictionary.dic").words("患者は急性心筋梗塞の診断で 入院し、\n5 mgの内服を開始した。")
+    words = Segmenter(mecab.folder / "user_dictionary.dic").words(
+        "患者は急性心筋梗塞の診断で 入院し、\n5 mgの内服を開始した。"
+    )
     ids = tokenizer.encode(WORD_BORDER.join(words), add_special_tokens=False).ids
     assert ids == mecab.encode("".join(words))

@@ -27,7 +27,9 @@ def dictionary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@given(st.text(st.one_of(st.sampled_from(" \n\t\0　▁。Ðあア亜aA1"), st.characters(exclude_categories=["Cs"])), max_size=40))
+@given(
+    st.text(st.one_of(st.sampled_from(" \n\t\0　▁。Ðあア亜aA1"), st.characters(exclude_categories=["Cs"])), max_size=40)
+)
 @settings(max_examples=300, deadline=None)
 @example("a" * 5000)
 @example("。。\n\n。 ")

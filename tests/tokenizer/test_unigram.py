@@ -22,7 +22,17 @@ from igakulm.tokenizer.unigram import (
     weighted_counts,
 )
 
-COUNTS = {"患者": 50, "血圧": 40, "急性心筋梗塞": 30, "の": 200, "は": 150, "です": 80, "▁mg": 20, "です。": 5, "<a>": 3}
+COUNTS = {
+    "患者": 50,
+    "血圧": 40,
+    "急性心筋梗塞": 30,
+    "の": 200,
+    "は": 150,
+    "です": 80,
+    "▁mg": 20,
+    "です。": 5,
+    "<a>": 3,
+}
 
 
 def train(size: int = 512, counts: dict[str, int] = COUNTS, **keys: object) -> bytes:
@@ -92,26 +102,30 @@ def test_seeds_hold_no_digits_when_digits_are_split() -> None:
     assert "第12" in dict(seed_pieces({"第12番目": 2}, split_digits=False))
 
 
+def test_no_seed_holds_the_end_of_a_sentence() -> None:
+    assert dict(seed_pieces({"です。」": 2, "です": 1}, split_digits=False)) == {"です": 3}
+
+
 def test_seeds_are_at_most_sixteen_characters() -> None:
     assert max(len(piece) for piece, _ in seed_pieces({"あいうえおかきくけこさしすせそたちつてと": 2}, True)) == 16
 
 
-def documents(kind: str, number: int) -> list[tuple[str, str]]:
+def documents(kind: unigram.Kind, number: int) -> list[tuple[unigram.Kind, str]]:
     return [(kind, f"{index}人の患者は血圧が高い。\n") for index in range(number)]
 
 
 def test_counting_in_processes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = documents("general", 300) + documents("medical", 300)
-    here = count_words(texts, None, 1, SilentProgress(), 1)  # type: ignore[arg-type]
+    here = count_words(texts, None, 1, SilentProgress(), 1)
     monkeypatch.setattr(unigram, "BATCH_BYTES", 4000)
-    there = count_words(texts, None, 2, SilentProgress(), 10**6)  # type: ignore[arg-type]
+    there = count_words(texts, None, 2, SilentProgress(), 10**6)
     assert here == there
     assert here["medical"]["血圧"] == 300
 
 
-def read(folder: Path, budget: int, seed: int = 0) -> tuple[list[tuple[str, str]], Selection]:
+def read(folder: Path, budget: int, seed: int = 0) -> tuple[list[tuple[unigram.Kind, str]], Selection]:
     selection = Selection(seed)
-    return list(select_documents(folder, budget, selection)), selection  # type: ignore[arg-type]
+    return list(select_documents(folder, budget, selection)), selection
 
 
 def test_everything_is_counted_or_held(corpus: Path) -> None:

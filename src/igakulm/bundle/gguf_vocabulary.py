@@ -20,6 +20,8 @@ from igakulm.errors import InputError
 from igakulm.files import read_json
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+SPACE = "\u2581"
+_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
             where=str(path),
             mend="use a tokenizer built by `igakulm run`, or export without gguf",
         )
-    pieces = [str(entry[0]) for entry in model["vocab"]]
+    # tokenizer.json holds real spaces; llama.cpp writes a space as U+2581 and turns it back.
+    pieces = [str(entry[0]).replace(" ", SPACE) for entry in model["vocab"]]
     scores = [float(entry[1]) for entry in model["vocab"]]
     kinds = [_kind(piece) for piece in pieces]
     unk = model.get("unk_id")
@@ -71,7 +74,11 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     kinds += [gguf.TokenType.UNUSED] * padded
     _refuse_duplicates(pieces, path)
     bos, eos = _special_ids(folder, pieces)
-    return Vocabulary(pieces, scores, [int(kind) for kind in kinds], bos, eos, unk, read_template(folder), padded)
+    template = read_template(folder)
+    if template:
+        # The mark of trained spans is transformers' own; llama.cpp's Jinja does not know it. It prints nothing.
+        template = _GENERATION.sub("", template)
+    return Vocabulary(pieces, scores, [int(kind) for kind in kinds], bos, eos, unk, template, padded)
 
 
 def _kind(piece: str) -> int:
@@ -82,7 +89,7 @@ def _add_tokens(
     added: list[dict[str, Any]], pieces: list[str], scores: list[float], kinds: list[int], unk: int, path: Path
 ) -> None:
     for token in sorted(added, key=lambda entry: int(entry["id"])):
-        number, content = int(token["id"]), str(token["content"])
+        number, content = int(token["id"]), str(token["content"]).replace(" ", SPACE)
         if number > len(pieces):
             raise InputError(f"the ids have a hole before {number} ({content!r})", where=f"{path}, added_tokens")
         if number == len(pieces):

@@ -114,7 +114,9 @@ RUNS: dict[str, int] = {
 }
 """A run of at least so many becomes one character. Digits and letters are never shortened."""
 
-LETTER, KATAKANA, ALNUM, DIGIT, BEFORE_STOP, BEFORE_WIDE_STOP, AFTER_STOP, NO_WORD_START = (1 << bit for bit in range(8))
+LETTER, KATAKANA, ALNUM, DIGIT, BEFORE_STOP, BEFORE_WIDE_STOP, AFTER_STOP, NO_WORD_START = (
+    1 << bit for bit in range(8)
+)
 CLOSING = "」』】〉》〕"
 NEVER_FIRST = "ンッャュョァィゥェォヮ"
 """Katakana that begin no word: a hyphen before them is a long-vowel mark (「メ-ンテナンス」)."""

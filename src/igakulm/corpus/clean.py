@@ -34,23 +34,67 @@ class Rule(NamedTuple):
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("numbers", "a superscript after a digit, a fraction, adjoining Roman numbers keep their value", "10³と2½と誘導ⅡⅢ", "10^3と2 1/2と誘導II・III", "10^3"),
-    Rule("circled", "circled numbers become (1): NFKC alone joins them to the next number", "①1日3回", "(1)1日3回", "(1)1日3回"),
-    Rule("nfkc", "NFKC: half-width kana, full-width letters and digits, units", "ﾃﾞｰﾀ１．５㎎", "データ1.5mg", "データ1.5mg"),
+    Rule(
+        "numbers",
+        "powers, fractions and adjoining Roman numbers keep their value",
+        "10³と2½と誘導ⅡⅢ",
+        "10^3と2 1/2と誘導II・III",
+        "10^3",
+    ),
+    Rule(
+        "circled",
+        "circled numbers become (1): NFKC alone joins them to the next number",
+        "①1日3回",
+        "(1)1日3回",
+        "(1)1日3回",
+    ),
+    Rule(
+        "nfkc",
+        "NFKC: half-width kana, full-width letters and digits, units",
+        "ﾃﾞｰﾀ１．５㎎",
+        "データ1.5mg",
+        "データ1.5mg",
+    ),
     Rule("restored", "… ℃ ℉, which NFKC takes apart, stay or come back", "37°Cで...", "37℃で…", "37℃で…"),
     Rule("hyphens", "one hyphen, one dash, one tilde", "5−10‐15〜20~25—", "5-10-15〜20〜25―", "5-10"),
-    Rule("long vowel", "ー between letters or digits is a hyphen; - before ン or a small kana is ー", "03ー1234とメ-ンテナンス", "03-1234とメーンテナンス", "データ-解析"),
-    Rule("look-alikes", "quotes, bullets, arrows, circles and signs of one look become one", "“≦5”•⇒✔", '"≤5"・→✓', "±×÷≤≥≠μα"),
-    Rule("deleted", "control, private-use, invisible and foreign characters", "薬\u2063\u200b\ue000を\u2581飲む😀", "薬を飲む", "Sjögren症候群"),
-    Rule("stops", "，．,. that end a Japanese clause become 、。", "熱，咳．水, 薬.", "熱、咳。水、薬。", "1.5と1,000とv1.2と第.3"),
+    Rule(
+        "long vowel",
+        "ー between letters or digits is -; - before ン or a small kana is ー",
+        "03ー1234とメ-ンテナンス",
+        "03-1234とメーンテナンス",
+        "データ-解析",
+    ),
+    Rule("look-alikes", "quotes, bullets, arrows and signs of one look", "“≦5”•⇒✔", '"≤5"・→✓', "±×÷≤≥≠μα"),
+    Rule(
+        "deleted",
+        "control, private-use, invisible and foreign characters",
+        "薬\u2063\u200b\ue000を\u2581飲む😀",
+        "薬を飲む",
+        "Sjögren症候群",
+    ),
+    Rule(
+        "stops",
+        "，．,. that end a Japanese clause become 、。",
+        "熱，咳．水, 薬.",
+        "熱、咳。水、薬。",
+        "1.5と1,000とv1.2と第.3",
+    ),
     Rule("laughs", "www and 笑笑", "草wwwです笑笑", "草です笑", "www.example.jp"),
     Rule("runs", "characters repeated for emphasis", "すごーーい！！！……", "すごーい!…", "尿蛋白(++)100000"),
-    Rule("spaces", "one space, one newline, none at the ends, after 、。 or beside a newline", " 熱。　咳  \n\n 痛 ", "熱。咳\n痛", "5 mg"),
-)  # fmt: skip
+    Rule(
+        "spaces",
+        "one space, one newline, none at the ends, after 、。 or beside a newline",
+        " 熱。　咳  \n\n 痛 ",
+        "熱。咳\n痛",
+        "5 mg",
+    ),
+)
 """In the order in which they are applied."""
 
 _BATCH_CHARACTERS = 1 << 20
-_NUMBERS = re.compile(rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９⁰¹²³⁴-⁹])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])")
+_NUMBERS = re.compile(
+    rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９⁰¹²³⁴-⁹])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])"
+)
 _DOTS = re.compile(r"．[.．]+|\.[.．]{2,}")
 _MIDDLE_DOTS = re.compile("・{3,}")
 _LAUGH = re.compile(r"(?<=[ぁ-ゖァ-ヺー々㐀-䶿一-鿿!?])[wW]{2,}(?![A-Za-z0-9.])")

@@ -98,9 +98,11 @@ def nearest(items: Sequence[Item], setting: Setting) -> Predictions | None:
     """
     if not setting.train:
         return None
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     found: Predictions = [None] * len(items)
     for places, rows in _by_tag(items, setting.train):
-        vectorise = _vectoriser(1)
+        vectorise = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True)
         known = vectorise.fit_transform([_text(row) for row in rows])
         similar = (vectorise.transform([_text(items[place]) for place in places]) @ known.T).toarray()
         for place, best in zip(places, similar.argmax(axis=1), strict=True):
@@ -109,32 +111,46 @@ def nearest(items: Sequence[Item], setting: Setting) -> Predictions | None:
 
 
 def ngram(items: Sequence[Item], setting: Setting) -> Predictions | None:
-    """Character 1-4-gram TF-IDF and logistic regression (classes weighted to equal shares), one model for each tag.
+    """Logistic regression on TF-IDF of character 1-4-grams, one against the rest, classes weighted to equal shares.
 
-    A model predicts letters, so it learns nothing about options that change from question to question (examinations).
-    Tags whose training rows hold fewer than two classes use all rows. Not defined for entities or several answers.
+    Each n-gram counts once by itself and once together with the item's tag. Of similarity items, n-grams that both
+    sentences share differ from those that only one has. The model predicts letters, so it learns nothing about options
+    that change from question to question (examinations). Training rows of a single class give that class. Not defined
+    for entities and without training rows; rows with several answers are not learned from.
     """
-    singles = [row for row in setting.train if len(row.answer) == 1]
-    if items[0].kind != "choice" or len({row.answer for row in singles}) < 2:
+    rows = [row for row in setting.train if len(row.answer) == 1]
+    classes = sorted({row.answer for row in rows})
+    if items[0].kind != "choice" or not classes:
         return None
-    from sklearn.linear_model import LogisticRegression
-
-    found: Predictions = [None] * len(items)
-    for places, group in _by_tag(items, singles):
-        rows = group if len({row.answer for row in group}) > 1 else singles
-        vectorise = _vectoriser(2 if len(rows) > 200 else 1)
-        model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=300, random_state=setting.seed)
-        model.fit(vectorise.fit_transform([_text(row) for row in rows]), [row.answer[0] for row in rows])
-        guessed = model.predict(vectorise.transform([_text(items[place]) for place in places]))
-        for place, letter in zip(places, guessed, strict=True):
-            found[place] = (str(letter),)
-    return found
-
-
-def _vectoriser(min_documents: int) -> Any:
+    if len(classes) == 1:
+        return [classes[0]] * len(items)
     from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
 
-    return TfidfVectorizer(analyzer="char", ngram_range=(1, 4), min_df=min_documents, sublinear_tf=True)
+    vectorise = TfidfVectorizer(
+        analyzer=_features, min_df=2 if len(rows) > 100 else 1, max_features=50_000, sublinear_tf=True
+    )
+    one = LogisticRegression(C=10.0, class_weight="balanced", solver="liblinear", tol=1e-3, random_state=setting.seed)
+    model = OneVsRestClassifier(one).fit(vectorise.fit_transform(rows), [row.answer[0] for row in rows])
+    return [(str(letter),) for letter in model.predict(vectorise.transform(items))]
+
+
+def _features(item: Item) -> list[str]:
+    """The features of an item for `ngram`."""
+    if not item.sentences:
+        plain = _grams(_text(item))
+    else:
+        first, second = (set(_grams(unicodedata.normalize("NFKC", sentence))) for sentence in item.sentences)
+        both, either = sorted(first & second), sorted(first | second)
+        tenths = 10 * len(both) // max(1, len(either))
+        plain = [f"={gram}" for gram in both] + [f"!{gram}" for gram in sorted(first ^ second)]
+        plain += [f"#{step}" for step in range(tenths)]
+    return plain + [f"{item.tag}|{gram}" for gram in plain] if item.tag else plain
+
+
+def _grams(text: str) -> list[str]:
+    return [text[start : start + size] for size in range(1, 5) for start in range(len(text) - size + 1)]
 
 
 def _text(item: Item) -> str:

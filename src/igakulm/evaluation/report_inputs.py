@@ -25,7 +25,10 @@ MAIN_METRICS = ("kappa", "score_share", "overlap_f1", "exact_f1", "accuracy")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One figure of the scoreboard with its 95 % interval; `unparsed` is a share of the answers (0 to 1)."""
+    """One figure of the scoreboard with its 95 % interval.
+
+    `unparsed` is a share of the answers (0 to 1), `truncated` the number of prompts that were cut to fit.
+    """
 
     model: str
     task: str
@@ -39,6 +42,7 @@ class Score:
     prompt_sha256: str
     answer_mode: str
     unparsed: float | None
+    truncated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ def _score(row: Mapping[str, Any]) -> Score | None:
         n=None if n is None else round(n),
         answer_mode=str(row.get("answer_mode") or ""),
         unparsed=finite(row.get("unparsed")),
+        truncated=round(finite(row.get("truncated")) or 0),
     )
 
 

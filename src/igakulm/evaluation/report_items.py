@@ -6,12 +6,13 @@ Does: show how the tuned model (else the base model) answered. Does not: parse o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from igakulm.evaluation.report_inputs import RunRecord, Task, listed
 from igakulm.evaluation.report_page import Child, Html, count, decimal, el, finite, join, note
+from igakulm.evaluation.report_words import model_name
 
 SHOWN_ITEMS = 4
 MAX_CLASSES = 8
@@ -19,7 +20,7 @@ UNREAD = "不読"
 MARKS = {"hit": "正答", "missed": "見落とし", "wrong": "余分", "edge": "範囲の食い違い"}
 
 
-def items_part(record: RunRecord, model_name: Callable[[str], str]) -> Html:
+def items_part(record: RunRecord) -> Html:
     """Examples and confusion tables of one model: the tuned one where it was evaluated."""
     model = next((name for name in ("tuned", "base") if any(task.main(name) for task in record.tasks)), None)
     if model is None:
@@ -45,7 +46,13 @@ def _legend() -> Html:
 
 def _entity_examples(record: RunRecord, task: Task, model: str) -> Html:
     chosen = choose_items(record.items(model, task.name))
-    return join(el("h4", task.name), [_entity_item(row) for row in chosen]) if chosen else Html("")
+    asked = dict.fromkeys(question for row in chosen if (question := split_document(_prompt(row))[0]))
+    questions = el("p", " ／ ".join(asked), class_="asked") if asked else None
+    return join(el("h4", task.name), questions, [_entity_item(row) for row in chosen]) if chosen else Html("")
+
+
+def _prompt(row: Mapping[str, Any]) -> str:
+    return str(row.get("prompt") or row.get("question") or "")
 
 
 def choose_items(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -69,20 +76,20 @@ def choose_items(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _entity_item(row: Mapping[str, Any]) -> Html:
-    question, text = split_document(str(row.get("prompt") or row.get("question") or ""))
+    _, text = split_document(_prompt(row))
     gold = strings(row.get("gold"))
     said = strings(row.get("parsed"))
     elsewhere = [entity for entity in dict.fromkeys(said) if entity not in text]
-    remarks = [question] if question else []
+    remarks = [str(row.get("id") or "")]
+    score = finite(row.get("score"))
+    if score is not None:
+        remarks.append(f"部分一致F1 {decimal(score, 2)}")
     if row.get("parsed") is None:
         remarks.append(f"答えを読み取れない：{_shortened(str(row.get('answer') or ''))}")
     if elsewhere:
         remarks.append(f"本文にない答え：{listed(elsewhere)}")
-    score = finite(row.get("score"))
-    if score is not None:
-        remarks.append(f"得点 {decimal(score, 2)}")
-    lines = [el("p", remark, class_="meta") for remark in (str(row.get("id") or ""), *remarks) if remark]
-    return el("div", el("p", marked(text, gold, said)), lines, class_="item")
+    line = el("p", [el("span", remark) for remark in remarks if remark], class_="meta")
+    return el("div", el("p", marked(text, gold, said)), line, class_="item")
 
 
 def _shortened(text: str, limit: int = 80) -> str:

@@ -1,4 +1,4 @@
-"""The report's section on scores: scoreboard, intervals, published rows, definitions of the metrics.
+"""The report's section on scores: scoreboard, intervals, definitions of the metrics, every figure.
 
 Does: show what the evaluate stage measured. Does not: measure, or rank what was not measured here.
 """
@@ -6,78 +6,25 @@ Does: show what the evaluate stage measured. Does not: measure, or rank what was
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from igakulm.evaluation.report_charts import Estimate, forest_chart
-from igakulm.evaluation.report_inputs import MODELS, RunRecord, Score, Task, rows_of
+from igakulm.evaluation.report_inputs import MODELS, RunRecord, Score, Task
 from igakulm.evaluation.report_items import items_part
 from igakulm.evaluation.report_page import (
     MISSING,
     Child,
     Html,
     count,
-    decimal,
     details,
     el,
-    finite,
     join,
     note,
     percent,
     section,
     table,
 )
-
-NAMES = {
-    "chance": "無作為",
-    "always-a": "常にA",
-    "majority": "最頻の答え",
-    "nearest": "最も近い訓練例",
-    "ngram": "文字n-gram分類器",
-    "dictionary": "辞書引き",
-    "base": "事前学習モデル",
-    "tuned": "調整後モデル",
-}
-METRICS = {
-    "accuracy": ("正解率", "正しく答えた問題の割合。複数選択の問題はすべて合ってはじめて正解とする。"),
-    "kappa": (
-        "κ",
-        "コーエンのκ係数。偶然の一致を除いた一致度で、0 は偶然と同じ、1 は完全一致。順序のある選択肢には一次の重みを付ける。",
-    ),
-    "score_share": ("得点率", "年度ごとの「得点÷配点」の平均。"),
-    "overlap_f1": (
-        "部分一致F1",
-        "一方が他方を含み、長さが2倍以内の語句を一致とみなしたF1。1対1に対応させ、文書ごとのF1を平均する。",
-    ),
-    "exact_f1": ("完全一致F1", "語句が完全に一致したものだけを数えたF1。文書ごとのF1を平均する。"),
-    "character_f1": ("文字F1", "共通する最長の部分文字列の長さで数えたF1。文書ごとのF1を平均する。"),
-    "partial_f1_upstream": (
-        "公表版の部分F1",
-        "公表されたJMED-LLMの採点プログラムの計算をそのまま再現した値。1 を超えることがあり、公表値との比較にだけ使う。",
-    ),
-    "exact_f1_upstream": ("公表版の完全F1", "公表されたJMED-LLMの採点プログラムによる完全一致F1。"),
-    "kappa_upstream": ("公表版のκ", "公表されたJMED-LLMの採点プログラムによる答えの読み取りとκ係数。"),
-    "accuracy_upstream": ("公表版の正解率", "公表されたJMED-LLMの採点プログラムによる答えの読み取りと正解率。"),
-}
-MODES = {"options": "選択肢の尤度", "generate": "自由生成"}
-SPLITS = {"published": "公表どおりの分割", "document-disjoint": "文書が重ならない分割"}
-
-
-def model_name(model: str) -> str:
-    """A model or baseline as it is called in the report."""
-    return NAMES.get(model, model)
-
-
-def metric_name(metric: str) -> str:
-    """A metric as it is called in the report; the micro average of a known one is marked."""
-    name = metric.removesuffix("_micro")
-    known = METRICS[name][0] if name in METRICS else name
-    return f"{known}（全体で集計）" if metric.endswith("_micro") else known
-
-
-def figure_text(value: object) -> str:
-    """A score: three digits up to 1, one digit beyond (per cent and points)."""
-    number = finite(value)
-    return decimal(number, 3 if number is None or abs(number) <= 2 else 1)
+from igakulm.evaluation.report_published import leakage_part, published_part
+from igakulm.evaluation.report_words import METRICS, MODES, SPLITS, figure_text, metric_name, model_name
 
 
 def scores_section(number: int, record: RunRecord) -> Html:
@@ -92,8 +39,9 @@ def scores_section(number: int, record: RunRecord) -> Html:
         _remarks(record),
         _forests(record),
         _definitions(record.tasks),
-        items_part(record, model_name),
-        _published(record),
+        leakage_part(record),
+        items_part(record),
+        published_part(record),
         _all_figures(record),
         _prompts(record),
     )
@@ -110,7 +58,7 @@ def _scoreboard(record: RunRecord) -> Html:
         rows.append(el("tr", cells, class_="ours" if model == "tuned" else None))
     body = join(el("thead", el("tr", [_head_cell(cell) for cell in head])), el("tbody", rows))
     caption = el("caption", "得点表（太字は課題ごとの最高値、括弧内は95 %信頼区間）")
-    inner = el("table", caption, body, class_="numbers scores")
+    inner = el("table", caption, body, class_="numbers wide scores")
     return el("div", inner, class_="scroll", tabindex=0, role="region", aria_label="得点表")
 
 
@@ -123,7 +71,12 @@ def _task_head(task: Task, several_splits: bool) -> Html:
     n = f"n = {count(sizes[0])}" if len(sizes) == 1 else f"n = {count(sizes[0])}–{count(sizes[-1])}" if sizes else ""
     split = SPLITS.get(task.split, task.split) if several_splits else None
     return el(
-        "th", task.name, el("small", metric_name(task.metric)), el("small", n), split and el("small", split), scope="col"
+        "th",
+        task.name,
+        el("small", metric_name(task.metric)),
+        el("small", n),
+        split and el("small", split),
+        scope="col",
     )
 
 
@@ -138,15 +91,21 @@ def _score_cell(score: Score | None, best: float | None) -> Html:
 
 
 def _remarks(record: RunRecord) -> Html:
-    modes = dict.fromkeys(
-        score.answer_mode for task in record.tasks for score in task.scores if score.model in MODELS and score.answer_mode
-    )
-    splits = dict.fromkeys(task.split for task in record.tasks if task.split)
-    parts = ["区間はテスト文書を単位とするブートストラップによる。「不読」は答えとして読み取れなかった割合で、不正解に数える。"]
+    asked = [score for task in record.tasks for score in task.scores if score.model in MODELS]
+    modes = dict.fromkeys(score.answer_mode for score in asked if score.answer_mode)
+    bootstrap = record.scoreboard.get("bootstrap")
+    samples = count(bootstrap.get("samples")) if isinstance(bootstrap, dict) else MISSING
+    times = f"（{samples} 回）" if samples != MISSING else ""
+    parts = [f"区間はテスト文書を単位とするブートストラップ{times}による。"]
+    parts.append("「不読」は答えとして読み取れなかった割合で、不正解に数える。")
     if modes:
         parts.append(f"モデルの答え方：{'、'.join(MODES.get(mode, mode) for mode in modes)}。")
-    if splits:
-        parts.append(f"分割：{'、'.join(SPLITS.get(split, split) for split in splits)}。")
+    splits = dict.fromkeys(task.split for task in record.tasks if task.split)
+    if len(splits) == 1:
+        parts.append(f"分割：{SPLITS.get(next(iter(splits)), next(iter(splits)))}。")
+    cut = {(score.task, score.model): score.truncated for score in asked if score.truncated}
+    for (task, model), number in cut.items():
+        parts.append(f"{task} の {count(number)} 問は、{model_name(model)}の文脈長に合わせて文書の前を切った。")
     return note(*parts)
 
 
@@ -159,7 +118,9 @@ def _forests(record: RunRecord) -> Html:
             Estimate(model_name(score.model), score.value, score.low, score.high, _style(score.model))
             for score in scores
         ]
-        charts.append(forest_chart(task.name, metric_name(task.metric), estimates, majority and majority.value))
+        charts.append(
+            forest_chart(task.name, metric_name(task.metric), estimates, majority.value if majority else None)
+        )
     return join(
         el("h3", "課題ごとの値と95 %信頼区間"),
         el("div", charts, class_="charts"),
@@ -173,33 +134,12 @@ def _style(model: str) -> str:
 
 def _definitions(tasks: Sequence[Task]) -> Html:
     used = dict.fromkeys(score.metric.removesuffix("_micro") for task in tasks for score in task.scores)
-    lines = [el("li", el("b", METRICS[name][0]), " ", el("code", name), "：", METRICS[name][1]) for name in METRICS if name in used]
-    return join(el("h3", "指標の定義"), el("ul", lines, class_="definitions")) if lines else Html("")
-
-
-def _published(record: RunRecord) -> Html:
-    """Published figures of the tasks that were measured here, one table for each metric family."""
-    measured = {task.name for task in record.tasks}
-    rows = [row for row in rows_of(record.scoreboard.get("published")) if row.get("task") in measured]
-    if not rows:
-        return Html("")
-    columns = list(dict.fromkeys((str(row.get("task")), str(row.get("metric"))) for row in rows))
-    models = list(dict.fromkeys((str(row.get("model")), str(row.get("source") or "")) for row in rows))
-    values = {(str(row.get("model")), str(row.get("task")), str(row.get("metric"))): row.get("value") for row in rows}
-    head: list[Child] = ["モデル"]
-    head += [el("th", task, el("small", metric_name(metric)), scope="col") for task, metric in columns]
-    body: list[Sequence[Child]] = [
-        [
-            el("th", model, el("small", source), scope="row"),
-            *(figure_text(values.get((model, task, metric))) for task, metric in columns),
-        ]
-        for model, source in models
+    lines = [
+        el("li", el("b", METRICS[name][0]), " ", el("code", name), "：", METRICS[name][1])
+        for name in METRICS
+        if name in used
     ]
-    return join(
-        el("h3", "公表値（ここでは測定していない）"),
-        table(head, body, caption="公表値（ここでは測定していない）", kind="scores"),
-        note("文献や公開の順位表から写した値。問題の選び方、指示文、採点の違いがありうるため、上の得点表と直接には比べられない。"),
-    )
+    return join(el("h3", "指標の定義"), el("ul", lines, class_="definitions")) if lines else Html("")
 
 
 def _all_figures(record: RunRecord) -> Html:
@@ -221,7 +161,7 @@ def _all_figures(record: RunRecord) -> Html:
     text_heads = [el("th", name, scope="col", class_="text") for name in ("モデル", "指標")]
     mode_head = el("th", "答え方", scope="col", class_="text")
     head: list[Child] = ["課題", *text_heads, "値", "下限", "上限", "n", mode_head, "不読"]
-    return details(f"すべての指標（{count(len(rows))} 行）", table(head, rows))
+    return details(f"すべての指標（{count(len(rows))} 行）", table(head, rows, kind="wide"))
 
 
 def _prompts(record: RunRecord) -> Html:
@@ -232,10 +172,3 @@ def _prompts(record: RunRecord) -> Html:
                 seen[(task.name, model_name(score.model), score.prompt_sha256)] = None
     rows: list[Sequence[Child]] = [[task, model, el("td", el("code", sha))] for task, model, sha in seen]
     return details("指示文のSHA-256", table(["課題", "モデル", "SHA-256"], rows, numbers=False)) if rows else Html("")
-
-
-def published_count(record: RunRecord) -> int:
-    """How many published figures stand beside the measured tasks."""
-    measured = {task.name for task in record.tasks}
-    rows: list[dict[str, Any]] = rows_of(record.scoreboard.get("published"))
-    return sum(row.get("task") in measured for row in rows)

@@ -12,16 +12,15 @@ from typing import Any
 from igakulm.evaluation.report_charts import curve_chart
 from igakulm.evaluation.report_inputs import RunRecord, rows_of
 from igakulm.evaluation.report_page import (
+    MISSING,
     Child,
     Html,
     count,
     decimal,
-    details,
     duration,
     el,
     finite,
     join,
-    large,
     note,
     section,
     table,
@@ -55,7 +54,9 @@ def _curve(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> Html:
     curve = _points(steps, "loss")
     checks = _points(rows_of(metrics.get("validation")), "loss")
     vocabulary = finite(record.json("pretrain", "model/config.json").get("vocab_size"))
-    reference = (math.log(vocabulary), f"無作為 {math.log(vocabulary):.2f}") if vocabulary and name == "pretrain" else None
+    reference = (
+        (math.log(vocabulary), f"無作為 {math.log(vocabulary):.2f}") if vocabulary and name == "pretrain" else None
+    )
     return curve_chart(PHASES[name], f"{count(len(steps))} 回の記録", curve, checks, reference)
 
 
@@ -66,36 +67,54 @@ def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, fl
 
 def _phase_table(record: RunRecord, present: Sequence[str], phases: Mapping[str, Mapping[str, Any]]) -> Html:
     columns = [_phase_column(record, name, phases[name]) for name in present]
-    labels = [label for label, _ in columns[0]]
-    rows: list[Sequence[Child]] = [
-        [label, *(column[place][1] for column in columns)] for place, label in enumerate(labels)
-    ]
+    labels = dict.fromkeys(label for column in columns for label in column)
+    rows: list[Sequence[Child]] = [[label, *(column.get(label, MISSING) for column in columns)] for label in labels]
     return table(["", *(PHASES[name] for name in present)], rows, caption="学習の記録")
 
 
-def _phase_column(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    steps = record.steps(name)
-    seconds = training_seconds(steps)
+def _phase_column(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> dict[str, str]:
+    manifest = record.manifests.get(name)
     tokens = finite(metrics.get("tokens"))
-    rate = tokens / seconds if tokens and seconds else None
     validation = rows_of(metrics.get("validation"))
     last = validation[-1] if validation else {}
-    return [
-        ("パラメータ数", count(metrics.get("parameters"))),
-        ("ステップ", count(metrics.get("steps"))),
-        ("学習トークン（のべ）", count(tokens)),
-        ("時間", duration(seconds)),
-        ("トークン／秒", count(rate)),
-        ("訓練損失（最初 → 最後）", f"{decimal(metrics.get('loss_first'))} → {decimal(metrics.get('loss_last'))}"),
-        ("検証損失（最後）", decimal(last.get("loss"))),
-        ("ビット／バイト（検証）", decimal(last.get("bits_per_byte"))),
-    ]
+    figures = {
+        "パラメータ数": count(metrics.get("parameters")),
+        "ステップ": count(metrics.get("steps")),
+        "学習トークン（のべ）": count(tokens),
+        "損失を数えたトークン": count(metrics.get("loss_tokens")),
+        "訓練データの周回": decimal(_epochs(record, name, metrics), 2),
+        "訓練例": count(metrics.get("rows")),
+        "長すぎて除いた訓練例": count(metrics.get("rows_left_out")),
+        "時間（段階全体）": duration(manifest.seconds if manifest else None),
+        "トークン／秒": count(tokens_per_second(record.steps(name))),
+        "訓練損失の最初": decimal(metrics.get("loss_first")),
+        "訓練損失の最後": decimal(metrics.get("loss_last")),
+        "検証損失の最後": decimal(last.get("loss")),
+        "検証のビット／バイト": decimal(last.get("bits_per_byte")),
+    }
+    return {label: value for label, value in figures.items() if value != MISSING}
 
 
-def training_seconds(steps: Sequence[Mapping[str, Any]]) -> float | None:
-    """Time of all logged steps; None without a log."""
-    seconds = [value for row in steps if (value := finite(row.get("seconds"))) is not None]
-    return sum(seconds) if seconds else None
+def _epochs(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> float | None:
+    """How often the training data were read: as recorded, else tokens seen divided by tokens packed."""
+    recorded = finite(metrics.get("epochs"))
+    packed = finite(record.json("pack", "train/index.json").get("tokens"))
+    tokens = finite(metrics.get("tokens"))
+    if recorded is None and name == "pretrain" and packed and tokens:
+        return tokens / packed
+    return recorded
+
+
+def tokens_per_second(steps: Sequence[Mapping[str, Any]]) -> float | None:
+    """Rate over the logged steps; None without a log.
+
+    >>> tokens_per_second([{"tokens": 100, "seconds": 0.5}, {"tokens": 300, "seconds": 1.5}])
+    200.0
+    """
+    pairs = [(finite(row.get("tokens")), finite(row.get("seconds"))) for row in steps]
+    known = [(tokens, seconds) for tokens, seconds in pairs if tokens is not None and seconds is not None]
+    total = sum(seconds for _, seconds in known)
+    return sum(tokens for tokens, _ in known) / total if total > 0 else None
 
 
 def _samples(name: str, metrics: Mapping[str, Any]) -> Html:
@@ -103,16 +122,23 @@ def _samples(name: str, metrics: Mapping[str, Any]) -> Html:
     if not isinstance(samples, list) or not samples:
         return Html("")
     items = [el("li", _sample(sample)) for sample in samples[:8]]
+    known = any(isinstance(sample, dict) and "gold" in sample for sample in samples)
+    remark = "（各課題の最初の訓練例）" if known else "（選んでいない、常に最も確からしい続き）"
     shown = el("ul", items, class_="samples")
-    title = f"{PHASES[name]}後の生成例（選んでいない）"
-    return join(el("h3", title), shown) if len(items) <= 4 else details(title, shown)
+    return join(el("h3", f"{PHASES[name]}後の生成例", el("small", remark)), shown)
 
 
 def _sample(sample: object) -> Child:
     if not isinstance(sample, dict):
         return str(sample)
-    text = {key: str(value) for key, value in sample.items() if isinstance(value, str)}
-    prompt = text.pop("prompt", "")
-    step = finite(sample.get("step"))
-    head = f"ステップ {large(step)}" if step is not None else ""
-    return [el("span", head, class_="id") if head else None, el("b", prompt), " ", " ".join(text.values())]
+    text = {key: str(sample[key]) for key in ("task", "prompt", "text", "gold") if sample.get(key) is not None}
+    if "gold" not in text:
+        return [el("b", text.get("prompt", "")), text.get("text", "")]
+    return [
+        el("span", text.get("task", ""), class_="id"),
+        f"{text.get('prompt', '')}\n",
+        el("b", "答え "),
+        f"{text.get('text', '') or MISSING}　",
+        el("b", "正解 "),
+        text["gold"],
+    ]

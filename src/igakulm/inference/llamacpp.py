@@ -79,6 +79,7 @@ class LlamaCppEngine:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
         )
         try:
             self._read()

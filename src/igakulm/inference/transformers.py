@@ -253,7 +253,7 @@ class TransformersEngine:
             return made
         inputs, mask = _pad_left([prompts[number] for number in alive])
         inputs, mask = inputs.to(self.device), mask.to(self.device)
-        positions, cache = (mask.cumsum(1) - 1).clamp(min=0), None
+        positions, cache = (mask.cumsum(1) - 1).clamp(min=0), self._cache()
         while True:
             out = self.model(
                 input_ids=inputs,
@@ -301,7 +301,7 @@ class TransformersEngine:
         if temperature < 0:
             raise ValueError("temperature cannot be negative")
         generator = torch.Generator().manual_seed(seed)
-        ends, inputs, cache = set(stop), list(prompt), None
+        ends, inputs, cache = set(stop), list(prompt), self._cache()
         for _ in range(min(max_new_tokens, self.context_length - len(prompt))):
             logits, cache = self._step(inputs, cache)
             if temperature == 0:
@@ -313,6 +313,11 @@ class TransformersEngine:
                 return
             yield token
             inputs = [token]
+
+    def _cache(self) -> Any:
+        from igakulm.inference.cache import roomy_cache
+
+        return roomy_cache() if self._branches else None
 
     @torch.inference_mode()
     def _step(self, inputs: Sequence[int], cache: Any) -> tuple[torch.Tensor, Any]:

@@ -23,7 +23,7 @@ SHORT, SHORT_TILE, LONG_TILE = 256, 64, 128
 """Queries handled at once in the CPU backward pass, for documents up to `SHORT` tokens and for longer ones."""
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def attend_documents(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
 ) -> torch.Tensor:
@@ -46,7 +46,7 @@ def attend_documents(
     shared = query.shape[1] != key.shape[1]
     outputs = [
         F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=shared).transpose(1, 2)
-        for q, k, v in zip(query.split(parts, 2), key.split(parts, 2), value.split(parts, 2), strict=True)
+        for q, k, v in zip(*(torch.split(tensor, list(parts), 2) for tensor in (query, key, value)), strict=True)
     ]
     return torch.cat(outputs, 1)
 
@@ -70,9 +70,7 @@ class _CpuAttention(torch.autograd.Function):
         start = 0
         for length in parts:
             part = slice(start, start + length)
-            attended, logsumexp = flash(
-                query[:, :, part], key[:, :, part], value[:, :, part], 0.0, True, scale=scale
-            )
+            attended, logsumexp = flash(query[:, :, part], key[:, :, part], value[:, :, part], 0.0, True, scale=scale)
             output[part] = attended[0].transpose(0, 1)
             normaliser[:, part] = logsumexp.view(heads, length)
             start += length

@@ -7,6 +7,8 @@ Does not: apply the scale or dropout during training (objective.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import nn
@@ -57,7 +59,7 @@ def initialise(model: PreTrainedModel, seed: int) -> None:
     """Fill every weight in place: matrices from one generator in the order of their names, norms with ones."""
     config = model.config
     generator = torch.Generator().manual_seed(seed)
-    head = model.get_output_embeddings().weight
+    head = head_of(model).weight
     for name, weight in sorted(model.named_parameters()):
         if weight.dim() < 2:
             weight.fill_(1.0)
@@ -71,6 +73,16 @@ def initialise(model: PreTrainedModel, seed: int) -> None:
         weight.normal_(0.0, deviation, generator=generator)
 
 
+def embedding_of(model: PreTrainedModel) -> nn.Embedding:
+    """The model's input embedding."""
+    return cast(nn.Embedding, model.get_input_embeddings())
+
+
+def head_of(model: PreTrainedModel) -> nn.Linear:
+    """The model's output head (the embedding's own matrix in a tied model)."""
+    return cast(nn.Linear, model.get_output_embeddings())  # type: ignore[no-untyped-call]
+
+
 @torch.no_grad()
 def grow_vocabulary(model: PreTrainedModel, size: int, seed: int) -> None:
     """Append rows to embedding and head up to `size` entries (section 2.4.2); old rows keep their bits.
@@ -78,43 +90,35 @@ def grow_vocabulary(model: PreTrainedModel, size: int, seed: int) -> None:
     New rows are normal with the spread of the old rows of the same matrix, which for weights fresh from `initialise`
     is that initialisation, and for trained weights keeps the new rows among the old ones in size.
     """
-    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
-    tied = head.weight is embedding.weight
     generator = torch.Generator().manual_seed(seed)
-    embedding.weight = _grown(embedding.weight, size, generator)
-    embedding.num_embeddings = size
-    head.weight = embedding.weight if tied else _grown(head.weight, size, generator)
-    head.out_features = size
-    model.config.vocab_size = size
-    model.vocab_size = size
-    model.model.vocab_size = size
 
+    def grown(weight: torch.Tensor) -> torch.Tensor:
+        return torch.cat([weight, _drawn_like(weight, size - len(weight), generator)])
 
-def _grown(weight: nn.Parameter, size: int, generator: torch.Generator) -> nn.Parameter:
-    old, width = weight.shape
-    rows = torch.empty(size - old, width, dtype=weight.dtype).normal_(0.0, float(weight.std()), generator=generator)
-    return nn.Parameter(torch.cat([weight.detach(), rows.to(weight.device)]))
+    _set_vocabulary(model, size, grown)
 
 
 @torch.no_grad()
 def replace_vocabulary(model: PreTrainedModel, size: int, seed: int) -> None:
     """Give the model a new vocabulary: embedding and head are drawn anew with the spread of the old matrices."""
-    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
-    tied = head.weight is embedding.weight
-    width = model.config.hidden_size
-    embedding_spread, head_spread = embedding.weight[:1], head.weight[:1]
-    deviations = float(embedding.weight.std()), float(head.weight.std())
     generator = torch.Generator().manual_seed(seed)
-    embedding.weight = nn.Parameter(embedding_spread.new_empty(0, width))
-    del embedding_spread, head_spread
-    embedding.weight = nn.Parameter(torch.empty(size, width).normal_(0.0, deviations[0], generator=generator))
-    embedding.num_embeddings, embedding.padding_idx = size, None
-    if tied:
-        head.weight = embedding.weight
-    else:
-        head.weight = nn.Parameter(torch.empty(size, width).normal_(0.0, deviations[1], generator=generator))
-    head.out_features = size
-    model.config.vocab_size = model.vocab_size = model.model.vocab_size = size
+    _set_vocabulary(model, size, lambda weight: _drawn_like(weight, size, generator))
+
+
+def _drawn_like(weight: torch.Tensor, rows: int, generator: torch.Generator) -> torch.Tensor:
+    drawn = torch.empty(rows, weight.shape[1], dtype=weight.dtype)
+    return drawn.normal_(0.0, float(weight.std()), generator=generator).to(weight.device)
+
+
+def _set_vocabulary(model: PreTrainedModel, size: int, change: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    embedding, head = embedding_of(model), head_of(model)
+    tied = head.weight is embedding.weight
+    embedding.weight = nn.Parameter(change(embedding.weight.detach()))
+    head.weight = embedding.weight if tied else nn.Parameter(change(head.weight.detach()))
+    embedding.num_embeddings = head.out_features = size
+    embedding.padding_idx = None
+    for part in (model.config, model, model.model):
+        part.vocab_size = size
 
 
 @torch.no_grad()
@@ -130,4 +134,4 @@ def folded(weight: torch.Tensor, scale: float) -> torch.Tensor:
 @torch.no_grad()
 def unfold(model: PreTrainedModel, scale: float) -> None:
     """Take the scale out of a folded model's embedding, to train on with the scaled embedding (1 ulp at most)."""
-    model.get_input_embeddings().weight.div_(scale)
+    embedding_of(model).weight.div_(scale)

@@ -85,7 +85,7 @@ def _softmax_in_place(logits: torch.Tensor, targets: torch.Tensor, *, make_gradi
     """Loss of one chunk; `logits` become the gradient (softmax minus one-hot) where asked."""
     rows = max(1, TILE_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
     losses = []
-    for tile, target in zip(logits.split(rows), targets.split(rows), strict=True):
+    for tile, target in zip(torch.split(logits, rows), torch.split(targets, rows), strict=True):
         scores = F.log_softmax(tile, dim=-1, dtype=torch.float32)
         losses.append(F.nll_loss(scores, target, reduction="sum"))
         if make_gradient:

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from igakulm.model.attention import DOCUMENTS
+from igakulm.model.init import embedding_of, head_of
 from igakulm.model.loss import linear_cross_entropy
 
 
@@ -83,11 +84,11 @@ class Objective(nn.Module):
             ).last_hidden_state[0]
         if len(batch.where) != len(states):
             states = states.index_select(0, batch.where)
-        head = self.model.get_output_embeddings().weight
+        head = head_of(self.model).weight
         return linear_cross_entropy(states, head, batch.targets, torch.bfloat16 if self.bf16 else torch.float32)
 
     def _embed(self, batch: Batch) -> torch.Tensor:
-        embedded = F.embedding(batch.tokens, self.model.get_input_embeddings().weight)
+        embedded = F.embedding(batch.tokens, embedding_of(self.model).weight)
         if self.scale != 1.0:
             embedded = embedded * self.scale
         if not self.training:
@@ -134,4 +135,3 @@ def _drop_output(block: nn.Module, name: str, probability: float) -> None:
     dropped.weight, dropped.bias = linear.weight, linear.bias
     dropped.probability = probability
     setattr(block, name, dropped)
-

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file
-from igakulm.tokenizer.segment import Segmenter
+
+if TYPE_CHECKING:
+    from igakulm.tokenizer.segment import Segmenter
 
 ENCODER_FILE = "encoder.json"
 MODEL_FILE = "sentencepiece.model"
@@ -36,11 +37,17 @@ TOKENIZER_FILES = (
 METASPACE = "▁"
 """sentencepiece writes the space so (section 2.2.1). A real U+2581 in a text goes through byte pieces instead."""
 CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>")
+SENTENCE_END = "。"
+"""No piece of our vocabularies holds it beside another character, so text can be cut after it."""
+LONG_LINE = 1000
+"""Characters. sentencepiece adds scores as 32-bit floats, which stay exact up to a few thousand characters."""
+RUNTIMES = ("plain", "mecab")
 FORMAT = 1
 
 PieceKind = Literal["normal", "unknown", "control", "byte", "newline"]
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _METASPACE_SPLIT = re.compile(f"({METASPACE})")
+_AFTER_SENTENCE = re.compile(f"(?<={SENTENCE_END})")
 
 
 class TextEncoder:
@@ -68,16 +75,24 @@ class TextEncoder:
         self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in self.pieces()]
         self._segmenter: Segmenter | None = None
         if self.runtime == "mecab":
+            from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
+
             dictionary = folder / DICTIONARY_FILE
             self._segmenter = Segmenter(dictionary if DICTIONARY_FILE in description["sha256"] else None)
 
     @classmethod
-    def load(cls, folder: Path) -> TextEncoder:
+    def load(cls, folder: Path, runtime: str | None = None) -> TextEncoder:
         """Load a tokenizer's folder, or a model's folder that holds a copy of it.
 
+        Args:
+            folder: holds encoder.json and the files that it names.
+            runtime: "plain" or "mecab" to compare the two; None for the one that the tokenizer was made for.
+
         Raises:
-            InputError: a file is missing, or is not the one that encoder.json was written for.
+            InputError: a file is missing, or is not the one that encoder.json was written for; an unknown runtime.
         """
+        if runtime not in (None, *RUNTIMES):
+            raise InputError(f"unknown runtime {runtime!r}", mend=f"use one of {', '.join(RUNTIMES)}")
         path = Path(folder) / ENCODER_FILE
         description = read_json(path)
         if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -91,11 +106,11 @@ class TextEncoder:
                 raise InputError(
                     "this file is not the one that the tokenizer was made with", where=str(file), mend=mend
                 )
-        return cls(Path(folder), description)
+        return cls(Path(folder), {**description, "runtime": runtime or description["runtime"]})
 
-    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+    def __reduce__(self) -> tuple[Any, tuple[Path, str]]:
         """Worker processes load the folder again."""
-        return TextEncoder.load, (self.folder,)
+        return TextEncoder.load, (self.folder, self.runtime)
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text; no begin or end token is added.
@@ -131,7 +146,7 @@ class TextEncoder:
         return [i for part in parts for i in (self._metaspace_ids if part == METASPACE else next(encoded))]
 
     def _encode_lines(self, lines: list[str]) -> list[list[int]]:
-        if self._segmenter is None and not any(METASPACE in line for line in lines):
+        if self._segmenter is None and not any(len(line) > LONG_LINE or METASPACE in line for line in lines):
             plain: list[list[int]] = self._model.encode(lines, num_threads=1)
             return plain
         units = [self._units(line) for line in lines]
@@ -143,8 +158,8 @@ class TextEncoder:
         ]
 
     def _units(self, line: str) -> list[str]:
-        """The parts of a line that are encoded apart: words with MeCab, and every literal U+2581."""
-        words = self._segmenter.words(line) if self._segmenter else [line]
+        """The parts of a line that are encoded apart: words or sentences, and every literal U+2581."""
+        words = self._segmenter.words(line) if self._segmenter else _AFTER_SENTENCE.split(line)
         return [part for word in words for part in _METASPACE_SPLIT.split(word) if part]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -187,17 +202,9 @@ def _piece_bytes(piece: str, kind: PieceKind) -> bytes:
     return piece.replace(METASPACE, " ").encode()
 
 
-def copy_tokenizer(source: Path, target: Path) -> None:
-    """Copy a tokenizer's files into a model's folder, where both `TextEncoder.load` and `AutoTokenizer` find them."""
-    target.mkdir(parents=True, exist_ok=True)
-    for name in TOKENIZER_FILES:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
-
-
-def encode_lines(folder: Path, lines: Iterable[str]) -> Iterator[list[int]]:
-    """Ids of each line (its newline removed), for the CLI; reads ahead at most 256 lines."""
-    encoder = TextEncoder.load(folder)
+def encode_lines(folder: Path, lines: Iterable[str], runtime: str | None = None) -> Iterator[list[int]]:
+    """Ids of each line (its newline removed), for the CLI; reads ahead at most 256 lines. `runtime` as in `load`."""
+    encoder = TextEncoder.load(folder, runtime)
     stripped = (line.removesuffix("\n") for line in lines)
     while batch := list(itertools.islice(stripped, 256)):
         yield from encoder.encode_batch(batch)

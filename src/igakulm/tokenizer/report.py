@@ -41,7 +41,7 @@ def measure(
     return {
         "compression": {kind: _compression(encoder, held[kind]) for kind in sorted(held)},
         "byte_fallback": _byte_fallback(encoder, texts),
-        "names": {kind: _names(encoder, segmenter, terms, kind) for kind in ("disease", "drug")},
+        "names": {kind: _names(encoder, segmenter, terms, kind, texts) for kind in ("disease", "drug")},
         "mecab_agreement": _agreement(encoder, segmenter, texts),
     }
 
@@ -78,14 +78,22 @@ def _byte_fallback(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, Any]
     }
 
 
-def _names(encoder: TextEncoder, segmenter: Segmenter, terms: Sequence[Term], kind: str) -> dict[str, Any]:
+def _names(
+    encoder: TextEncoder, segmenter: Segmenter, terms: Sequence[Term], kind: str, texts: Sequence[str]
+) -> dict[str, Any]:
+    """Shares over the lexicon, and over the mentions in the sample (words of MeCab that are names)."""
     names = sorted({term.term for term in terms if term.kind == kind})
     lengths = [len(ids) for ids in encoder.encode_batch(names)]
+    short = {name for name, length in zip(names, lengths, strict=True) if length == 1}
+    known = set(names)
+    mentions = [word for text in texts for word in segmenter.words(text) if word in known]
     return {
         "names": len(names),
         "one_token_share": _ratio(lengths.count(1), len(names)),
         "tokens_per_name": _ratio(sum(lengths), len(names)),
         "one_mecab_word_share": _ratio(sum(len(segmenter.words(name)) == 1 for name in names), len(names)),
+        "mentions": len(mentions),
+        "mentions_one_token_share": _ratio(sum(word in short for word in mentions), len(mentions)),
     }
 
 

@@ -32,7 +32,7 @@ from igakulm.files import read_documents, read_json
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.tokenizer.chat import BEGIN, END
-from igakulm.tokenizer.encode import METASPACE
+from igakulm.tokenizer.encode import METASPACE, SENTENCE_END
 from igakulm.tokenizer.segment import Segmenter
 
 Kind = Literal["general", "medical"]
@@ -44,15 +44,18 @@ MAX_WORD = 64
 BATCH_BYTES = 2**20
 HELD_EVERY, HELD_BYTES = 50, 2**20
 """One document in fifty, up to a mebibyte a kind, is kept out of training and measured in the report."""
-MAX_SEEDS, MAX_SEED_WORDS, MAX_TYPES = 1_000_000, 500_000, 8_000_000
+MAX_SEEDS, MAX_SEED_WORDS, MAX_TYPES = 1_000_000, 300_000, 8_000_000
+"""Bounds of memory: about 1 GB for the seeds of so many words."""
 TRAINER_THREADS = 4
 """Fixed: the trainer's sums depend on it, and the result must not depend on the machine."""
 SCORE_STEP = 1024
 """Scores are rounded to 1/1024, so that sums of 32-bit (sentencepiece) and of 64-bit floats (tokenizers) are both
 exact and the two give identical ids."""
 
-_UNUSABLE = re.compile(f"[\x00-\x1f{METASPACE}\u2063\ud800-\udfff]")
-_DIGITS = re.compile(r"\d+")
+_UNUSABLE = re.compile(f"[\x00-\x1f{METASPACE}\u2063\ud800-\udfff]|<\\||<unk>|<0x")
+"""Control characters, and spellings of control, unknown and byte pieces, which must not be pieces twice."""
+_NEVER_INSIDE = {True: re.compile(rf"\d+|{SENTENCE_END}"), False: re.compile(SENTENCE_END)}
+"""No piece crosses these (with and without `split_digits`); `TextEncoder` relies on the end of a sentence."""
 _ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
@@ -214,7 +217,10 @@ def _count_in_processes(batches: Iterator[tuple[int, Batch]], user_dictionary: P
                 first, future = waiting.popleft()
                 yield first, future.result()
         except BrokenProcessPool as error:
-            mend = "most often memory ran out: set tokenizer.workers to a smaller number"
+            mend = (
+                "most often memory ran out: set tokenizer.workers to a smaller number. "
+                "A script of your own needs `if __name__ == '__main__':` around the call"
+            )
             raise InputError("a process that counts words was killed", mend=mend) from error
 
 
@@ -247,7 +253,7 @@ def seed_pieces(counts: Mapping[str, int], split_digits: bool) -> list[tuple[str
     frequent = heapq.nsmallest(MAX_SEED_WORDS, counts.items(), key=lambda item: (-item[1], item[0]))
     seeds: Counter[str] = Counter()
     for word, count in frequent:
-        for part in _DIGITS.split(word) if split_digits else [word]:
+        for part in _NEVER_INSIDE[split_digits].split(word):
             for start in range(len(part) - 1):
                 for end in range(start + 2, min(len(part), start + MAX_PIECE) + 1):
                     seeds[part[start:end]] += count
@@ -318,7 +324,7 @@ def _run_trainer(folder: Path, options: dict[str, Any], progress: Progress) -> N
     log: deque[str] = deque(maxlen=50)
     target = math.log(options["vocab_size"] * 1.1)
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, errors="replace")
-    with process, progress.task("training the vocabulary", 1.0) as task:
+    with process, progress.task("training the vocabulary", 100.0, "%") as task:
         assert process.stderr is not None
         first, done = 0.0, 0.0
         for line in process.stderr:
@@ -326,7 +332,7 @@ def _run_trainer(folder: Path, options: dict[str, Any], progress: Progress) -> N
             if found := _ROUND.search(line):
                 size = math.log(int(found[1]))  # each round drops a quarter of the pieces
                 first = first or size
-                share = min(1.0, (first - size) / max(first - target, 1e-9))
+                share = 100.0 * min(1.0, (first - size) / max(first - target, 1e-9))
                 task.advance(max(0.0, share - done))
                 done = max(done, share)
                 task.note(f"{int(found[1]):,} pieces")

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from igakulm.files import write_jsonl
@@ -27,7 +26,7 @@ class StepLog:
     def __enter__(self) -> StepLog:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def write(self, row: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""The report's sections on data: the corpus with what was dropped and why, and the tokenizer.
+"""The report's section on the corpus: what each step left, what was dropped and why, licences, decontamination.
 
-Does: turn `funnel.json`, `sources.json` and the tokenizer's `report.json` into markup. Does not: read documents.
+Does: turn `funnel.json` and `sources.json` into markup. Does not: read documents.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ from igakulm.evaluation.report_page import (
     Child,
     Html,
     count,
-    decimal,
     details,
     el,
-    escape,
-    facts,
     finite,
     join,
     large,
     note,
-    percent,
     section,
     table,
 )
@@ -89,7 +85,7 @@ def _funnel_table(sources: Sequence[Mapping[str, Any]]) -> Html:
     if len(sources) > 1 and names:
         rows.append([el("th", "合計", scope="row"), *(_funnel_cell(totals, name, names[0]) for name in names)])
     head = ["出典", *(STEPS.get(name, name) for name in names)]
-    return table(head, rows, caption="段階ごとの文書数と文字数", kind="funnel")
+    return table(head, rows, caption="段階ごとの文書数と文字数", kind="wide funnel")
 
 
 def _sum(per_source: Sequence[Mapping[str, Mapping[str, Any]]], name: str) -> dict[str, float]:
@@ -113,12 +109,20 @@ def _reasons(reasons: object, samples: object) -> Html:
     rows: list[Sequence[Child]] = []
     for name, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
         shown = rows_of(samples.get(name)) if isinstance(samples, dict) else []
-        title = el("th", REASONS.get(name, name), el("small", el("code", name)), scope="row")
+        title = el("th", REASONS.get(name, name), el("code", name), scope="row")
         share = number / total if total else 0.0
-        rows.append([title, count(number), el("td", bar(share, tall=True)), el("td", _samples(shown), class_="text")])
-    head = ["理由", "文書数", "割合", el("th", "例（冒頭）", scope="col", class_="text")]
+        rows.append(
+            [
+                title,
+                count(number),
+                el("td", bar(share, tall=True), class_="chart"),
+                el("td", _samples(shown), class_="text"),
+            ]
+        )
+    heads = [el("th", name, scope="col", class_="text") for name in ("割合", "例（冒頭）")]
+    head: list[Child] = ["理由", "文書数", *heads]
     caption = f"除いた理由（のべ {count(total)} 文書）"
-    return table(head, rows, caption=caption, kind="reasons")
+    return table(head, rows, caption=caption, kind="wide")
 
 
 def _samples(samples: Sequence[Mapping[str, Any]]) -> Child:
@@ -135,7 +139,7 @@ def _licences(sources: Mapping[str, Any]) -> Html:
     rows = [
         [
             name,
-            KINDS.get(str(entry.get("kind")), str(entry.get("kind") or "")),
+            el("td", KINDS.get(str(entry.get("kind")), str(entry.get("kind") or "")), class_="text"),
             el("td", listed(entry.get("licences") or ["不明"]), class_="text"),
             count(entry.get("documents")),
             f"{large(entry.get('characters'))}字",
@@ -145,7 +149,8 @@ def _licences(sources: Mapping[str, Any]) -> Html:
     ]
     if not rows:
         return Html("")
-    head = ["出典", "種別", el("th", "ライセンス", scope="col", class_="text"), "文書数", "文字数"]
+    heads = [el("th", name, scope="col", class_="text") for name in ("種別", "ライセンス")]
+    head: list[Child] = ["出典", *heads, "文書数", "文字数"]
     return table(head, rows, caption="学習に使う文書のライセンス")
 
 
@@ -155,47 +160,8 @@ def _decontamination(found: object) -> Html:
     rows = [[name, count(number)] for name, number in found.items()]
     return join(
         table(["評価課題", "除いた文書数"], rows, caption="評価問題の混入"),
-        note("課題のテスト問題と長い文字列を共有したため、学習用の文書から除いた数。0 は検査して混入がなかったことを示す。"),
+        note(
+            "課題のテスト問題と長い文字列を共有したため、学習用の文書から除いた数。"
+            "0 は検査して混入がなかったことを示す。"
+        ),
     )
-
-
-def tokenizer_section(number: int, record: RunRecord) -> Html:
-    """Vocabulary, characters per token, coverage, and the characters that fall back to bytes."""
-    report = record.json("tokenizer", "report.json")
-    if not report:
-        return section("tokenizer", number, "トークナイザー", note("この実行にはトークナイザーの記録がありません。"))
-    known, tables = [], []
-    for key, value in report.items():
-        if isinstance(value, dict) and value and all(isinstance(entry, dict) for entry in value.values()):
-            tables.append(_nested(key, value))
-        elif isinstance(value, dict | list):
-            tables.append(details(LABELS.get(key, key), el("p", escape(_flat(value)))))
-        else:
-            known.append((LABELS.get(key, key), _figure(key, value)))
-    return section("tokenizer", number, "トークナイザー", facts(known), *tables)
-
-
-LABELS = {"characters_per_token": "1 トークンあたりの文字数", "vocabulary_size": "語彙の大きさ"}
-
-
-def _figure(key: str, value: object) -> str:
-    number = finite(value)
-    if number is None:
-        return str(value)
-    if "share" in key or "coverage" in key:
-        return percent(number)
-    return count(number) if number == int(number) else decimal(number)
-
-
-def _nested(key: str, value: Mapping[str, Mapping[str, Any]]) -> Html:
-    columns = list(dict.fromkeys(name for entry in value.values() for name in entry))
-    rows = [[name, *(_figure(column, entry.get(column)) for column in columns)] for name, entry in value.items()]
-    return table(["", *(LABELS.get(column, column) for column in columns)], rows, caption=LABELS.get(key, key))
-
-
-def _flat(value: object) -> str:
-    if isinstance(value, dict):
-        return "、".join(f"{key} {_flat(entry)}" for key, entry in value.items())
-    if isinstance(value, list):
-        return "、".join(_flat(entry) for entry in value)
-    return str(value)

@@ -1,0 +1,132 @@
+"""The stock Hugging Face folder of a bundle: copied file by file, and proved to be the model that it was copied from.
+
+Does: refuse weights with NaN, a tokenizer of another size, missing files; copy; compare logits with the source.
+Does not: convert or fold anything (pretraining and tuning write stock folders already).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from igakulm.bundle.weights import Weights, not_finite, read_config
+from igakulm.errors import InputError
+from igakulm.files import atomic_path, read_json
+from igakulm.inference.transformers import load_model
+from igakulm.progress import Progress
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
+
+KEPT = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    *TOKENIZER_FILES,
+)
+"""Nothing else of a model folder enters a bundle: no checkpoints, no optimizer state, no logs, no code."""
+
+
+def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any]:
+    """Check a model folder and copy it.
+
+    Args:
+        source: stock Hugging Face folder with tokenizer.
+        target: where to; created.
+        progress: where to show it.
+
+    Returns:
+        architecture, activation, parameters, vocabulary, context_length, layers, hidden_size.
+
+    Raises:
+        InputError: the folder is incomplete, damaged, or its tokenizer belongs to another model.
+    """
+    config = read_config(source)
+    weights = Weights(source)
+    bad = not_finite(weights)
+    if bad:
+        raise InputError(
+            f"{len(bad)} tensors hold NaN or infinity: {', '.join(bad[:3])}",
+            where=str(source),
+            mend="training diverged; start again from a checkpoint before it, with a smaller learning rate",
+        )
+    encoder = TextEncoder.load(source)
+    check_vocabulary(source, config, encoder)
+    shards = sorted(path.name for path in source.glob("model-*-of-*.safetensors"))
+    names = [name for name in (*KEPT, *shards) if (source / name).is_file()]
+    target.mkdir(parents=True, exist_ok=True)
+    with progress.task("copy the model", len(names), "files") as task:
+        for name in names:
+            with atomic_path(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+            task.advance()
+    return {
+        "architecture": (config.get("architectures") or [config["model_type"]])[0],
+        "activation": config.get("hidden_act"),
+        "parameters": sum(weights.tensor(name).numel() for name in weights),
+        "vocabulary": config["vocab_size"],
+        "context_length": config.get("max_position_embeddings"),
+        "layers": config.get("num_hidden_layers"),
+        "hidden_size": config.get("hidden_size"),
+    }
+
+
+def check_vocabulary(folder: Path, config: dict[str, Any], encoder: TextEncoder) -> None:
+    """Refuse a tokenizer that is not the model's.
+
+    Raises:
+        InputError: ids beyond the embeddings, another size than tokenizer.json, other begin or end tokens.
+    """
+    data = read_json(folder / "tokenizer.json")
+    ids = [int(token["id"]) for token in data.get("added_tokens", [])]
+    entries = max([len(data["model"]["vocab"]) - 1, *ids]) + 1
+    rows = int(config["vocab_size"])
+    if not encoder.size == entries == rows:
+        raise InputError(
+            f"the tokenizer has {entries:,} entries ({encoder.size:,} for IgakuLM's encoder), the model {rows:,}",
+            where=str(folder),
+            mend="export the tuned model, together with the tokenizer that it was trained with",
+        )
+    for key, number in (("bos_token_id", encoder.bos), ("eos_token_id", encoder.eos)):
+        if config.get(key) != number:
+            raise InputError(
+                f"{key} is {config.get(key)} in config.json and {number} in the tokenizer", where=str(folder)
+            )
+
+
+@torch.inference_mode()
+def same_logits(source: Path, copy: Path, prompts: Sequence[Sequence[int]]) -> None:
+    """Load both folders as stock transformers do and compare their logits bit for bit.
+
+    Raises:
+        InputError: the copy does not load or computes something else.
+    """
+    wanted = []
+    model = load_model(source)
+    for prompt in prompts:
+        wanted.append(model(input_ids=torch.tensor([list(prompt)])).logits)
+    del model
+    model = load_model(copy)
+    for prompt, logits in zip(prompts, wanted, strict=True):
+        if not torch.equal(model(input_ids=torch.tensor([list(prompt)])).logits, logits):
+            raise InputError("the copied model computes other values than its source", where=str(copy))
+
+
+def same_tokenizer(folder: Path, encoder: TextEncoder, texts: Sequence[str]) -> None:
+    """Compare stock AutoTokenizer with IgakuLM's encoder on texts (not with MeCab at run time: stock tools lack it).
+
+    Raises:
+        InputError: other ids.
+    """
+    if encoder.runtime != "plain":
+        return
+    from transformers import AutoTokenizer
+
+    loader: Any = AutoTokenizer
+    tokenizer = loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    for text in texts:
+        if list(tokenizer(text, add_special_tokens=False)["input_ids"]) != encoder.encode(text):
+            raise InputError(f"stock transformers read {text!r} as other tokens", where=str(folder / "tokenizer.json"))
