@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import shutil
 import tempfile
@@ -42,6 +43,7 @@ def tokenizer_folder() -> Path:
     (folder / "tokenizer").mkdir()
     build_tokenizer(section, folder / "corpus", folder / "lexicon", folder / "tokenizer", SilentProgress())
     kept = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))
+    atexit.register(shutil.rmtree, kept, ignore_errors=True)
     copy_tokenizer(folder / "tokenizer", kept)
     shutil.rmtree(folder)
     return kept

@@ -346,6 +346,8 @@ def main() -> None:
     """Entry point: errors meant for people end with exit code 2 and no traceback."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Torch's threads wait for each other by spinning: beside another busy program that halves training's speed.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         app()
     except InputError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.literals import string_list
 from igakulm.benchmarks.load import load_test_items, load_train_items
@@ -125,9 +126,7 @@ def test_real_leakage(real_data: Path) -> None:
         jmed=Jmed(path=str(real_data / "jmed-llm")), igakuqa=Igakuqa(path=str(real_data / "igakuqa/data"))
     )
     test, train = load_test_items(config), load_train_items(config, "published")
-    own = {
-        name: leakage({name: train[name]}, {name: test[name]})[0]["train_shared"] for name in train if name in test
-    }
+    own = {name: leakage({name: train[name]}, {name: test[name]})[0]["train_shared"] for name in train if name in test}
     assert (own["crade"], own["rrtnm"], own["smdis"], own["nrner"]) == (605, 128, 692, 91)
     assert (own["mrner_medicine"], own["jcsts"]) == (8, 367)
     assert len(shared_items({"crade": train["crade"]}, {"d": test["mrner_disease"]})["d"]) == 50

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from igakulm.benchmarks.igakuqa import load_questions
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Igakuqa

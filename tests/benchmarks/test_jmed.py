@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from igakulm.benchmarks.jmed import TASKS, load_test, load_train
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Jmed

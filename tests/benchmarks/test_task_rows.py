@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.rows import SIMILARITY_CHOICES, connected_sentences, read_rows
 from igakulm.errors import InputError

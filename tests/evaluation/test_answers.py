@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from igakulm.benchmarks.items import Item
 from igakulm.evaluation.answers import (
     parse_answer,
@@ -43,7 +44,8 @@ FIVE = ("胃癌", "肺癌", "肝癌", "膵癌", "胆嚢癌")
         ("c、a", "AC"),
         ("AとC", "AC"),
         ("A and C", "AC"),
-        ("ac", "AC"),
+        ("Answer: A because of pain", "A"),
+        ("C. 肝癌\n理由は画像", "C"),
         ("答えはAとCです", "AC"),
         ("A, A", "A"),
     ],
@@ -54,7 +56,22 @@ def test_letters_that_are_read(text: str, letters: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "わかりません", "F", "答えはF", "A か B", "癌", "Because", "Ａ群溶連菌とＢ型肝炎", "12", "\x00", "選択肢"],
+    [
+        "",
+        "わかりません",
+        "F",
+        "答えはF",
+        "A か B",
+        "癌",
+        "Because",
+        "Ａ群溶連菌とＢ型肝炎",
+        "12",
+        "\x00",
+        "選択肢",
+        "bad",
+        "The answer is a disease",
+        "A: 胃\nB: 肺",
+    ],
 )
 def test_letters_that_are_not_read(text: str) -> None:
     assert parse_letters(text, FIVE) is None
@@ -64,6 +81,7 @@ def test_several_standing_letters_count_only_when_several_are_wanted() -> None:
     text = "適切なのはBおよびDの二つ"
     assert parse_letters(text, FIVE) is None
     assert parse_letters(text, FIVE, wanted=2) == ("B", "D")
+    assert parse_letters("ac", FIVE, wanted=2) == ("A", "C")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +96,9 @@ def test_several_standing_letters_count_only_when_several_are_wanted() -> None:
         ("['発熱', '咳', '倦", ("発熱", "咳")),
         ("['発熱'", ("発熱",)),
         ("['発", None),
+        ("[1] 症状: ['咳']", ("咳",)),
+        ("[例] ['咳', '熱", ("咳",)),
+        ("['咳', ['熱'", None),
         ("発熱、咳", None),
         ("[['発熱']]", None),
         ("['発熱', ['咳']]", None),

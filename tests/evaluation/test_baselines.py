@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from igakulm.benchmarks.igakuqa import load_questions
 from igakulm.benchmarks.items import Item
 from igakulm.errors import InputError
@@ -18,7 +19,14 @@ from igakulm.recipe.schema import Igakuqa
 
 def post(identifier: str, text: str, letter: str, tag: str = "cough") -> Item:
     return Item(
-        identifier, "posts", "choice", f"今ありますか。\n「{text}」", ("ある", "ない"), (letter,), document=text, tag=tag
+        identifier,
+        "posts",
+        "choice",
+        f"今ありますか。\n「{text}」",
+        ("ある", "ない"),
+        (letter,),
+        document=text,
+        tag=tag,
     )
 
 

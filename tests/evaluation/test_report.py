@@ -22,6 +22,19 @@ from igakulm.recipe.schema import Recipe
 
 ATTACK = "<script>alert('x')</script><img src=\"http://evil.example/a.png\">&\x00\x1b\ud800\u202e"
 STAGES = ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export")
+BUNDLE = {
+    "format": 1,
+    "model": {"architecture": "ArceeForCausalLM", "layers": 4, "context_length": 256},
+    "gguf": {
+        "model-q8_0.gguf": {
+            "tensors": 39,
+            "largest_error": 0.00394,
+            "llamacpp": {"kl_mean": 0.00012, "kl_max": 0.0003},
+        },
+        "model-f32.gguf": {"tensors": 39, "largest_error": 0.0, "llamacpp": "not compared"},
+    },
+    "files": {},
+}
 VOID = {"meta", "br", "col"}
 Row = dict[str, Any]
 
@@ -38,8 +51,9 @@ def score(model: str, task: str, metric: str, value: float, spread: float = 0.1,
         "n": 100,
         "split": "published",
         "prompt_sha256": "ab" * 32 if model in ("base", "tuned") else None,
-        "answer_mode": "options" if model in ("base", "tuned") else None,
+        "answer_mode": "options-letter" if model in ("base", "tuned") else "baseline",
         "unparsed": 0.0,
+        "truncated": 3 if (model, task) == ("tuned", "exam") else 0,
     }
     return {**row, **more}
 
@@ -65,7 +79,9 @@ def scoreboard() -> Row:
         {"model": "Outside-9B", "task": "posts", "metric": "kappa", "value": 0.71, "source": "a paper"},
         {"model": "Outside-9B", "task": "elsewhere", "metric": "kappa", "value": 0.987, "source": "a paper"},
     ]
-    return {"rows": rows, "published": published}
+    leakage = [{"task": "posts", "test": 100, "test_shared": 37, "train": 700, "train_shared": 61}]
+    bootstrap = {"samples": 2000, "seed": 0, "unit": "document"}
+    return {"rows": rows, "published": published, "leakage": leakage, "bootstrap": bootstrap}
 
 
 def fill_corpus(folder: Path) -> None:
@@ -88,6 +104,8 @@ def fill_corpus(folder: Path) -> None:
         "reasons": {"too_short": 12, "own_rule": 3},
         "samples": samples,
         "decontamination": {"posts": 0, "exam": 4},
+        "benchmark_items_too_short": {"exam": 21},
+        "personal_data_deleted": {"telephone": 654, "own_kind": 1},
     }
     write_json(folder / "funnel.json", {**funnel, "samples": {}})
     (folder / "funnel.json").write_text(json.dumps(funnel), encoding="utf-8")  # ASCII form can hold a lone surrogate
@@ -180,7 +198,7 @@ def stages(tmp_path: Path) -> dict[str, Path]:
     fill_items(folders["evaluate"])
     (folders["export"] / "gguf").mkdir()
     (folders["export"] / "gguf" / "model-q8_0.gguf").write_bytes(b"x" * 5000)
-    write_json(folders["export"] / "bundle.json", {"gguf": {"q8_0": {"maximum_difference": 0.0123}}, "files": {}})
+    write_json(folders["export"] / "bundle.json", BUNDLE)
     for place, folder in enumerate(folders.values(), 1):
         finish(folder, place)
     return folders
@@ -283,11 +301,14 @@ def test_figures_of_every_section_are_there(recipe: Recipe, stages: dict[str, Pa
     text = " ".join(parsed(built(recipe, stages, tmp_path)).text)
     for wanted in (
         "3,104,256", "2026-01-02 10:09", "Linux-test", "7 分 30 秒",  # overview
-        "短すぎる", "own_rule", "CC0-1.0、CC BY 4.0", "2,000",  # corpus: the total of both sources
+        "短すぎる", "own_rule", "CC0-1.0、CC BY 4.0", "2,000", "21", "電話番号", "654",  # corpus
         "2.25", "91.0 %", "U+9C7B",  # tokenizer
         "1.234", "8,192", "2.00", "777", "3.50",  # training: rate, epochs, rows
-        "0.620", "[0.520, 0.720]", "n = 100", "不読 25 %", "Outside-9B", "0.71", "公表値（ここでは測定していない）",
-        "model-q8_0.gguf", "4.9 KiB", "0.0123", "igakulm chat --bundle runs/trial/latest/export",
+        "0.620", "[0.520, 0.720]", "n = 100", "不読 25 %",
+        "（2,000 回）", "（37 %）", "exam の 3 問は、調整後モデルの文脈長",
+        "Outside-9B", "0.71", "公表値（ここでは測定していない）",
+        "model-q8_0.gguf", "4.9 KiB", "0.0039", "0.00012", "ArceeForCausalLM",
+        "igakulm chat --bundle runs/trial/latest/export",
         "corpus-0a1b2c3d", "3333333333333333",  # provenance
     ):  # fmt: skip
         assert wanted in text, wanted
@@ -326,7 +347,8 @@ def test_verdict_needs_separate_intervals() -> None:
     assert verdict(figure(0.6, 0.5, 0.7), figure(0.4, 0.3, 0.49)) == "above"
     assert verdict(figure(0.6, 0.5, 0.7), figure(0.4, 0.3, 0.5)) == "open"
     assert verdict(figure(0.1, 0.0, 0.2), figure(0.4, 0.3, 0.5)) == "below"
-    assert verdict(figure(0.6, None, None), figure(0.6, None, None)) == "open"
+    assert verdict(figure(0.6, None, None), figure(0.6, None, None)) == "equal"
+    assert verdict(figure(0.0, 0.0, 0.0), figure(0.0, -0.1, 0.1)) == "equal"
     assert verdict(figure(0.6, None, None), None) == "unknown"
 
 

@@ -39,7 +39,7 @@ def check_gguf(path: Path, source: Path, kind: GgufKind) -> dict[str, Any]:
     """Compare a file with its source.
 
     Returns:
-        tensors: how many were compared. largest_error: largest error of a weight, relative to the largest weight of
+        compared: how many tensors. largest_error: largest error of a weight, relative to the largest weight of
         its tensor.
 
     Raises:
@@ -59,7 +59,7 @@ def check_gguf(path: Path, source: Path, kind: GgufKind) -> dict[str, Any]:
     weights, largest = Weights(source), 0.0
     for tensor in planned:
         largest = max(largest, _compare(tensor, stored[tensor.name], shape, weights, kind, path))
-    return {"tensors": len(planned), "largest_error": float(f"{largest:.3g}")}
+    return {"compared": len(planned), "largest_error": float(f"{largest:.3g}")}
 
 
 def _compare(tensor: Planned, found: Any, shape: Shape, weights: Weights, kind: GgufKind, path: Path) -> float:

@@ -29,20 +29,33 @@ class Masked(NamedTuple):
     deleted: dict[str, int]
 
 
-_TOP = r"(?:co\.jp|or\.jp|ne\.jp|go\.jp|ac\.jp|ed\.jp|lg\.jp|gr\.jp|jp|com|org|info|biz)"
+_GAP = "\x1f"
+"""Stands where something was deleted until the text around it has been tidied."""
+
 _URL_CHARACTERS = "[!#-;=?-~〜]"
 _URL_END = r"(?<![)\].,;:'])"
-_URL = re.compile(rf"(?:h?ttps?|ftp)://{_URL_CHARACTERS}+{_URL_END}|(?<![\w.@-])www\.{_URL_CHARACTERS}+{_URL_END}")
-_DOMAIN = re.compile(
-    rf"(?<![\w.@/-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+{_TOP}(?![A-Za-z0-9_-]|\.[a-z])(?:/{_URL_CHARACTERS}*)?{_URL_END}"
+_URLS = tuple(
+    (literal, re.compile(rf"{pattern}{_URL_CHARACTERS}+{_URL_END}"))
+    for literal, pattern in (
+        ("http", "https?://"),
+        ("ttp", "ttps?://"),
+        ("ftp", "ftps?://"),
+        ("www.", r"www\.(?<![\w.@-]www\.)"),
+    )
 )
+_TOP_LEVELS = (".jp", ".com", ".org", ".info", ".biz")
+_DOMAIN = re.compile(
+    r"(?<![\w.@/-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
+    rf"(?:(?:co|or|ne|go|ac|ed|lg|gr)\.jp|jp|com|org|info|biz)(?![A-Za-z0-9_-]|\.[a-z])(?:/{_URL_CHARACTERS}*)?{_URL_END}"
+)
+_AT = ("@", "(at)", "[at]", "アットマーク")
 _MAIL = re.compile(
-    r"[0-9A-Za-z][0-9A-Za-z._%+-]* ?(?:@|[(\[](?:at|アットマーク)[)\]]) ?(?:[0-9A-Za-z-]+\.)+[A-Za-z]{2,}",
-    re.IGNORECASE,
+    r"(?<![0-9A-Za-z._%+-])[0-9A-Za-z][0-9A-Za-z._%+-]* ?(?:@|[(\[](?:at|アットマーク)[)\]]) ?"
+    r"(?:[0-9A-Za-z-]+\.)+[A-Za-z]{2,}"
 )
 _ACCOUNT = re.compile(r"@(?<![0-9A-Za-z._%+-]@)[A-Za-z_][0-9A-Za-z_]{1,29}")
-_TAG_LINE = re.compile(rf"[^\n{SEPARATOR}]*#[^\n{SEPARATOR}]*")
-_TAG = re.compile(r"(?<![0-9A-Za-z&/#])#[0-9A-Za-z_ぁ-ゖァ-ヺー々〆㐀-䶿一-鿿]+")
+_TAG = re.compile(r"#(?<![0-9A-Za-z&/#]#)[0-9A-Za-z_ぁ-ゖァ-ヺー々〆㐀-䶿一-鿿]+")
+_DIRECTIVE = re.compile("#(?:include|define|ifdef|ifndef|endif|pragma|undef|if|else|elif|region|endregion)")
 _COLOUR = re.compile(r"#(?:[0-9A-F]{6}|[0-9a-f]{6})")
 
 _BETWEEN = r"(?:\) ?-?|\(| ?[-.] ?| )"
@@ -55,14 +68,30 @@ _SOLID = re.compile(
 _ABROAD = re.compile(
     r"(?<![0-9])(?:\+ ?|00|010-?)81[- ]?(?:\(0\))?[-( ]?[0-9]{1,4}[-) ]?[0-9]{1,4}[- ]?[0-9]{3,4}(?![0-9])"
 )
-_LABEL_WORDS = "電話番号|電話|携帯|でんわ|連絡先|ファックス|ファクス|ファクシミリ"
-_LABEL = rf"(?:{_LABEL_WORDS}|(?<![A-Za-z])(?:TEL|Tel|tel|FAX|Fax|fax|Phone|PHONE))"
-_LABELLED = re.compile(
-    rf"({_LABEL}[:.は]? ?\(?)"
-    r"(?:0[0-9]{8,10}|0[0-9]{1,3}[-( ][0-9]{6,8}|[1-9][0-9]{1,3}[-(][0-9]{4})(?![0-9]|-[0-9]|[年月日円])"
+_LABELS = (
+    "電話番号",
+    "電話",
+    "携帯",
+    "連絡先",
+    "ファックス",
+    "ファクス",
+    "TEL",
+    "Tel",
+    "tel",
+    "FAX",
+    "Fax",
+    "fax",
+    "Phone",
 )
+_LABELLED = {
+    label: re.compile(
+        rf"(?:{label})(?<![A-Za-z]{label})[:.は]? ?\(?"
+        r"(?P<number>0[0-9]{8,10}|0[0-9]{1,3}[-( ][0-9]{6,8}|[1-9][0-9]{1,3}[-(][0-9]{4})(?![0-9]|-[0-9]|[年月日円])"
+    )
+    for label in _LABELS
+}
 _RECORD = re.compile(r"(?:ID|Id|id|No\.?|コード|番号|ロット|Lot|LOT)[:. ]*$")
-_NOT_RECORD = re.compile(rf"(?:{_LABEL}|電話|携帯|FAX|TEL|フリーダイヤル)[^\n]{{0,6}}$")
+_NOT_RECORD = re.compile(r"(?:電話|携帯|連絡先|FAX|TEL|ダイヤル)[^\n]{0,6}$", re.IGNORECASE)
 _LETTER_LABEL = re.compile(r"(?:^|[^A-Za-z])(?:TEL|Tel|tel|FAX|Fax|fax|Phone|phone|PHONE|T|F|P)$")
 
 _POSTAL = re.compile(r"〒 ?[0-9]{3} ?-? ?[0-9]{4}(?![0-9])|(?<![0-9-])[0-9]{3}-[0-9]{4}(?= ?[一-鿿]{2,3}[都道府県])")
@@ -73,9 +102,9 @@ _PATIENT = re.compile(
 )
 _MY_NUMBER = re.compile(r"(?<![0-9-])[0-9]{4}([- ])[0-9]{4}\1[0-9]{4}(?![0-9-])")
 
-_EMPTY = re.compile(r"\( *\)|\[ *\]|「 *」|〈 *〉|《 *》|<>")
-_SPACES = re.compile(" {2,}")
-_LINE_ENDS = re.compile(" ?\n[ \n]*")
+_EMPTIED = re.compile(rf"[(\[「〈《<] ?{_GAP}(?: ?{_GAP})* ?[)\]」〉》>]")
+_GAPS = re.compile(rf"( ?)(?:{_GAP} ?)*{_GAP}( ?)")
+_LINE_END = re.compile(rf"[\n{SEPARATOR}]")
 
 
 def mask_texts(texts: Sequence[str], config: Privacy) -> Masked:
@@ -105,50 +134,72 @@ def mask_texts(texts: Sequence[str], config: Privacy) -> Masked:
 
 
 def _tidy(text: str) -> str:
-    """Without the empty brackets and lines that a deletion leaves."""
-    text = _SPACES.sub(" ", _EMPTY.sub("", text))
-    return _LINE_ENDS.sub("\n", text).strip(" \n")
+    """Close the gaps; brackets and lines that held nothing else go with them."""
+    lines = []
+    for line in _EMPTIED.sub(_GAP, text).split("\n"):
+        closed = (
+            _GAPS.sub(lambda found: " " if found[1] and found[2] else "", line).strip(" ") if _GAP in line else line
+        )
+        if closed or closed == line:
+            lines.append(closed)
+    return "\n".join(lines).strip("\n")
+
+
+def _in_lines(text: str, mark: str, edit: Callable[[str], tuple[str, int]]) -> tuple[str, int]:
+    """Apply `edit` to the lines that hold `mark`: patterns that begin with anything would be slow on whole texts."""
+    pieces: list[str] = []
+    done = count = 0
+    position = text.find(mark)
+    while position >= 0:
+        start = max(text.rfind("\n", done, position), text.rfind(SEPARATOR, done, position), done - 1) + 1
+        ending = _LINE_END.search(text, position)
+        end = ending.start() if ending else len(text)
+        line, found = edit(text[start:end])
+        pieces += (text[done:start], line)
+        done, count = end, count + found
+        position = text.find(mark, end)
+    return ("".join([*pieces, text[done:]]), count) if count else (text, 0)
 
 
 def _url(text: str) -> tuple[str, int]:
-    count = found = 0
-    if "://" in text or "www." in text:
-        text, count = _URL.subn("", text)
-    if ".jp" in text or ".com" in text or ".org" in text or ".info" in text or ".biz" in text:
-        text, found = _DOMAIN.subn("", text)
-    return text, count + found
+    count = 0
+    for literal, pattern in _URLS:
+        if literal in text:
+            text, found = pattern.subn(_GAP, text)
+            count += found
+    for top_level in _TOP_LEVELS:
+        text, found = _in_lines(text, top_level, lambda line: _DOMAIN.subn(_GAP, line))
+        count += found
+    return text, count
 
 
 def _mail(text: str) -> tuple[str, int]:
-    if "@" not in text and "at)" not in text and "at]" not in text and "アットマーク" not in text:
-        return text, 0
-    return _MAIL.subn("", text)
+    count = 0
+    for at in _AT:
+        text, found = _in_lines(text, at, lambda line: _MAIL.subn(_GAP, line))
+        count += found
+    return text, count
 
 
 def _account(text: str) -> tuple[str, int]:
-    return _ACCOUNT.subn("", text) if "@" in text else (text, 0)
+    return _ACCOUNT.subn(_GAP, text) if "@" in text else (text, 0)
 
 
 def _tag(text: str) -> tuple[str, int]:
+    return _in_lines(text, "#", _tags_of_line)
+
+
+def _tags_of_line(line: str) -> tuple[str, int]:
     """A line that only starts with one `#` is an entry of a problem list (「#1 糖尿病」「#高血圧」), not a tag."""
-    if "#" not in text:
-        return text, 0
-    count = 0
-
-    def in_line(found: re.Match[str]) -> str:
-        nonlocal count
-        line = found[0]
-        tags = [tag for tag in _TAG.finditer(line) if not tag[0][1:].isdigit() and not _COLOUR.fullmatch(tag[0])]
-        words = [tag for tag in tags if not tag[0][1].isdigit()]
-        if not words or (len(tags) == 1 and not line[: tags[0].start()].strip()):
-            return line
-        count += len(tags)
-        kept, done = "", 0
-        for tag in tags:
-            kept, done = kept + line[done : tag.start()], tag.end()
-        return kept + line[done:]
-
-    return _TAG_LINE.sub(in_line, text), count
+    tags = [tag for tag in _TAG.finditer(line) if not tag[0][1:].isdigit() and not _COLOUR.fullmatch(tag[0])]
+    tags = [tag for tag in tags if not _DIRECTIVE.fullmatch(tag[0])]
+    alone = len(tags) == 1 and not line[: tags[0].start()].strip(" ")
+    if alone or all(tag[0][1].isdigit() for tag in tags):
+        return line, 0
+    kept, done = "", 0
+    for tag in tags:
+        kept, done = kept + line[done : tag.start()] + _GAP, tag.end()
+    return kept + line[done:], len(tags)
 
 
 def _telephone(text: str) -> tuple[str, int]:
@@ -159,19 +210,22 @@ def _telephone(text: str) -> tuple[str, int]:
         if not _is_telephone(found):
             return found[0]
         count += 1
-        return "(" if found[0][0] == "(" and ")" not in found[0] else ""
+        return f"({_GAP}" if found[0][0] == "(" and ")" not in found[0] else _GAP
 
     def delete_labelled(found: re.Match[str]) -> str:
         nonlocal count
         count += 1
-        return str(found[1])
+        return found.string[found.start() : found.start("number")] + _GAP
 
-    if "81" in text:
+    if any(prefix in text for prefix in ("+81", "+ 81", "0081", "01081", "010-81")):
         text = _ABROAD.sub(delete, text)
     if "0" in text:
         text = _BRACKETED.sub(delete, text) if "(0" in text else text
         text = _SOLID.sub(delete, _SEPARATED.sub(delete, text))
-    return _LABELLED.sub(delete_labelled, text), count
+    for label, pattern in _LABELLED.items():
+        if label in text:
+            text = pattern.sub(delete_labelled, text)
+    return text, count
 
 
 def _is_telephone(found: re.Match[str]) -> bool:
@@ -205,12 +259,12 @@ def _telephone_shape(groups: list[str]) -> bool:
 
 
 def _postal_code(text: str) -> tuple[str, int]:
-    return _POSTAL.subn("", text)
+    return _POSTAL.subn(_GAP, text)
 
 
 def _patient_number(text: str) -> tuple[str, int]:
-    text, count = _PATIENT.subn(r"\1", text)
-    text, found = _MY_NUMBER.subn("", text)
+    text, count = _PATIENT.subn(rf"\1{_GAP}", text)
+    text, found = _MY_NUMBER.subn(_GAP, text)
     return text, count + found
 
 

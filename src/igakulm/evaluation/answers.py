@@ -18,13 +18,15 @@ Prediction: TypeAlias = tuple[str, ...] | None
 """Sorted capital letters, strings, or one string of digits; None = could not be read."""
 
 _SEPARATOR = r"(?:\s*(?:[,、・/&]|と|および|及び|and|or)\s*|\s+)"
-_GROUP = rf"[A-Za-z](?:{_SEPARATOR}[A-Za-z])*(?![A-Za-z0-9])"
+_GROUP = rf"[A-Za-z](?:{_SEPARATOR}[A-Za-z])*(?![A-Za-z0-9])(?!(?<=a)\s+[a-z])"  # not the article "a"
 _OPENING, _CLOSING = r"[\s「『(\[\"'*]*", r"[\s」』)\]\"'*.。:]*"
 _ALONE = re.compile(rf"{_OPENING}(?:({_GROUP})|([A-Z]{{2,5}}|[a-z]{{2,5}})){_CLOSING}(?:です{_CLOSING})?")
 _MARKER = r"(?:final answer|correct answer|answer|正解|正答|解答|回答|答え|答)"
 _MARKED = re.compile(rf"{_MARKER}\s*(?:は|が|is|[:=])?\s*[:=]?{_OPENING}({_GROUP})", re.IGNORECASE)
-_LABEL = re.compile(rf"{_OPENING}([A-Za-z])\s*[.:)、]\s*\S")
+_LABEL = re.compile(rf"^{_OPENING}([A-Za-z])\s*[.:)、]\s*\S", re.MULTILINE)
 _STANDALONE = re.compile(r"(?<![A-Za-z0-9])[A-Z](?![A-Za-z0-9])")
+MAX_STARTS = 10
+"""Opening brackets of an answer at which a list is looked for."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MARKED_NUMBER = re.compile(rf"{_MARKER}\s*(?:は|が|is|[:=])?[^\d\n]{{0,8}}({_NUMBER.pattern})", re.IGNORECASE)
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
@@ -46,9 +48,9 @@ def parse_letters(text: str, choices: tuple[str, ...], wanted: int = 1) -> Predi
     """The letters that a text names, sorted and each once.
 
     Tried in order: the whole text is letters or the text of one option; letters after a word such as "answer" or 正解
-    (the last one counts, so that reasoning may come first); a first line that begins with one label ("C. …"); single
-    capital letters standing alone, if there are exactly as many as the question asks for. A letter beyond the options
-    makes the answer unreadable.
+    (the last one counts, so that reasoning may come first); lines that begin with one label ("C. …"), if no line begins
+    with another; single capital letters standing alone, if there are exactly as many as the question asks for. A letter
+    beyond the options makes the answer unreadable.
 
     >>> parse_letters("答えは「Ｃ」です。", ("x", "y", "z"))
     ('C',)
@@ -61,15 +63,15 @@ def parse_letters(text: str, choices: tuple[str, ...], wanted: int = 1) -> Predi
     """
     known = LETTERS[: len(choices)]
     text = unicodedata.normalize("NFKC", text).strip()
-    if whole := _ALONE.fullmatch(text):
+    if (whole := _ALONE.fullmatch(text)) and (whole[1] or len(whole[2]) == wanted):
         return _known(re.findall(r"[A-Za-z]", _without_words(whole[1] or whole[2])), known)
     options = [unicodedata.normalize("NFKC", choice).strip() for choice in choices]
     if options.count(text.rstrip("。")) == 1 or options.count(text) == 1:
         return (known[options.index(text if text in options else text.rstrip("。"))],)
     if marked := _MARKED.findall(text):
         return _known(re.findall(r"[A-Za-z]", _without_words(marked[-1])), known)
-    if (label := _LABEL.match(text)) and wanted == 1:
-        return _known([label[1]], known)
+    if len(labels := {label.upper() for label in _LABEL.findall(text)}) == 1 and wanted == 1:
+        return _known(list(labels), known)
     alone = sorted(set(_STANDALONE.findall(text)))
     return _known(alone, known) if len(alone) == wanted else None
 
@@ -96,12 +98,13 @@ def parse_list(text: str) -> Prediction:
     >>> parse_list("__import__('os').listdir('/')") is None
     True
     """
-    start, end = text.find("["), text.rfind("]")
-    if len(text) > MAX_CHARACTERS or start < 0:
+    if len(text) > MAX_CHARACTERS:
         return None
-    found = string_list(text[start : end + 1]) if end > start else None
-    if found is None and end < start:
-        found = _cut_off(text[start:])
+    starts = [place for place, character in enumerate(text) if character == "["][:MAX_STARTS]
+    end = text.rfind("]") + 1
+    found = next((list_ for start in starts if (list_ := string_list(text[start:end])) is not None), None)
+    if found is None and starts and starts[-1] >= end and text.count("[") == text.count("]") + 1:
+        found = _cut_off(text[starts[-1] :])
     return None if found is None else tuple(dict.fromkeys(entry.strip() for entry in found if entry.strip()))
 
 

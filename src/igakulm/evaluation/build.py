@@ -143,6 +143,7 @@ def _all_answers(
                 replies = ask(asker, task.items, bar.advance)
             parsed = [reply.parsed for reply in replies]
             yield Answers(name, "model", parsed, [reply.upstream for reply in replies], replies), task
+        del asker  # frees this model before the next one is opened
 
 
 def _asker(config: EvaluateSection, name: str, folder: Path, load_engine: Callable[[Path], Engine]) -> Asker:

@@ -107,7 +107,7 @@ def _axes(x: Scale, y: Scale, x_name: str) -> list[Html]:
         parts.append(el("line", x1=x(value), x2=x(value), y1=y.start, y2=y.start + 4, class_="axis"))
         label = f"{value:g}" if value < 10_000 else large(value)
         parts.append(el("text", label, x=x(value), y=y.start + 16, class_="middle"))
-    parts.append(el("text", x_name, x=x.end + 8, y=y.start + 16))
+    parts.append(el("text", x_name, x=x.end + 14, y=y.start + 16))
     return parts
 
 

@@ -34,7 +34,7 @@ STEPS = {
     "decontamination": "評価問題の除去",
 }
 REASONS = {
-    "empty": "整形すると本文が残らない",
+    "unreadable": "読み取れない行",
     "too_short": "短すぎる",
     "too_long": "長すぎる",
     "not_japanese": "日本語の割合が低い",
@@ -47,7 +47,15 @@ REASONS = {
     "truncated": "文の途中で切れている",
     "exact_duplicate": "先の文書とまったく同じ",
     "near_duplicate": "先の文書とほぼ同じ",
-    "benchmark": "評価問題の文を含む",
+}
+PERSONAL = {
+    "mail": "メールアドレス",
+    "url": "URL",
+    "telephone": "電話番号",
+    "account": "アカウント名（@）",
+    "tag": "ハッシュタグ（#）",
+    "postal_code": "郵便番号",
+    "patient_number": "患者番号など",
 }
 
 
@@ -64,11 +72,11 @@ def corpus_section(number: int, record: RunRecord) -> Html:
         _funnel_table(sources),
         note(
             "各段階の後に残った文書数と文字数。棒は、その出典から読み込んだ文字数に対する残りの割合。"
-            "整形では、電話番号・メールアドレス・URLなどの個人情報やウェブ表記も取り除く。"
+            "整形では、個人情報やウェブ表記も本文から消す。"
         ),
         _reasons(funnel.get("reasons"), funnel.get("samples")),
         _licences(record.json("corpus", "sources.json")),
-        _decontamination(funnel.get("decontamination")),
+        el("div", _decontamination(funnel), _personal(funnel.get("personal_data_deleted")), class_="pair"),
     )
 
 
@@ -109,7 +117,7 @@ def _reasons(reasons: object, samples: object) -> Html:
     rows: list[Sequence[Child]] = []
     for name, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
         shown = rows_of(samples.get(name)) if isinstance(samples, dict) else []
-        title = el("th", REASONS.get(name, name), el("code", name), scope="row")
+        title = el("th", reason_name(name), el("code", name), scope="row")
         share = number / total if total else 0.0
         rows.append(
             [
@@ -122,7 +130,19 @@ def _reasons(reasons: object, samples: object) -> Html:
     heads = [el("th", name, scope="col", class_="text") for name in ("割合", "例（冒頭）")]
     head: list[Child] = ["理由", "文書数", *heads]
     caption = f"除いた理由（のべ {count(total)} 文書）"
-    return table(head, rows, caption=caption, kind="wide")
+    return join(
+        table(head, rows, caption=caption, kind="wide"),
+        note("例は除いた文書の冒頭をそのまま示す。個人情報を含みうるため、この報告を外へ渡す前に確かめる。"),
+    )
+
+
+def reason_name(reason: str) -> str:
+    """A reason code in Japanese.
+
+    >>> reason_name("too_short"), reason_name("benchmark:posts"), reason_name("own_rule")
+    ('短すぎる', '評価問題の文を含む', 'own_rule')
+    """
+    return "評価問題の文を含む" if reason.startswith("benchmark") else REASONS.get(reason, reason)
 
 
 def _samples(samples: Sequence[Mapping[str, Any]]) -> Child:
@@ -154,14 +174,28 @@ def _licences(sources: Mapping[str, Any]) -> Html:
     return table(head, rows, caption="学習に使う文書のライセンス")
 
 
-def _decontamination(found: object) -> Html:
+def _decontamination(funnel: Mapping[str, Any]) -> Html:
+    found, unchecked = funnel.get("decontamination"), funnel.get("benchmark_items_too_short")
     if not isinstance(found, dict) or not found:
         return Html("")
-    rows = [[name, count(number)] for name, number in found.items()]
-    return join(
-        table(["評価課題", "除いた文書数"], rows, caption="評価問題の混入"),
+    short = unchecked if isinstance(unchecked, dict) else {}
+    rows = [[name, count(number), count(short.get(name, 0))] for name, number in found.items()]
+    return el(
+        "div",
+        table(["評価課題", "除いた文書", "短くて調べられない問題"], rows, caption="評価問題の混入"),
         note(
             "課題のテスト問題と長い文字列を共有したため、学習用の文書から除いた数。"
             "0 は検査して混入がなかったことを示す。"
         ),
+    )
+
+
+def _personal(deleted: object) -> Html:
+    if not isinstance(deleted, dict) or not deleted:
+        return Html("")
+    rows = [[PERSONAL.get(name, name), count(number)] for name, number in deleted.items()]
+    return el(
+        "div",
+        table(["種類", "箇所"], rows, caption="本文から消した個人情報とウェブ表記"),
+        note("規則で見つけたものだけを消す。すべてを消せたことは保証されない。"),
     )

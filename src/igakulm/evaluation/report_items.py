@@ -47,8 +47,10 @@ def _legend() -> Html:
 def _entity_examples(record: RunRecord, task: Task, model: str) -> Html:
     chosen = choose_items(record.items(model, task.name))
     asked = dict.fromkeys(question for row in chosen if (question := split_document(_prompt(row))[0]))
-    questions = el("p", " ／ ".join(asked), class_="asked") if asked else None
-    return join(el("h4", task.name), questions, [_entity_item(row) for row in chosen]) if chosen else Html("")
+    alone = len(asked) == 1
+    question = el("p", next(iter(asked)), class_="asked") if alone else None
+    items = [_entity_item(row, with_question=not alone) for row in chosen]
+    return join(el("h4", task.name), question, items) if chosen else Html("")
 
 
 def _prompt(row: Mapping[str, Any]) -> str:
@@ -75,8 +77,8 @@ def choose_items(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for _, _, row in ranked[:SHOWN_ITEMS]]
 
 
-def _entity_item(row: Mapping[str, Any]) -> Html:
-    _, text = split_document(_prompt(row))
+def _entity_item(row: Mapping[str, Any], *, with_question: bool) -> Html:
+    question, text = split_document(_prompt(row))
     gold = strings(row.get("gold"))
     said = strings(row.get("parsed"))
     elsewhere = [entity for entity in dict.fromkeys(said) if entity not in text]
@@ -89,7 +91,8 @@ def _entity_item(row: Mapping[str, Any]) -> Html:
     if elsewhere:
         remarks.append(f"本文にない答え：{listed(elsewhere)}")
     line = el("p", [el("span", remark) for remark in remarks if remark], class_="meta")
-    return el("div", el("p", marked(text, gold, said)), line, class_="item")
+    asked = el("p", question, class_="asked") if with_question and question else None
+    return el("div", asked, el("p", marked(text, gold, said)), line, class_="item")
 
 
 def _shortened(text: str, limit: int = 80) -> str:
@@ -187,7 +190,7 @@ def _confusion_row(gold: str, columns: Sequence[str], cells: Mapping[tuple[str, 
     out = []
     for column in columns:
         number = cells.get((gold, column), 0)
-        share = round(60 * number / total) if total else 0
+        share = round(50 * number / total) if total else 0
         style = f"--share:{share}%" if number else None
         out.append(el("td", number or "·", style=style, class_="right" if column == gold else None))
     return el("tr", el("th", gold, scope="row"), out)

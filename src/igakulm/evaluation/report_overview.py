@@ -28,11 +28,12 @@ from igakulm.evaluation.report_page import (
 from igakulm.evaluation.report_words import figure_text, metric_name, model_name
 from igakulm.recipe.schema import Recipe
 
-Verdict = Literal["above", "open", "below", "unknown"]
+Verdict = Literal["above", "equal", "open", "below", "unknown"]
 REFERENCES = ("majority", "chance", "always-a")
 """What guessing is: the most frequent answer; where a task has no training rows, chance."""
 WORDS: dict[Verdict, tuple[str, str]] = {
     "above": ("上回る", "verdict-yes"),
+    "equal": ("同じ値", "verdict-open"),
     "open": ("差は不明", "verdict-open"),
     "below": ("下回る", "verdict-no"),
     "unknown": ("比較なし", "verdict-open"),
@@ -60,7 +61,7 @@ class Comparison:
 
 
 def verdict(score: Score, other: Score | None) -> Verdict:
-    """ "above" or "below" only where the 95 % intervals do not touch (a cautious rule); else "open".
+    """ "above" or "below" only where the 95 % intervals do not touch (a cautious rule); else "equal" or "open".
 
     A figure without an interval counts as exact.
     """
@@ -70,7 +71,9 @@ def verdict(score: Score, other: Score | None) -> Verdict:
     other_low, other_high = _bounds(other)
     if low > other_high:
         return "above"
-    return "below" if high < other_low else "open"
+    if high < other_low:
+        return "below"
+    return "equal" if score.value == other.value else "open"
 
 
 def _bounds(score: Score) -> tuple[float, float]:
@@ -143,10 +146,7 @@ def _questions(record: RunRecord) -> int | None:
 def _headline(compared: Sequence[Comparison]) -> Html:
     if not compared:
         return el("p", "調整後モデルの評価はまだありません。")
-    groups = {
-        kind: [item.task.name for item in compared if item.against_guess == kind]
-        for kind in ("above", "open", "below", "unknown")
-    }
+    groups = {kind: [item.task.name for item in compared if item.against_guess == kind] for kind in WORDS}
     total = len(compared)
     parts: list[Child] = []
     if groups["above"]:
@@ -155,6 +155,8 @@ def _headline(compared: Sequence[Comparison]) -> Html:
     else:
         none = f"当て推量（最頻の答え）を明確に上回った課題は、{total} 課題のうち一つもない"
         parts.append(el("b", f"調整後モデルが{none}。"))
+    if groups["equal"]:
+        parts.append(f"同じ値だった課題：{listed(groups['equal'])}。")
     if groups["open"]:
         parts.append(f"区間が重なり、差があるとはいえない課題：{listed(groups['open'])}。")
     if groups["below"]:

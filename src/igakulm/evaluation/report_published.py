@@ -13,7 +13,11 @@ from igakulm.evaluation.report_inputs import RunRecord, Task, rows_of
 from igakulm.evaluation.report_page import MISSING, Child, Html, count, decimal, el, finite, join, note, percent, table
 from igakulm.evaluation.report_words import SPLITS, metric_name
 
-SOURCES = {"the paper's own models": "論文のモデル", "JMED-LLM leaderboard": "JMED-LLMの順位表"}
+SOURCES = {
+    "the paper's own models": "論文のモデル",
+    "JMED-LLM leaderboard": "JMED-LLMの順位表",
+    "Kasai et al. 2023 and later reports": "Kasaiら2023とその後の報告",
+}
 
 
 def leakage_part(record: RunRecord) -> Html:

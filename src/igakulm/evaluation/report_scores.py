@@ -5,6 +5,7 @@ Does: show what the evaluate stage measured. Does not: measure, or rank what was
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from igakulm.evaluation.report_charts import Estimate, forest_chart
@@ -49,8 +50,8 @@ def scores_section(number: int, record: RunRecord) -> Html:
 
 def _scoreboard(record: RunRecord) -> Html:
     tasks = record.tasks
-    several_splits = len({task.split for task in tasks}) > 1
-    head: list[Child] = ["モデル", *(_task_head(task, several_splits) for task in tasks)]
+    usual = _usual_split(tasks)
+    head: list[Child] = ["モデル", *(_task_head(task, usual) for task in tasks)]
     rows = []
     for model in record.models:
         cells = [el("th", model_name(model), el("small", el("code", model)), scope="row")]
@@ -66,10 +67,15 @@ def _head_cell(cell: Child) -> Html:
     return cell if isinstance(cell, Html) else el("th", cell, scope="col")
 
 
-def _task_head(task: Task, several_splits: bool) -> Html:
+def _usual_split(tasks: Sequence[Task]) -> str:
+    """The split of most tasks; it is named once, the others in their columns."""
+    return max(Counter(task.split for task in tasks).items(), key=lambda pair: pair[1])[0]
+
+
+def _task_head(task: Task, usual_split: str) -> Html:
     sizes = sorted({score.n for score in task.main_scores if score.n is not None})
     n = f"n = {count(sizes[0])}" if len(sizes) == 1 else f"n = {count(sizes[0])}–{count(sizes[-1])}" if sizes else ""
-    split = SPLITS.get(task.split, task.split) if several_splits else None
+    split = SPLITS.get(task.split, task.split) if task.split != usual_split else None
     return el(
         "th",
         task.name,
@@ -100,9 +106,8 @@ def _remarks(record: RunRecord) -> Html:
     parts.append("「不読」は答えとして読み取れなかった割合で、不正解に数える。")
     if modes:
         parts.append(f"モデルの答え方：{'、'.join(MODES.get(mode, mode) for mode in modes)}。")
-    splits = dict.fromkeys(task.split for task in record.tasks if task.split)
-    if len(splits) == 1:
-        parts.append(f"分割：{SPLITS.get(next(iter(splits)), next(iter(splits)))}。")
+    if usual := _usual_split(record.tasks):
+        parts.append(f"分割：{SPLITS.get(usual, usual)}（別のものは列の見出しに示す）。")
     cut = {(score.task, score.model): score.truncated for score in asked if score.truncated}
     for (task, model), number in cut.items():
         parts.append(f"{task} の {count(number)} 問は、{model_name(model)}の文脈長に合わせて文書の前を切った。")

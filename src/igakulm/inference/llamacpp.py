@@ -71,10 +71,17 @@ class LlamaCppEngine:
             "threads": threads or default_threads(),
             "precise": precise,
         }
+        self._folder = _socket_folder()
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._child: subprocess.Popen[str] = subprocess.Popen(
-            [sys.executable, "-P", "-m", "igakulm.inference.llamacpp_worker", json.dumps(settings)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "igakulm.inference.llamacpp_worker",
+                json.dumps({**settings, "folder": self._folder.name}),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -108,6 +115,7 @@ class LlamaCppEngine:
             child.kill()
             child.wait()
         self._errors.close()
+        self._folder.cleanup()
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         with self._lock:
@@ -169,7 +177,7 @@ class LlamaCppEngine:
         self._check(prompt, 1)
         found: dict[int, float] = {}
         for top in (min(FIRST_LOOK, self.vocabulary), self.vocabulary):
-            answer = self._ask(prompt=prompt, max_tokens=1, top=top, end=self.end)
+            answer = self._ask(prompt=prompt, max_tokens=1, top=top, end=self.end, wanted=sorted(wanted))
             found = {int(token): float(value) for token, value in answer["top"]}
             if wanted <= found.keys():
                 return found
@@ -238,6 +246,15 @@ class LlamaCppEngine:
                 f"the prompt has {len(prompt):,} tokens, the model reads {self.context_length:,}",
                 mend="shorten the text",
             )
+
+
+def _socket_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that only this user can enter; the system allows paths of about 100 bytes for sockets."""
+    folder = tempfile.TemporaryDirectory(prefix="igakulm-")
+    if len(os.fsencode(folder.name)) > 80:
+        folder.cleanup()
+        folder = tempfile.TemporaryDirectory(prefix="igakulm-", dir="/tmp")
+    return folder
 
 
 def _facts(path: Path) -> tuple[int, int, int]:

@@ -2,7 +2,7 @@
 
 Does: load one GGUF file, answer one JSON line on standard input with one JSON line on standard output, until the input
 ends. Does not: see text, tokenize, read requests from elsewhere, or open a network port: the server inside xllamacpp
-listens on a Unix socket in a folder of its own that only this user can enter, and with a random key.
+listens on a Unix socket in the folder that the parent made for this user alone, and with a random key.
 
 llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
 """
@@ -13,14 +13,13 @@ import json
 import os
 import secrets
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, TextIO
 
 _WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature"], "cache_prompt": True}
 
 
-def _load(settings: dict[str, Any], folder: str) -> Any:
+def _load(settings: dict[str, Any]) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -36,7 +35,7 @@ def _load(settings: dict[str, Any], folder: str) -> Any:
         params.flash_attn_type = int(xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED)
     params.cache_ram_mib = 0
     # The defaults are a TCP port, every origin and an hour of patience.
-    params.hostnames = [str(Path(folder) / "llama.sock")]
+    params.hostnames = [str(Path(settings["folder"]) / "llama.sock")]
     params.api_keys = [secrets.token_urlsafe(32)]
     params.cors_origins = "http://127.0.0.1"
     params.ui = params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
@@ -69,7 +68,8 @@ def _answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"tokens": detail["tokens"], "ended": choice["finish_reason"] == "stop"}
     if request.get("top"):
         entries = choice["logprobs"]["content"][0]["top_logprobs"]
-        answer["top"] = [[entry["id"], entry["logprob"]] for entry in entries]
+        wanted = set(request["wanted"]) if "wanted" in request else {entry["id"] for entry in entries}
+        answer["top"] = [[entry["id"], entry["logprob"]] for entry in entries if entry["id"] in wanted]
     return answer
 
 
@@ -78,18 +78,17 @@ def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
         answers.write(json.dumps(value) + "\n")
         answers.flush()
 
-    with tempfile.TemporaryDirectory(prefix="igakulm-") as folder:
+    try:
+        server = _load(settings)
+    except Exception as error:
+        send({"error": f"llama.cpp cannot load the file ({error})"})
+        return
+    send({"ready": True})
+    for line in requests:
         try:
-            server = _load(settings, folder)
-        except Exception as error:
-            send({"error": f"llama.cpp cannot load the file ({error})"})
-            return
-        send({"ready": True})
-        for line in requests:
-            try:
-                send(_answer(server, json.loads(line)))
-            except (KeyError, IndexError, TypeError, ValueError) as error:
-                send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
+            send(_answer(server, json.loads(line)))
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
 
 
 def main() -> None:

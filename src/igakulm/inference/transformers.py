@@ -66,7 +66,8 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     config_path = folder / "config.json"
     if not config_path.is_file():
         raise InputError("this is not a model folder: there is no config.json", where=str(folder))
-    if read_json(config_path).get("auto_map"):
+    config = read_json(config_path)
+    if not isinstance(config, dict) or config.get("auto_map"):
         raise InputError("this model brings program code of its own, which is never run here", where=str(config_path))
     if not any(folder.glob("*.safetensors")):
         raise InputError(

@@ -77,7 +77,7 @@ class Objective(nn.Module):
         """fp32 scalar: the summed loss."""
         with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=self.bf16):
             states = self.model.model(
-                inputs_embeds=self._embed(batch)[None],
+                inputs_embeds=self.embed(batch)[None],
                 position_ids=batch.positions[None],
                 use_cache=False,
                 document_lengths=batch.lengths,
@@ -87,7 +87,8 @@ class Objective(nn.Module):
         head = head_of(self.model).weight
         return linear_cross_entropy(states, head, batch.targets, torch.bfloat16 if self.bf16 else torch.float32)
 
-    def _embed(self, batch: Batch) -> torch.Tensor:
+    def embed(self, batch: Batch) -> torch.Tensor:
+        """(T, d) fp32 embeddings, scaled; with noise and dropout while training."""
         embedded = F.embedding(batch.tokens, embedding_of(self.model).weight)
         if self.scale != 1.0:
             embedded = embedded * self.scale

@@ -178,8 +178,11 @@ def load_folder(folder: Path) -> PreTrainedModel:
         InputError: missing folder or config, weights in another format, an architecture that transformers lacks.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if not (folder / "config.json").is_file():
         raise InputError("this is no Hugging Face model folder", where=str(folder), mend="it needs a config.json")
     if not list(folder.glob("*.safetensors")):
@@ -192,7 +195,7 @@ def load_folder(folder: Path) -> PreTrainedModel:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"this model folder cannot be loaded: {first_line}", where=str(folder)) from error
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):

@@ -51,10 +51,10 @@ class Filters(Section):
 
     min_characters: Count = 50  # too_short
     max_characters: Positive = 2_000_000  # too_long
-    min_japanese_share: Share = 0.5  # not_japanese: kana + kanji among all characters without white space
-    min_kana_share: Share = 0.05  # not_japanese: hiragana among the Japanese characters (Chinese text has none)
+    min_japanese_share: Share = 0.4  # not_japanese: kana + kanji among all characters without white space
+    min_kana_share: Share = 0.05  # not_japanese: kana among the Japanese characters (Chinese text has none)
     max_symbol_share: Share = 0.25  # symbols
-    max_digit_share: Share = 0.25  # digits
+    max_digit_share: Share = 0.3  # digits
     max_duplicate_line_share: Share = 0.3  # repetition: characters in lines that occurred before
     max_duplicate_sentence_share: Share = 0.3  # repetition: the same for sentences
     max_short_line_share: Share = 0.7  # list_page: lines of fewer than 12 characters without a full stop
@@ -90,6 +90,7 @@ class Decontamination(Section):
     enabled: bool = True
     ngram: Positive = 20  # characters, after normalisation and without punctuation
     min_matches: Positive = 1  # n-grams of one item that a document must share
+    min_share: Share = 0.2  # and this share of the item's n-grams, or 40 of them: less is a stock phrase
     shared_documents: Count = 20  # an n-gram found in more test items than this is boiler-plate and is ignored
 
 

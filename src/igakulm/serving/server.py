@@ -30,9 +30,9 @@ from starlette.types import Receive, Scope, Send
 from igakulm.errors import InputError
 from igakulm.inference.engine import Engine
 from igakulm.serving.answer import Answer, Busy, Turns
+from igakulm.serving.chat_request import BadRequest, ChatRequest, parse_chat_request
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, check_address, error_response, is_loopback
 from igakulm.serving.model import open_model
-from igakulm.serving.chat_request import BadRequest, ChatRequest, parse_chat_request
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 
@@ -281,6 +281,8 @@ def serve(
         access_log=False,
         log_level="warning",
         server_header=False,
+        proxy_headers=False,
+        ws="none",
         limit_concurrency=64,
         timeout_keep_alive=10,
         h11_max_incomplete_event_size=64 * 1024,
@@ -288,6 +290,8 @@ def serve(
     )
     try:
         uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        LOG.info("ended by Ctrl-C")
     finally:
         opened.close()
 

@@ -7,21 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from igakulm.benchmarks.igakuqa import counts_tolerant, counts_upstream, score_predictions
 from igakulm.errors import InputError
-from igakulm.evaluation.predictions import counts_tolerant, counts_upstream, score_predictions
 
 
 @pytest.mark.parametrize(
     ("system", "percent"),
-    [("gpt4", 78.23), ("chatgpt", 54.97), ("gpt3", 42.14), ("translate_chatgpt-en", 57.71), ("student-majority", 95.46)],
+    [
+        ("gpt4", 78.23),
+        ("chatgpt", 54.97),
+        ("gpt3", 42.14),
+        ("translate_chatgpt-en", 57.71),
+        ("student-majority", 95.46),
+    ],
 )
 def test_published_percentages(real_data: Path, system: str, percent: float) -> None:
     folder = real_data / "igakuqa"
-    result = score_predictions(folder / "data", folder / "baseline_results", system)
-    assert round(100 * result["mean"], 2) == percent
-    assert result["mean_tolerant"] >= result["mean"]
+    result = score_predictions(folder, folder / "baseline_results", system)
+    assert round(result["score_share_mean"], 2) == percent
+    assert result["score_share_mean_tolerant"] >= result["score_share_mean"]
     if system == "gpt4":
-        points = [(year["earned"], year["possible"]) for year in result["years"].values()]
+        points = [(year["points"], year["total"]) for year in result["years"].values()]
         assert points == [(382, 499), (385, 496), (387, 496), (398, 500), (392, 494)]
 
 

@@ -1,0 +1,244 @@
+"""Rules that drop a document, each with a reason code (section 2.1: unsuitable, cut-off or repeated text).
+
+Does: judge cleaned documents by the thresholds of the recipe's `filters`, 15 MB/s and more on one core; say which rule
+dropped a document and what it measured. Does not: change a document, or judge quality by a model.
+
+The first rule that matches gives the reason. Reasons: too_short, too_long, not_japanese, symbols, digits, repetition,
+adult, advertisement, list_page, truncated.
+
+Good text that the rules must not lose: nursing records and findings of 60 characters without a full stop, problem
+lists, laws in katakana, verse and dialogue. Where a rule looks at the share of something, it therefore also asks for a
+minimum amount of it; the numbers below were set on such text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igakulm.corpus.characters import SEPARATOR
+from igakulm.corpus.clean import codes_of
+from igakulm.recipe.schema import Filters
+
+REASONS = (
+    "too_short",
+    "too_long",
+    "not_japanese",
+    "symbols",
+    "digits",
+    "repetition",
+    "adult",
+    "advertisement",
+    "list_page",
+    "truncated",
+)
+
+ADVERTISEMENT_WORDS = (
+    "送料無料", "送料込", "激安", "最安値", "格安", "お買い得", "大特価", "特別価格", "限定価格", "初回限定",
+    "期間限定", "数量限定", "今だけ", "今すぐ申し込", "業界最安", "ポイント還元", "倍ポイント", "ポイント5倍",
+    "ポイント10倍", "クーポン", "通販", "在庫あり", "在庫わずか", "残りわずか", "即日発送", "翌日配送", "全額返金",
+    "返金保証", "返品不可", "定期縛り", "個人差があります", "無料登録", "無料会員登録", "会員登録はこちら",
+    "登録はこちら", "お申し込みはこちら", "お申込みはこちら", "購入はこちら", "ご注文はこちら", "詳しくはこちら",
+    "資料請求", "カートに入れる", "カートを見る", "レビューを見る", "人気ランキング", "セール中", "セール開催",
+    "高価買取", "買取価格", "無料査定", "キャッシュバック", "実質0円", "無料で相談", "お見積もりは無料", "コピー品",
+    "N級品", "スーパーコピー", "副業", "稼げる", "稼ぐ", "不労所得", "必ず儲かる", "必勝法", "打ち子", "万馬券",
+    "完全無料", "オンラインカジノ", "カジノ", "スロット", "パチンコ", "入金不要", "即時出金", "本人確認不要",
+    "相互リンク", "お急ぎください", "お見逃しなく", "税込価格",
+)  # fmt: skip
+"""Words of shops, gambling and easy money: each is rare in prose, several together are an advertisement."""
+
+ADULT_WORDS = (
+    "アダルト動画", "アダルトビデオ", "アダルトDVD", "無修正", "エロ動画", "エロ画像", "エッチな", "AV女優",
+    "人気女優", "18禁", "見放題", "デリヘル", "ソープランド", "ファッションヘルス", "風俗嬢", "風俗店", "出会い系",
+    "即会い", "メル友", "セフレ", "割り切り", "援助交際", "ハメ撮り", "巨乳", "美乳", "熟女", "痴女", "中出し",
+    "官能小説",
+)  # fmt: skip
+"""Words of pornography and dating sites; clinical terms of sexual medicine are left out on purpose."""
+
+_CUT_MARK = re.compile(
+    r"(?:続きを(?:読む|みる|見る)|もっと(?:見る|読む)|全文を(?:読む|見る)|\.\.\.|\[…\]|read more)"
+    r"[ 」)\]>》]*(?:\([^()]*\))?$"
+)
+_SENTENCE_ENDS = "。!?」』)】…〉》\"'♪"
+_FINAL_FORMS = "たすんねよないるかがしてどうくだぁぇあわさけりせとむもぬっーえお"
+"""Hiragana that sentences end with, in notes and chats too; others before … or the end mean a cut."""
+_UNFINISHED = "、はがをにへのでもつまひみ"
+_MOJIBAKE = "縺繧繝蜷譁"  # what UTF-8 read as Shift_JIS is full of
+_SHORT_LINE = 12
+_FEW_LINES = 6
+_MIN_REPEATED = 60  # characters
+_SNIPPET = 2000  # characters; a longer document is worth keeping even if its last sentence is cut
+
+SPACE, HIRAGANA, KATAKANA, KANJI, LATIN, NUMERAL, PUNCTUATION, SYMBOL = range(8)
+_PUNCTUATION = "、。「」『』()・,.…ー〜-:!?/%\"'[]【】"
+
+
+@cache
+def _classes() -> NDArray[np.uint8]:
+    """Class of every code point."""
+    classes = np.full(0x110000, SYMBOL, np.uint8)
+    for first, last, kind in (
+        (0x41, 0x5A, LATIN), (0x61, 0x7A, LATIN), (0xC0, 0x24F, LATIN), (0x370, 0x3FF, LATIN), (0x30, 0x39, NUMERAL),
+        (0x3041, 0x309F, HIRAGANA), (0x30A1, 0x30FF, KATAKANA), (0x31F0, 0x31FF, KATAKANA), (0x3400, 0x4DBF, KANJI),
+        (0x4E00, 0x9FFF, KANJI), (0xF900, 0xFAFF, KANJI), (0x20000, 0x323AF, KANJI),
+    ):  # fmt: skip
+        classes[first : last + 1] = kind
+    classes[[ord(character) for character in "々〆〇"]] = KANJI
+    classes[[ord(character) for character in _PUNCTUATION]] = PUNCTUATION
+    classes[ord("ー")] = KATAKANA
+    classes[[ord(character) for character in " \n" + SEPARATOR]] = SPACE
+    return classes
+
+
+def drop_reason(text: str, filters: Filters) -> tuple[str, str] | None:
+    """Reason code and detail if the document is dropped, None if it is kept.
+
+    >>> drop_reason("短い。", Filters())
+    ('too_short', '3 characters')
+    >>> drop_reason("安静時の血圧が持続的に高い状態を高血圧症という。" * 1, Filters(min_characters=10)) is None
+    True
+    """
+    return drop_reasons([text], filters)[0]
+
+
+def drop_reasons(texts: Sequence[str], filters: Filters) -> list[tuple[str, str] | None]:
+    """`drop_reason` of each document; word lists are searched in all of them at once."""
+    joined = SEPARATOR.join(texts)
+    classes = _classes()[codes_of(joined)]
+    advertisement = [word for word in ADVERTISEMENT_WORDS if word in joined]
+    adult = [word for word in ADULT_WORDS if word in joined]
+    reasons: list[tuple[str, str] | None] = []
+    start = 0
+    for text in texts:
+        counts = np.bincount(classes[start : start + len(text)], minlength=8).tolist()
+        start += len(text) + 1
+        reasons.append(
+            _by_length(text, filters)
+            or _by_characters(text, counts, filters)
+            or _by_repetition(text, filters)
+            or _by_words(text, adult, advertisement, filters)
+            or _by_lines(text, filters)
+            or (_truncated(text) if filters.drop_truncated else None)
+        )
+    return reasons
+
+
+def _by_length(text: str, filters: Filters) -> tuple[str, str] | None:
+    if len(text) < filters.min_characters:
+        return "too_short", f"{len(text)} characters"
+    if len(text) > filters.max_characters:
+        return "too_long", f"{len(text):,} characters"
+    return None
+
+
+def _by_characters(text: str, counts: list[int], filters: Filters) -> tuple[str, str] | None:
+    """Shares of scripts, symbols and digits among the characters without white space."""
+    total = max(sum(counts) - counts[SPACE], 1)
+    kana = counts[HIRAGANA] + counts[KATAKANA]
+    japanese = kana + counts[KANJI]
+    if japanese < filters.min_japanese_share * total:
+        return "not_japanese", f"Japanese characters {japanese / total:.2f}"
+    if kana < filters.min_kana_share * japanese:
+        return "not_japanese", f"kana among Japanese characters {kana / japanese:.2f}"
+    garbled = sum(map(text.count, _MOJIBAKE))
+    if garbled > 0.02 * total:
+        return "not_japanese", f"garbled characters {garbled / total:.2f}"
+    if counts[SYMBOL] > filters.max_symbol_share * total:
+        return "symbols", f"symbols {counts[SYMBOL] / total:.2f}"
+    if counts[NUMERAL] > filters.max_digit_share * total:
+        return "digits", f"digits {counts[NUMERAL] / total:.2f}"
+    return None
+
+
+def _repeated(pieces: list[str]) -> int:
+    """Characters in pieces that occurred before."""
+    if len(set(pieces)) == len(pieces):
+        return 0
+    seen: set[str] = set()
+    repeated = 0
+    for piece in pieces:
+        if piece in seen:
+            repeated += len(piece)
+        else:
+            seen.add(piece)
+    return repeated
+
+
+def _by_repetition(text: str, filters: Filters) -> tuple[str, str] | None:
+    lines = text.split("\n")
+    repeated = _repeated(lines)
+    if repeated > filters.max_duplicate_line_share * len(text) and repeated >= _MIN_REPEATED:
+        return "repetition", f"repeated lines {repeated / len(text):.2f}"
+    sentences = text.replace("。", "\n").split("\n")
+    repeated = _repeated(sentences)
+    if repeated > filters.max_duplicate_sentence_share * len(text) and repeated >= _MIN_REPEATED:
+        return "repetition", f"repeated sentences {repeated / len(text):.2f}"
+    phrases = text.split(" ") if text.count(" ") >= 10 else []
+    repeated = _repeated(phrases)
+    if repeated > 2 * filters.max_duplicate_sentence_share * len(text) and repeated >= _MIN_REPEATED:
+        return "repetition", f"repeated phrases {repeated / len(text):.2f}"
+    return None
+
+
+def _by_words(
+    text: str, adult_words: Sequence[str], advertisement_words: Sequence[str], filters: Filters
+) -> tuple[str, str] | None:
+    """Adult words are counted in the document, advertising words for each 1,000 characters (at least 500)."""
+    found = {word: count for word in adult_words if (count := text.count(word))}
+    if sum(found.values()) > filters.max_adult_words:
+        return "adult", ", ".join(sorted(found)[:3])
+    found = {word: count for word in advertisement_words if (count := text.count(word))}
+    rate = 1000 * sum(found.values()) / max(len(text), 500)
+    if rate > filters.max_advertisement_words and len(found) > 1:  # one word alone is what a text is about
+        return "advertisement", f"{rate:.1f} for each 1,000 characters: {', '.join(sorted(found)[:3])}"
+    return None
+
+
+def _by_lines(text: str, filters: Filters) -> tuple[str, str] | None:
+    """Menus and lists of links: most lines, or parts between | and ■, are short and hold most of the text."""
+    lines = [line for line in text.replace("|", "\n").replace("■", "\n").split("\n") if line]
+    if len(lines) < _FEW_LINES:
+        return None
+    short = [len(line) for line in lines if len(line) < _SHORT_LINE and line[-1] not in "。、!?」"]
+    if len(short) > filters.max_short_line_share * len(lines) and sum(short) > 0.4 * len(text):
+        return "list_page", f"short lines {len(short) / len(lines):.2f}"
+    return None
+
+
+def _truncated(text: str) -> tuple[str, str] | None:
+    """A visible cut mark at the end, or a last sentence that stops within itself after whole sentences.
+
+    Text without full stops (notes, findings, lists) says nothing about its end and is kept.
+    """
+    if len(text) > _SNIPPET:
+        return None
+    start = text.rfind("\n") + 1
+    last = text[start:]
+    mark = _CUT_MARK.search(last)
+    if mark:
+        # A mark on a line of its own is a link of the page unless the line before is cut too.
+        above = text[:start].rstrip("\n").rpartition("\n")[2]
+        cut = mark.start() > 0 or (len(above) >= _SHORT_LINE and above[-1] not in _SENTENCE_ENDS)
+        return ("truncated", f"ends with {mark[0]!r}") if cut else None
+    if "。" not in text:
+        return None
+    if last[-1] == "…":
+        word = last.rstrip("…")[-1:]
+        return ("truncated", f"ends with {last[-8:]!r}") if word and word not in _FINAL_FORMS + _SENTENCE_ENDS else None
+    return _cut_sentence(text, last)
+
+
+def _cut_sentence(text: str, last: str) -> tuple[str, str] | None:
+    """The last sentence ends in a particle or in the middle of a word, and most of the text is whole sentences."""
+    tail = last[last.rfind("。") + 1 :]
+    if len(tail) < 10 or tail[-1] not in _UNFINISHED or tail.endswith(("もの", "なの", "ので", "ように")):
+        return None
+    before = text[: len(text) - len(tail)].split("\n")
+    whole = sum(len(line) for line in before if line[-1:] in _SENTENCE_ENDS and line)
+    if whole < 0.6 * sum(map(len, before)):
+        return None
+    return "truncated", f"ends with {tail[-8:]!r}"

@@ -1,0 +1,79 @@
+"""A tokenizer with one token a character and an engine that follows a rule, for tests without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+from igakulm.inference.engine import Continuation
+from igakulm.tokenizer.encode import TextEncoder
+
+FIRST = 16
+
+
+class CharacterEncoder:
+    """Ids are code points shifted by `FIRST`."""
+
+    bos, eos, newline, unk = 1, 2, 3, 0
+    system, user, assistant = 4, 5, 6
+
+    @classmethod
+    def load(cls, folder: Path) -> TextEncoder:
+        return cast(TextEncoder, cls())
+
+    def encode(self, text: str) -> list[int]:
+        return [self.newline if character == "\n" else ord(character) + FIRST for character in text]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [self.encode(text) for text in texts]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
+
+
+class RuleEngine:
+    """Prefers the letters of `rank` in its order, and always writes `text`; keeps what it was sent."""
+
+    name = "rule"
+
+    def __init__(self, rank: str = "BACDE", text: str = '["咳"]', context_length: int = 2000) -> None:
+        self.rank, self.text, self.context_length = rank, text, context_length
+        self.prompts: list[list[int]] = []
+        self.stops: list[tuple[int, ...]] = []
+
+    def score(
+        self,
+        prompts: Sequence[Sequence[int]],
+        options: Sequence[Sequence[Sequence[int]]],
+        *,
+        done: Callable[[int], None] = lambda count: None,
+    ) -> list[list[Continuation]]:
+        self.prompts += [list(prompt) for prompt in prompts]
+        done(len(prompts))
+        letters = [[chr(option[0] - FIRST) for option in choices] for choices in options]
+        return [[Continuation(-float(self.rank.index(letter)), 1) for letter in choices] for choices in letters]
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        stop: Sequence[int],
+        *,
+        done: Callable[[int], None] = lambda count: None,
+    ) -> list[list[int]]:
+        self.prompts += [list(prompt) for prompt in prompts]
+        self.stops.append(tuple(stop))
+        done(len(prompts))
+        return [CharacterEncoder().encode(self.text)[:max_new_tokens] for _ in prompts]
+
+    def stream(
+        self,
+        prompt: Sequence[int],
+        max_new_tokens: int,
+        stop: Sequence[int],
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> Iterator[int]:
+        yield from self.generate([prompt], max_new_tokens, stop)[0]

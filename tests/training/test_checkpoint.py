@@ -1,0 +1,180 @@
+"""Checkpoints: kill at any moment, damage, other settings, signals; the final weights stay the same bits."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from igakulm.errors import InputError
+from igakulm.progress import Progress
+from igakulm.training.checkpoint import Checkpoints, damage
+from igakulm.training.loop import train
+from igakulm.training.optimizer import build_optimizer
+from small_training import CountingRows, kill_after, run, small_job, start
+
+
+class Said(Progress):
+    """Remembers what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(weight, other[name]) for name, weight in one.items())
+
+
+def final_weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "checkpoints" / "step-0000012" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """Weights of a run that nothing disturbed."""
+    return run(tmp_path_factory.mktemp("whole"))[0]
+
+
+def test_an_undisturbed_run_keeps_the_last_two(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    run(tmp_path)
+    assert names(tmp_path) == ["step-0000009", "step-0000012"]
+    assert same(final_weights(tmp_path), whole)
+    assert damage(tmp_path / "checkpoints" / "step-0000012") is None
+
+
+def test_resuming_gives_the_same_bits_and_the_same_report(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    kill_after(tmp_path, 7)
+    assert names(tmp_path) == ["step-0000003", "step-0000006"]
+    weights, history = run(tmp_path)
+    assert same(weights, whole)
+    _, undisturbed = run(tmp_path / "other")
+    assert history == undisturbed
+    steps = [json.loads(line)["step"] for line in (tmp_path / "logs" / "steps.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 13))
+
+
+def test_a_finished_run_does_nothing_again(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    run(tmp_path)
+    before = (tmp_path / "checkpoints" / "step-0000012" / "model.safetensors").stat().st_mtime_ns
+    assert same(run(tmp_path)[0], whole)
+    assert (tmp_path / "checkpoints" / "step-0000012" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_killed_at_random_moments_until_it_is_done(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    rng = random.Random(4)
+    log = tmp_path / "logs" / "steps.jsonl"
+    for _ in range(5):
+        before = names(tmp_path) if log.exists() else []
+        process = start(tmp_path, checkpoint_every=1)
+        while process.is_alive() and (not log.exists() or names(tmp_path) == before):
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0.0, 0.05))
+        process.kill()
+        process.join()
+        assert process.exitcode in (-signal.SIGKILL, 0)
+    assert same(run(tmp_path, checkpoint_every=1)[0], whole)
+    assert same(final_weights(tmp_path), whole)
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "missing", "hashes"])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(
+    tmp_path: Path, whole: dict[str, torch.Tensor], harm: str
+) -> None:
+    kill_after(tmp_path, 8)
+    newest = tmp_path / "checkpoints" / "step-0000006"
+    path = newest / ("optimizer.safetensors" if harm != "hashes" else "hashes.json")
+    content = bytearray(path.read_bytes())
+    if harm == "missing":
+        path.unlink()
+    elif harm == "flip":
+        content[-5] ^= 1
+        path.write_bytes(content)
+    else:
+        path.write_bytes(content[: len(content) // 2])
+    assert damage(newest)
+    said = Said()
+    job = small_job(tmp_path)
+    train(job, said)
+    assert any("step-0000006 is damaged" in line for line in said.lines)
+    assert any("goes on after step 3" in line for line in said.lines)
+    assert same(dict(job.objective.model.named_parameters()), whole)
+
+
+def test_half_written_checkpoints_are_swept_away(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    leftover = tmp_path / "checkpoints" / ".step-0000009.tmp"
+    leftover.mkdir(parents=True)
+    (leftover / "model.safetensors").write_bytes(b"half")
+    assert same(run(tmp_path)[0], whole)
+    assert not leftover.exists()
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"global_batch": 4}, "another global batch: 6 then, 4 now"),
+        ({"learning_rate": 1e-2}, "another learning rate"),
+        ({"steps": 20}, "another steps: 12 then, 20 now"),
+        ({"seed": 2}, "another seed"),
+    ],
+)
+def test_other_settings_are_refused_by_name(tmp_path: Path, keys: dict[str, float], said: str) -> None:
+    run(tmp_path)
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, **keys)
+
+
+def test_other_data_is_refused(tmp_path: Path) -> None:
+    run(tmp_path)
+    rows = CountingRows()
+    rows.fingerprint = "other"
+    with pytest.raises(InputError, match="another data: counting then, other now"):
+        train(small_job(tmp_path, rows), Said())
+
+
+def test_bookkeeping_keys_may_change(tmp_path: Path, whole: dict[str, torch.Tensor]) -> None:
+    kill_after(tmp_path, 5)
+    assert same(run(tmp_path, checkpoint_every=2, keep_last=3, validate_every=100)[0], whole)
+    assert names(tmp_path) == ["step-0000008", "step-0000010", "step-0000012"]
+
+
+def test_sigterm_saves_and_exits(tmp_path: Path) -> None:
+    process = start(tmp_path, checkpoint_every=1000, steps=400)
+    log = tmp_path / "logs" / "steps.jsonl"
+    while process.is_alive() and not (log.exists() and log.stat().st_size):
+        time.sleep(0.002)
+    assert process.pid
+    os.kill(process.pid, signal.SIGTERM)
+    process.join(60)
+    assert process.exitcode == 128 + signal.SIGTERM
+    (saved,) = names(tmp_path)
+    step = int(saved.removeprefix("step-"))
+    assert 0 < step < 400
+    said = Said()
+    job = small_job(tmp_path, checkpoint_every=1000, steps=400)
+    optimizer = build_optimizer(job.objective.model, job.section)
+    restored = Checkpoints(tmp_path / "checkpoints", job.identity, 2).restore(job.objective.model, optimizer, said.say)
+    assert restored is not None and restored[0] == step == json.loads(log.read_text().splitlines()[-1])["step"]
+
+
+def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from igakulm.training import checkpoint
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28), str(tmp_path))
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(InputError, match="disk is full"):
+        run(tmp_path)
+    assert names(tmp_path) == []
