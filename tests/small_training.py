@@ -8,9 +8,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -88,20 +91,24 @@ def run(folder: Path, **keys: Any) -> tuple[dict[str, torch.Tensor], History]:
 
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["small_training"])  # torch is loaded once for all processes
+_context.set_forkserver_preload(["small_training"])
 
 
-def start(folder: Path, **keys: Any) -> BaseProcess:
-    """The same training in a process of its own."""
-    process = _context.Process(target=_run_alone, args=(folder, None, keys))
+def start(folder: Path, last: int | None = None, **keys: Any) -> BaseProcess:
+    """The same training in a process of its own; with `last`, it kills itself after that step.
+
+    Processes are forked from a server that has loaded torch once; it finds this module by PYTHONPATH only.
+    """
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
+        forkserver.ensure_running()
+    process = _context.Process(target=_run_alone, args=(folder, last, keys))
     process.start()
     return process
 
 
 def kill_after(folder: Path, step: int, **keys: Any) -> None:
     """Leave the folder as a run does that is killed between two steps."""
-    process = _context.Process(target=_run_alone, args=(folder, step, keys))
-    process.start()
+    process = start(folder, step, **keys)
     process.join()
     assert process.exitcode == -signal.SIGKILL, process.exitcode
 
@@ -110,10 +117,10 @@ def _run_alone(folder: Path, last: int | None, keys: dict[str, Any]) -> None:
     torch.set_num_threads(1)
     original = loop._Trainer.step
 
-    def step(trainer: Any, number: int) -> dict[str, Any]:
-        if last is not None and number > last:
+    def step(self: loop._Trainer, step: int) -> dict[str, Any]:
+        if last is not None and step > last:
             os.kill(os.getpid(), signal.SIGKILL)
-        return original(trainer, number)
+        return original(self, step)
 
     loop._Trainer.step = step  # type: ignore[method-assign]
     run(folder, **keys)

@@ -334,12 +334,13 @@ def chat(
     engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
     max_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 256,
     temperature: Annotated[float, typer.Option(help="0 = always the likeliest token.")] = 0.0,
+    single: Annotated[bool, typer.Option("--single", help="Answer one question and end.")] = False,
 ) -> None:
     """Talk to the built model in the terminal. It can be wrong and is not for diagnosis."""
     from igakulm.serving.chat import chat as chat_with
 
     folder = bundle or _finished(recipe, None, "export")
-    chat_with(folder, engine=engine, max_tokens=max_tokens, temperature=temperature)
+    chat_with(folder, engine=engine, max_tokens=max_tokens, temperature=temperature, single=single)
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def test_copy_holds_the_model_and_nothing_else(tmp_path: Path) -> None:
     assert facts["vocabulary"] == encoder().size
     copy = TextEncoder.load(tmp_path / "copy")
     same_logits(source, tmp_path / "copy", [[1, 5, 6], [1]])
-    same_tokenizer(tmp_path / "copy", copy, ["糖尿病 と<|user|>\n▁123", ""])
+    same_tokenizer(tmp_path / "copy", copy, ["糖尿病 と\n▁123 <0x41>", ""])
 
 
 def test_another_model_is_noticed(tmp_path: Path) -> None:

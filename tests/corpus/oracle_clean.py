@@ -42,7 +42,7 @@ def numbers(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    pieces = re.split(f"([{PROTECTED}])", text.translate(str.maketrans(BEFORE_NFKC)))
+    pieces = re.split(f"([{PROTECTED}])", text.translate(str.maketrans(dict[str, str | int | None](BEFORE_NFKC))))
     return "".join(piece if piece and piece in PROTECTED else nfkc(piece) for piece in pieces)
 
 

@@ -27,11 +27,11 @@ BUNDLE = {
     "model": {"architecture": "ArceeForCausalLM", "layers": 4, "context_length": 256},
     "gguf": {
         "model-q8_0.gguf": {
-            "tensors": 39,
+            "tensors": {"Q8_0": 26},
             "largest_error": 0.00394,
             "llamacpp": {"kl_mean": 0.00012, "kl_max": 0.0003},
         },
-        "model-f32.gguf": {"tensors": 39, "largest_error": 0.0, "llamacpp": "not compared"},
+        "model-f32.gguf": {"compared": 39, "largest_error": 0.0, "llamacpp": "not compared"},
     },
     "files": {},
 }
@@ -307,7 +307,7 @@ def test_figures_of_every_section_are_there(recipe: Recipe, stages: dict[str, Pa
         "0.620", "[0.520, 0.720]", "n = 100", "不読 25 %",
         "（2,000 回）", "（37 %）", "exam の 3 問は、調整後モデルの文脈長",
         "Outside-9B", "0.71", "公表値（ここでは測定していない）",
-        "model-q8_0.gguf", "4.9 KiB", "0.0039", "0.00012", "ArceeForCausalLM",
+        "model-q8_0.gguf", "4.9 KiB", "Q8_0 26", "0.0039", "0.00012", "ArceeForCausalLM",
         "igakulm chat --bundle runs/trial/latest/export",
         "corpus-0a1b2c3d", "3333333333333333",  # provenance
     ):  # fmt: skip
@@ -348,7 +348,7 @@ def test_verdict_needs_separate_intervals() -> None:
     assert verdict(figure(0.6, 0.5, 0.7), figure(0.4, 0.3, 0.5)) == "open"
     assert verdict(figure(0.1, 0.0, 0.2), figure(0.4, 0.3, 0.5)) == "below"
     assert verdict(figure(0.6, None, None), figure(0.6, None, None)) == "equal"
-    assert verdict(figure(0.0, 0.0, 0.0), figure(0.0, -0.1, 0.1)) == "equal"
+    assert verdict(figure(0.0, 0.0, 0.0), figure(-1e-17, -0.1, 0.1)) == "equal"
     assert verdict(figure(0.6, None, None), None) == "unknown"
 
 

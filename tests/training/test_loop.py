@@ -39,7 +39,7 @@ def test_micro_batches_do_not_change_the_result(tmp_path: Path) -> None:
     def weights(micro: int) -> dict[str, torch.Tensor]:
         job = small_job(tmp_path / str(micro), micro_batch=micro, steps=3)
         job.objective.dropout = job.objective.neftune_alpha = 0.0
-        for layer in job.objective.model.model.layers:  # type: ignore[union-attr]
+        for layer in job.objective.model.model.layers:
             layer.self_attn.o_proj.probability = layer.mlp.down_proj.probability = 0.0
         train(job, SilentProgress())
         return dict(job.objective.model.named_parameters())
@@ -70,7 +70,7 @@ def test_the_loss_is_the_mean_over_the_tokens_of_the_whole_batch(tmp_path: Path)
             batch = collate([rows.row(index)])
             total += float(job.objective(batch))
             count += len(batch.targets)
-    for layer in job.objective.model.model.layers:  # type: ignore[union-attr]
+    for layer in job.objective.model.model.layers:
         layer.self_attn.o_proj.probability = layer.mlp.down_proj.probability = 0.0
     history = train(job, SilentProgress())
     assert history.loss_first == pytest.approx(total / count, rel=1e-5)

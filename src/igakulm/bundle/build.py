@@ -70,25 +70,37 @@ def export(
     prompts = [prompt[: int(model["context_length"]) - 1] for prompt in prompts]
     same_logits(model_dir, folder, prompts)
     same_tokenizer(folder, encoder, CHECK_TEXTS)
-    files = _convert(config, folder, out_dir / "gguf", prompts, progress)
+    gguf = _convert(config, folder, out_dir / "gguf", prompts, progress)
     sources = _record(corpus_dir, "sources.json")
     rows = _record(evaluation_dir, "scoreboard.json").get("rows", [])
-    card = model_card(CardFacts(config.name, model, sources, rows, files))
-    write_text(out_dir / "MODEL_CARD.md", card)
-    listed = _listed(out_dir)
+    write_text(out_dir / "MODEL_CARD.md", model_card(CardFacts(config.name, model, sources, rows, gguf)))
+    files = _describe(config.name, model, encoder, gguf, sources, out_dir)
+    size = sum(int(entry["bytes"]) for entry in files.values())
+    return {"name": config.name, "parameters": model["parameters"], "files": len(files), "bytes": size, "gguf": gguf}
+
+
+def _describe(
+    name: str,
+    model: dict[str, Any],
+    encoder: TextEncoder,
+    gguf: dict[str, dict[str, Any]],
+    sources: dict[str, Any],
+    out_dir: Path,
+) -> dict[str, dict[str, Any]]:
+    """Write bundle.json, the last file of a bundle; return its list of files."""
+    files = _listed(out_dir)
     description = {
         "format": FORMAT,
-        "name": config.name,
+        "name": name,
         "model": model,
         "tokenizer_sha256": encoder.sha256,
-        "gguf": files,
-        "licences": {name: list(entry.get("licences", ())) for name, entry in sources.items()},
+        "gguf": gguf,
+        "licences": {source: list(entry.get("licences", ())) for source, entry in sources.items()},
         "versions": _versions(),
-        "files": listed,
+        "files": files,
     }
     write_json(out_dir / BUNDLE, description)
-    size = sum(int(entry["bytes"]) for entry in listed.values())
-    return {"name": config.name, "parameters": model["parameters"], "files": len(listed), "bytes": size, "gguf": files}
+    return files
 
 
 def _convert(

@@ -214,18 +214,10 @@ def write_gguf(
     weights = Weights(source)
     planned = list(plan(shape))
     _check_shapes(planned, shape, weights)
-    counts: dict[str, int] = {}
     with atomic_path(target) as temporary:
         writer = gguf.GGUFWriter(temporary, shape.architecture)
         _write_metadata(writer, shape, vocabulary, kind, name)
-        for tensor in planned:
-            dimensions = _dimensions(tensor, shape, weights)
-            stored = tensor_type(tensor, dimensions, kind)
-            counts[stored.name] = counts.get(stored.name, 0) + 1
-            _announce(writer, tensor.name, dimensions, stored)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_ti_data_to_file()
+        counts = _announce(writer, planned, shape, weights, kind)
         with (progress or SilentProgress()).task(f"GGUF {kind}", len(planned), "tensors") as task:
             for tensor in planned:
                 array = np.ascontiguousarray(arrange(tensor, weights.array(tensor.source), shape))
@@ -248,11 +240,20 @@ def _dimensions(tensor: Planned, shape: Shape, weights: Weights) -> tuple[int, .
     return (1, shape.hidden) if tensor.form == "zero_gate" else dimensions
 
 
-def _announce(writer: Any, name: str, dimensions: tuple[int, ...], stored: Type) -> None:
-    block, block_bytes = gguf.GGML_QUANT_SIZES[stored]
-    rows_bytes = dimensions[-1] // block * block_bytes
-    size = int(np.prod(dimensions[:-1], dtype=np.int64)) * rows_bytes
-    writer.add_tensor_info(name, dimensions, np.dtype(np.float32), size, raw_dtype=stored)
+def _announce(writer: Any, planned: list[Planned], shape: Shape, weights: Weights, kind: GgufKind) -> dict[str, int]:
+    """Write the header and the table of tensors; return how many have which type."""
+    counts: dict[str, int] = {}
+    for tensor in planned:
+        dimensions = _dimensions(tensor, shape, weights)
+        stored = tensor_type(tensor, dimensions, kind)
+        counts[stored.name] = counts.get(stored.name, 0) + 1
+        block, block_bytes = gguf.GGML_QUANT_SIZES[stored]
+        size = int(np.prod(dimensions[:-1], dtype=np.int64)) * (dimensions[-1] // block * block_bytes)
+        writer.add_tensor_info(tensor.name, dimensions, np.dtype(np.float32), size, raw_dtype=stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    return counts
 
 
 def _encode(array: Array, stored: Type) -> Array:

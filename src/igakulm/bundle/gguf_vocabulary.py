@@ -47,9 +47,9 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     path = folder / "tokenizer.json"
     data = read_json(path)
     model = data.get("model", {})
-    if model.get("type") != "Unigram":
+    if model.get("type") != "Unigram" or not isinstance(model.get("unk_id"), int):
         raise InputError(
-            f"GGUF export needs a Unigram tokenizer, this one is {model.get('type')!r}",
+            f"GGUF export needs a Unigram tokenizer with an unknown token, this one is {model.get('type')!r}",
             where=str(path),
             mend="use a tokenizer built by `igakulm run`, or export without gguf",
         )
@@ -57,9 +57,7 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     pieces = [str(entry[0]).replace(" ", SPACE) for entry in model["vocab"]]
     scores = [float(entry[1]) for entry in model["vocab"]]
     kinds = [_kind(piece) for piece in pieces]
-    unk = model.get("unk_id")
-    if not isinstance(unk, int):
-        raise InputError("the tokenizer has no unknown token", where=f"{path}, model.unk_id")
+    unk = int(model["unk_id"])
     kinds[unk] = gguf.TokenType.UNKNOWN
     _add_tokens(data.get("added_tokens", []), pieces, scores, kinds, unk, path)
     padded = embeddings - len(pieces)

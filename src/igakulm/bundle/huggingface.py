@@ -44,8 +44,7 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
     Raises:
         InputError: the folder is incomplete, damaged, or its tokenizer belongs to another model.
     """
-    config = read_config(source)
-    weights = Weights(source)
+    config, weights = read_config(source), Weights(source)
     bad = not_finite(weights)
     if bad:
         raise InputError(
@@ -53,8 +52,7 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
             where=str(source),
             mend="training diverged; start again from a checkpoint before it, with a smaller learning rate",
         )
-    encoder = TextEncoder.load(source)
-    check_vocabulary(source, config, encoder)
+    check_vocabulary(source, config, TextEncoder.load(source))
     shards = sorted(path.name for path in source.glob("model-*-of-*.safetensors"))
     names = [name for name in (*KEPT, *shards) if (source / name).is_file()]
     target.mkdir(parents=True, exist_ok=True)
@@ -63,6 +61,10 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
             with atomic_path(target / name) as temporary:
                 shutil.copyfile(source / name, temporary)
             task.advance()
+    return _facts(config, weights)
+
+
+def _facts(config: dict[str, Any], weights: Weights) -> dict[str, Any]:
     return {
         "architecture": (config.get("architectures") or [config["model_type"]])[0],
         "activation": config.get("hidden_act"),

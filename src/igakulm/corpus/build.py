@@ -1,8 +1,7 @@
 """The corpus stage: raw sources to clean documents, and a reason for every document dropped (sections 2.1, 2.2.1).
 
 Does: read, clean, delete personal data, filter, drop duplicates and benchmark texts, write shards, sources.json and
-funnel.json; explain one document; clean a stream of lines.
-Does not: crawl, or judge quality by a model.
+funnel.json. Does not: crawl, or judge quality by a model.
 
 Two passes, so that memory does not grow with the text: the first writes what passes the filters to a temporary folder
 and keeps signatures only; then all duplicates are decided; the second copies what is kept.
@@ -10,36 +9,34 @@ and keeps signatures only; then all duplicates are decided; the second copies wh
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from igakulm.benchmarks.load import load_test_items
-from igakulm.corpus.clean import clean_texts
 from igakulm.corpus.decontaminate import Match, build_index
 from igakulm.corpus.dedup import Signatures, Survivors, find_duplicates
 from igakulm.corpus.funnel import STEPS, Funnel
-from igakulm.corpus.privacy import mask_texts
+from igakulm.corpus.lookup import clean_stream, explain
 from igakulm.corpus.read import Row, read_source, source_files
 from igakulm.corpus.work import Result, Settings, work_through
 from igakulm.errors import InputError
 from igakulm.files import Doc, read_documents, write_documents, write_json, write_table
 from igakulm.progress import Progress, Task
-from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Privacy
+from igakulm.recipe.schema import BenchmarksSection, CorpusSection
+
+__all__ = ["build_corpus", "clean_stream", "explain"]
 
 _BATCH_CHARACTERS = 1 << 20
 _BATCH_DOCUMENTS = 1024
 _DROPPED_CHARACTERS = 1 << 24
 _DROPPED_COLUMNS = ("id", "source", "reason", "detail", "text", "before")
 _EXTRA_KIND = "medical"
-_STREAM_LINES = 64  # few, so that a pipe flows
 
 
 @dataclass(frozen=True)
@@ -317,94 +314,3 @@ def _summary(funnel: Funnel) -> dict[str, Any]:
         "dropped": dict(sorted(funnel.reasons.items())),
         "personal_data_deleted": dict(sorted(funnel.personal.items())),
     }
-
-
-# ---- beside the stage
-
-
-def explain(corpus_dir: Path, identifier: str) -> dict[str, Any]:
-    """What became of one document.
-
-    Args:
-        corpus_dir: a finished corpus folder.
-        identifier: the document's id (`source:id`).
-
-    Returns:
-        `kept`, `id`, `source` and `text`; of a dropped document also `reason`, `detail`, for filtered ones the text
-        `before` cleaning, for duplicates the text of the `survivor`.
-
-    Raises:
-        InputError: the corpus has no such document.
-    """
-    found = _look_up(corpus_dir / "documents", identifier)
-    if found is not None:
-        return {"kept": True, **found}
-    found = _look_up(corpus_dir / "dropped", identifier)
-    if found is None:
-        raise InputError(
-            f"the corpus has no document {identifier!r}",
-            where=str(corpus_dir),
-            mend="ids are `source:id`, or `source:file:line` for rows without one",
-        )
-    if not found.get("before"):
-        found.pop("before", None)
-    if found["reason"] in ("exact_duplicate", "near_duplicate"):
-        survivor = _look_up(corpus_dir / "documents", found["detail"]) or _look_up(
-            corpus_dir / "dropped", found["detail"]
-        )
-        found["survivor"] = survivor["text"] if survivor else None
-    return {"kept": False, **found}
-
-
-def _look_up(folder: Path, identifier: str) -> dict[str, Any] | None:
-    import pyarrow.parquet as pq
-
-    for path in sorted(folder.glob("*.parquet")):
-        rows: list[dict[str, Any]] = pq.read_table(path, filters=[("id", "==", identifier)]).to_pylist()
-        if rows:
-            return rows[0]
-    return None
-
-
-def clean_stream(lines_in: Iterable[bytes | str], field: str | None, privacy: Privacy | None = None) -> Iterator[str]:
-    """Clean documents, one a line, and delete personal data; the filter of `igakulm corpus clean`.
-
-    Args:
-        lines_in: lines with or without their newline.
-        field: None for plain text; else the lines are JSON objects, and this field of each is cleaned.
-        privacy: which personal data is deleted (default: as in a recipe that says nothing).
-
-    Yields:
-        One line for each line in, without its newline; a blank line stays blank.
-
-    Raises:
-        InputError: a line that is not UTF-8, no JSON object, or without the field.
-    """
-    config = privacy or Privacy()
-    numbered = enumerate(lines_in, 1)
-    while group := list(islice(numbered, _STREAM_LINES)):
-        rows = [_stream_row(line, number, field) for number, line in group]
-        texts = mask_texts(clean_texts([text for text, _ in rows]), config).texts
-        for text, (_, value) in zip(texts, rows, strict=True):
-            if field is None or value is None:
-                yield text
-            else:
-                yield json.dumps({**value, field: text}, ensure_ascii=False)
-
-
-def _stream_row(line: bytes | str, number: int, field: str | None) -> tuple[str, dict[str, Any] | None]:
-    """The text to clean, and the object that it comes from."""
-    try:
-        text = (line.decode("utf-8") if isinstance(line, bytes) else line).rstrip("\r\n")
-        if field is None or not text.strip():
-            return text, None
-        value = json.loads(text)
-    except ValueError as error:
-        kind = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON"
-        raise InputError(f"this line is not {kind}: {error}", where=f"standard input, line {number}") from error
-    if not isinstance(value, dict) or not isinstance(value.get(field), str):
-        known = ", ".join(value) if isinstance(value, dict) else type(value).__name__
-        raise InputError(
-            f"this line has no text field {field!r}", where=f"standard input, line {number}", mend=f"it has {known}"
-        )
-    return value[field], value

@@ -68,6 +68,8 @@ _FINAL_FORMS = "たすんねよないるかがしてどうくだぁぇあわさ�
 """Hiragana that sentences end with, in notes and chats too; others before … or the end mean a cut."""
 _UNFINISHED = "、はがをにへのでもつまひみ"
 _MOJIBAKE = "縺繧繝蜷譁"  # what UTF-8 read as Shift_JIS is full of
+_PREDICATES = ("なし", "あり", "する", "した", "める", "ない", "いる", "ます", "です", "った")
+"""Short lines of notes end so (「排便なし」), lines of menus do not."""
 _SHORT_LINE = 12
 _FEW_LINES = 6
 _MIN_REPEATED = 60  # characters
@@ -203,7 +205,11 @@ def _by_lines(text: str, filters: Filters) -> tuple[str, str] | None:
     lines = [line for line in text.replace("|", "\n").replace("■", "\n").split("\n") if line]
     if len(lines) < _FEW_LINES:
         return None
-    short = [len(line) for line in lines if len(line) < _SHORT_LINE and line[-1] not in "。、!?」"]
+    short = [
+        len(line)
+        for line in lines
+        if len(line) < _SHORT_LINE and line[-1] not in "。、!?」" and not line.endswith(_PREDICATES)
+    ]
     if len(short) > filters.max_short_line_share * len(lines) and sum(short) > 0.4 * len(text):
         return "list_page", f"short lines {len(short) / len(lines):.2f}"
     return None

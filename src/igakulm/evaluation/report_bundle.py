@@ -80,7 +80,8 @@ def _conversions(gguf: Mapping[str, Any]) -> Html:
         rows.append(
             [
                 el("th", el("code", name), scope="row"),
-                count(entry.get("tensors")),
+                el("td", "、".join(f"{kind} {number}" for kind, number in _inner(entry, "tensors").items()) or MISSING),
+                count(entry.get("compared")),
                 _small(entry.get("largest_error")),
                 _small(runtime.get("kl_mean")),
                 _small(runtime.get("kl_max")),
@@ -89,7 +90,7 @@ def _conversions(gguf: Mapping[str, Any]) -> Html:
         )
     if not rows:
         return Html("")
-    head = ["GGUF", "テンソル", "重みの最大誤差", "KL平均", "KL最大", "首位の一致"]
+    head = ["GGUF", "テンソルの型と数", "照合した数", "重みの最大誤差", "KL平均", "KL最大", "首位の一致"]
     return join(
         table(head, rows, caption="変換の検査", kind="bundle"),
         note(

@@ -48,9 +48,9 @@ def _entity_examples(record: RunRecord, task: Task, model: str) -> Html:
     chosen = choose_items(record.items(model, task.name))
     asked = dict.fromkeys(question for row in chosen if (question := split_document(_prompt(row))[0]))
     alone = len(asked) == 1
-    question = el("p", next(iter(asked)), class_="asked") if alone else None
+    heading = el("p", next(iter(asked)), class_="asked") if alone else None
     items = [_entity_item(row, with_question=not alone) for row in chosen]
-    return join(el("h4", task.name), question, items) if chosen else Html("")
+    return join(el("h4", task.name), heading, items) if chosen else Html("")
 
 
 def _prompt(row: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ Does: compare figures of the scoreboard, in words that claim no more than the in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -73,7 +74,7 @@ def verdict(score: Score, other: Score | None) -> Verdict:
         return "above"
     if high < other_low:
         return "below"
-    return "equal" if score.value == other.value else "open"
+    return "equal" if math.isclose(score.value, other.value, abs_tol=1e-9) else "open"
 
 
 def _bounds(score: Score) -> tuple[float, float]:

@@ -5,6 +5,7 @@ Does: show what the evaluate stage measured. Does not: measure, or rank what was
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -93,7 +94,13 @@ def _score_cell(score: Score | None, best: float | None) -> Html:
     if score.low is not None and score.high is not None:
         interval = el("small", f"[{figure_text(score.low)}, {figure_text(score.high)}]")
     unread = el("small", f"不読 {percent(score.unparsed, 0)}") if score.unparsed else None
-    return el("td", figure_text(score.value), interval, unread, class_="best" if score.value == best else None)
+    return el(
+        "td",
+        figure_text(score.value),
+        interval,
+        unread,
+        class_="best" if math.isclose(score.value, best or 0.0, abs_tol=1e-9) else None,
+    )
 
 
 def _remarks(record: RunRecord) -> Html:

@@ -26,7 +26,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.inference.engine import Continuation
 
-FIRST_LOOK = 256
+LOOKS = (256, 4096)
 """How many of the most probable tokens a scoring step asks for before it asks for the whole vocabulary."""
 
 
@@ -176,7 +176,7 @@ class LlamaCppEngine:
     def _next(self, prompt: list[int], wanted: set[int]) -> dict[int, float]:
         self._check(prompt, 1)
         found: dict[int, float] = {}
-        for top in (min(FIRST_LOOK, self.vocabulary), self.vocabulary):
+        for top in (*(look for look in LOOKS if look < self.vocabulary), self.vocabulary):
             answer = self._ask(prompt=prompt, max_tokens=1, top=top, end=self.end, wanted=sorted(wanted))
             found = {int(token): float(value) for token, value in answer["top"]}
             if wanted <= found.keys():

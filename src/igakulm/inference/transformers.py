@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ from torch.nn import functional
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
+from igakulm.inference.batches import Row, batches, lay_out, pad_left, questions
 from igakulm.inference.engine import Continuation
 
 Precision = Literal["fp32", "bf16"]
@@ -31,19 +31,6 @@ LOGIT_ROWS = 512
 
 def _nothing(_: int) -> None:
     """Report nowhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A prompt with options behind it, in one sequence; each option sees the prompt and itself only."""
-
-    item: int
-    prompt: Sequence[int]
-    options: list[tuple[int, Sequence[int]]]  # number of the option, its ids
-
-    def length(self) -> int:
-        # The last token of an option predicts nothing that is asked for.
-        return len(self.prompt) + sum(len(ids) - 1 for _, ids in self.options)
 
 
 def load_engine(
@@ -63,18 +50,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     Raises:
         InputError: not a model folder, code of its own, missing or damaged weights.
     """
-    config_path = folder / "config.json"
-    if not config_path.is_file():
-        raise InputError("this is not a model folder: there is no config.json", where=str(folder))
-    config = read_json(config_path)
-    if not isinstance(config, dict) or config.get("auto_map"):
-        raise InputError("this model brings program code of its own, which is never run here", where=str(config_path))
-    if not any(folder.glob("*.safetensors")):
-        raise InputError(
-            "there are no safetensors weights",
-            where=str(folder),
-            mend="other formats can carry code and are not read; convert the model first",
-        )
+    _check_folder(folder)
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
@@ -100,6 +76,21 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
             f"{len(missing)} weights are missing and would be random: {', '.join(missing[:3])}", where=str(folder)
         )
     return model.eval()
+
+
+def _check_folder(folder: Path) -> None:
+    config_path = folder / "config.json"
+    if not config_path.is_file():
+        raise InputError("this is not a model folder: there is no config.json", where=str(folder))
+    config = read_json(config_path)
+    if not isinstance(config, dict) or config.get("auto_map"):
+        raise InputError("this model brings program code of its own, which is never run here", where=str(config_path))
+    if not any(folder.glob("*.safetensors")):
+        raise InputError(
+            "there are no safetensors weights",
+            where=str(folder),
+            mend="other formats can carry code and are not read; convert the model first",
+        )
 
 
 class TransformersEngine:
@@ -162,7 +153,7 @@ class TransformersEngine:
         for row in rows:
             left[row.item] += 1
         done(left.count(0))
-        for batch in _batches(rows, [row.length() for row in rows], self.batch_tokens):
+        for batch in batches(rows, [row.length() for row in rows], self.batch_tokens):
             sums = self._score_batch(batch)
             for row, values in zip(batch, sums, strict=True):
                 for (number, ids), value in zip(row.options, values, strict=True):
@@ -172,7 +163,7 @@ class TransformersEngine:
                     done(1)
         return results
 
-    def _rows(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> list[_Row]:
+    def _rows(self, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[Sequence[int]]]) -> list[Row]:
         rows = []
         for item, (prompt, choices) in enumerate(zip(prompts, options, strict=True)):
             numbered = [(number, ids) for number, ids in enumerate(choices) if len(ids)]
@@ -181,15 +172,15 @@ class TransformersEngine:
                 groups = [numbered] if numbered else []
             else:
                 groups = [[option] for option in numbered]
-            rows += [_Row(item, prompt, group) for group in groups]
+            rows += [Row(item, prompt, group) for group in groups]
         return rows
 
     @torch.inference_mode()
-    def _score_batch(self, batch: list[_Row]) -> list[list[float]]:
+    def _score_batch(self, batch: list[Row]) -> list[list[float]]:
         """Sums of log-probabilities for every option of every row."""
-        inputs, positions, mask = _lay_out(batch)
+        inputs, positions, mask = lay_out(batch)
         hidden = self._hidden(inputs.to(self.device), positions.to(self.device), mask)
-        rows, places, targets, owners = _questions(batch)
+        rows, places, targets, owners = questions(batch)
         values: list[float] = []
         for start in range(0, len(rows), LOGIT_ROWS):
             part = slice(start, start + LOGIT_ROWS)
@@ -236,7 +227,7 @@ class TransformersEngine:
             self._check(prompt, 0)
         answers: list[list[int]] = [[] for _ in prompts]
         lengths = [len(prompt) + max_new_tokens for prompt in prompts]
-        for batch in _batches(range(len(prompts)), lengths, self.batch_tokens):
+        for batch in batches(range(len(prompts)), lengths, self.batch_tokens):
             made = self._generate_batch([prompts[number] for number in batch], max_new_tokens, set(stop), done)
             for number, answer in zip(batch, made, strict=True):
                 answers[number] = answer
@@ -252,7 +243,7 @@ class TransformersEngine:
         done(len(prompts) - len(alive))
         if not alive:
             return made
-        inputs, mask = _pad_left([prompts[number] for number in alive])
+        inputs, mask = pad_left([prompts[number] for number in alive])
         inputs, mask = inputs.to(self.device), mask.to(self.device)
         positions, cache = (mask.cumsum(1) - 1).clamp(min=0), self._cache()
         while True:
@@ -340,73 +331,3 @@ class TransformersEngine:
                 f"prompt and answer have {len(prompt) + following:,} tokens, the model reads {self.context_length:,}",
                 mend="shorten the text",
             )
-
-
-def _batches(items: Sequence[Any], lengths: Sequence[int], budget: int) -> Iterator[list[Any]]:
-    """Items of similar length, the longest first, so that lack of memory shows at once.
-
-    >>> list(_batches("abcd", [1, 4, 2, 4], 8))
-    [['b', 'd'], ['c', 'a']]
-    """
-    batch: list[Any] = []
-    width = 0
-    for number in sorted(range(len(items)), key=lambda number: -lengths[number]):
-        if batch and width * (len(batch) + 1) > budget:
-            yield batch
-            batch = []
-        if not batch:
-            width = max(lengths[number], 1)
-        batch.append(items[number])
-    if batch:
-        yield batch
-
-
-def _lay_out(batch: list[_Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Ids and positions (rows x width), and a mask (rows x 1 x width x width) where a row has several options."""
-    width = max(row.length() for row in batch)
-    inputs, positions = (
-        torch.zeros(len(batch), width, dtype=torch.long),
-        torch.zeros(len(batch), width, dtype=torch.long),
-    )
-    parts = torch.full((len(batch), width), -1)
-    for number, row in enumerate(batch):
-        pieces = [list(row.prompt), *(list(ids[:-1]) for _, ids in row.options)]
-        starts = [0] + [len(row.prompt)] * len(row.options)
-        flat = [token for piece in pieces for token in piece]
-        inputs[number, : len(flat)] = torch.tensor(flat)
-        places = [start + k for start, piece in zip(starts, pieces, strict=True) for k in range(len(piece))]
-        positions[number, : len(flat)] = torch.tensor(places)
-        owners = [part for part, piece in enumerate(pieces) for _ in piece]
-        parts[number, : len(flat)] = torch.tensor(owners)
-    if all(sum(len(ids) > 1 for _, ids in row.options) <= 1 for row in batch):
-        return inputs, positions, None
-    keys, queries = parts[:, None, :], parts[:, :, None]
-    causal = torch.ones(width, width, dtype=torch.bool).tril()
-    return inputs, positions, (causal & ((keys == 0) | (keys == queries)))[:, None]
-
-
-def _questions(batch: list[_Row]) -> tuple[list[int], list[int], list[int], list[tuple[int, int]]]:
-    """For every option token: its row, the place that predicts it, its id, and (row, number within the row)."""
-    rows, places, targets, owners = [], [], [], []
-    for number, row in enumerate(batch):
-        block = len(row.prompt)
-        for option, (_, ids) in enumerate(row.options):
-            for k, token in enumerate(ids):
-                rows.append(number)
-                places.append(len(row.prompt) - 1 if k == 0 else block + k - 1)
-                targets.append(token)
-                owners.append((number, option))
-            block += len(ids) - 1
-    return rows, places, targets, owners
-
-
-def _pad_left(prompts: list[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(prompt) for prompt in prompts)
-    inputs, mask = (
-        torch.zeros(len(prompts), width, dtype=torch.long),
-        torch.zeros(len(prompts), width, dtype=torch.long),
-    )
-    for number, prompt in enumerate(prompts):
-        inputs[number, width - len(prompt) :] = torch.tensor(list(prompt))
-        mask[number, width - len(prompt) :] = 1
-    return inputs, mask

@@ -42,6 +42,7 @@ def write_folder(
         tensors[name] = tensor.to("cpu", torch.float32).contiguous()
     with atomic_path(folder / "model.safetensors") as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)  # safetensors makes files that only their owner can read
     config = stock_config(model.config)
     config.bos_token_id, config.eos_token_id = encoder.bos, encoder.eos
     config.architectures = [type(model).__name__]

@@ -82,12 +82,9 @@ def chat_loop(
         target: where to write; None = standard output.
     """
     source, target = source or sys.stdin, target or sys.stdout
-    person = source.isatty()
-    if person:
-        print(NOTICE, file=target)
     messages: list[dict[str, str]] = []
     try:
-        for turn, question in enumerate(_questions(source, target, person)):
+        for turn, question in enumerate(_questions(source, target)):
             messages.append({"role": "user", "content": question})
             ids = _prompt(encoder, messages, engine.context_length, target)
             if ids is None:
@@ -103,7 +100,10 @@ def chat_loop(
         os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
 
 
-def _questions(source: TextIO, target: TextIO, person: bool) -> Iterator[str]:
+def _questions(source: TextIO, target: TextIO) -> Iterator[str]:
+    person = source.isatty()
+    if person:
+        print(NOTICE, file=target)
     while True:
         if person:
             print("> ", end="", file=target, flush=True)

@@ -262,8 +262,7 @@ def serve(
     Raises:
         InputError: another host than loopback without a key, a port in use, no bundle.
     """
-    api_key = api_key or None
-    check_address(host, api_key)
+    check_address(host, api_key := api_key or None)
     listener = _bind(host, port)
     try:
         opened = open_model(bundle, engine)
@@ -274,9 +273,18 @@ def serve(
     LOG.setLevel(logging.INFO)
     hosts = LOOPBACK_NAMES | {host.lower()} if is_loopback(host) else None
     app = create_app(opened.engine, opened.encoder, opened.name, api_key=api_key, hosts=hosts)
-    shown = f"[{host}]" if ":" in host else host
-    say(f"{opened.name} ({opened.kind}): http://{shown}:{listener.getsockname()[1]}/v1  (Ctrl-C ends it)")
-    config = uvicorn.Config(
+    address = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    say(f"{opened.name} ({opened.kind}): http://{address}/v1  (Ctrl-C ends it)")
+    try:
+        uvicorn.Server(_settings(app)).run(sockets=[listener])
+    except KeyboardInterrupt:
+        LOG.info("ended by Ctrl-C")
+    finally:
+        opened.close()
+
+
+def _settings(app: Guard) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         access_log=False,
         log_level="warning",
@@ -288,12 +296,6 @@ def serve(
         h11_max_incomplete_event_size=64 * 1024,
         timeout_graceful_shutdown=5,
     )
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        LOG.info("ended by Ctrl-C")
-    finally:
-        opened.close()
 
 
 def _bind(host: str, port: int) -> socket.socket:

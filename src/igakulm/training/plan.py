@@ -147,7 +147,7 @@ def render_plan(estimate: dict[str, Any]) -> str:
         f"  pretraining     {_short(train['tokens'])} tokens in {train['steps']:,} steps of "
         f"{train['tokens_per_step']:,} ({train['tokens_per_parameter']} tokens a parameter)",
         f"                  {train['flops_per_token'] / 1e9:.3g} GFLOP a token, {train['flops']:.2e} FLOP in all",
-        f"                  {train['formula']}",
+        *_formula(train["formula"]),
     ]
     if train["epochs"]:
         lines.append(f"  epochs          {train['epochs']}")
@@ -156,7 +156,7 @@ def render_plan(estimate: dict[str, Any]) -> str:
         f"at most {_short(tune['tokens_at_most'])} tokens",
         f"  memory          {memory['total_gib']} GiB on one device ({memory['states_gib']} states, "
         f"{memory['activations_gib']} activations); a checkpoint {memory['checkpoint_gib']} GiB",
-        f"                  {memory['formula']}",
+        *_formula(memory["formula"]),
         "  pretraining takes about",
     ]
     for row in estimate["devices"]:
@@ -165,8 +165,12 @@ def render_plan(estimate: dict[str, Any]) -> str:
             f"    {row['device']:14s} {row['tokens_per_second']:>9,} tokens/s each "
             f"at {row['utilisation']:.0%} of its peak: {times}"
         )
-    lines.append(f"                  {estimate['devices'][0]['formula']}")
+    lines += _formula(estimate["devices"][0]["formula"])
     return "\n".join(lines)
+
+
+def _formula(text: str) -> list[str]:
+    return [f"                  {part}" for part in text.split("; ")]
 
 
 def _short(number: float) -> str:

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from igakulm.corpus import build
+from igakulm.corpus.build import build_corpus, clean_stream, explain
+from igakulm.errors import InputError
+from igakulm.files import Doc, files_below, read_documents, sha256_file, write_documents
+from igakulm.progress import SilentProgress
+from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Filters, RowTask, Source
+
+SUBJECTS = ["医師", "看護師", "薬剤師", "患者", "家族", "検査技師", "栄養士", "理学療法士"]
+OBJECTS = ["血圧", "体温", "食事量", "睡眠時間", "処方箋", "検査結果", "歩行距離", "服薬状況"]
+VERBS = ["を記録した", "を確認した", "を説明した", "を見直した", "を家族に伝えた", "を翌日も調べた"]
+
+
+def prose(seed: int, sentences: int = 12) -> str:
+    chooser = random.Random(seed)
+    return "".join(
+        f"{chooser.randrange(1, 29)}日、{chooser.choice(SUBJECTS)}は{chooser.choice(OBJECTS)}{chooser.choice(VERBS)}。"
+        for _ in range(sentences)
+    )
+
+
+QUESTION = "65歳の男性。2週間前からの労作時息切れを主訴に来院した。下腿に浮腫を認める。最も考えられるのはどれか。"
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> tuple[Source, ...]:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    web = [
+        {"id": "good", "text": "ＣＴ検査．\n" + prose(1)},
+        {"id": "short", "text": "短い。"},
+        {"id": "again", "text": "CT検査。" + prose(1)},
+        {"id": "near", "text": prose(1) + "末尾に一文だけ加えた。"},
+        {"id": "leak", "text": prose(2) + QUESTION + prose(3)},
+        {"id": "mail", "text": prose(4) + "連絡はtaro@example.jpへ。"},
+    ]
+    lines = [json.dumps(row, ensure_ascii=False).encode() for row in web]
+    (folder / "web.jsonl").write_bytes(b"\n".join([*lines[:2], b'{"id": "bad", "text": "\xff"}', *lines[2:]]))
+    medical = [{"id": n, "text": prose(100 + n), "licence": ["CC0", "CC BY 4.0"][n % 2]} for n in range(6)]
+    (folder / "medical.jsonl").write_text("\n".join(json.dumps(row) for row in medical), encoding="utf-8")
+    return (
+        Source(name="web", path=str(folder / "web.jsonl"), licence="none"),
+        Source(name="medical", path=str(folder / "medical.jsonl"), kind="medical"),
+    )
+
+
+@pytest.fixture
+def benchmarks(tmp_path: Path) -> BenchmarksSection:
+    row = {"id": "1", "question": QUESTION, "choices": ["心不全", "肺炎", "喘息", "貧血", "肝硬変"], "answer": ["A"]}
+    path = tmp_path / "exam.jsonl"
+    path.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    return BenchmarksSection(rows=(RowTask(name="exam", kind="exam", test=str(path)),))
+
+
+def run(out: Path, corpus: CorpusSection, benchmarks: BenchmarksSection, extra: Path | None = None) -> dict[str, Any]:
+    out.mkdir()
+    return build_corpus(corpus, benchmarks, extra, out, SilentProgress())
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files_below(folder)}
+
+
+def test_every_document_is_kept_or_dropped_with_its_reason(
+    tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection
+) -> None:
+    out = tmp_path / "out"
+    summary = run(out, CorpusSection(sources=sources, workers=1), benchmarks)
+    dropped = {row["id"]: row for row in pq.read_table(out / "dropped").to_pylist()}
+    reasons = {name: row["reason"] for name, row in dropped.items()}
+    assert reasons == {
+        "web:web.jsonl:3": "unreadable",
+        "web:short": "too_short",
+        "web:again": "exact_duplicate",
+        "web:near": "near_duplicate",
+        "web:leak": "benchmark:exam",
+    }
+    assert dropped["web:again"]["detail"] == dropped["web:near"]["detail"] == "web:good"
+    kept = {document.id: document for document in read_documents(out / "documents")}
+    assert list(kept) == ["web:good", "web:mail", *(f"medical:{number}" for number in range(6))]
+    assert kept["web:good"].text.startswith("CT検査。") and kept["web:mail"].text.endswith("連絡はへ。")
+    assert kept["medical:1"].licence == "CC BY 4.0"
+    assert summary["read"] == len(kept) + len(dropped) and summary["documents"] == 8
+    assert summary["personal_data_deleted"] == {"mail": 1}
+
+
+def test_funnel_and_sources(tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection) -> None:
+    out = tmp_path / "out"
+    run(out, CorpusSection(sources=sources, workers=1), benchmarks)
+    funnel = json.loads((out / "funnel.json").read_text("utf-8"))
+    steps = {step["step"]: step["documents"] for step in funnel["sources"][0]["steps"]}
+    assert steps == {"read": 7, "clean": 6, "filter": 5, "exact": 4, "near": 3, "decontamination": 2}
+    assert funnel["decontamination"] == {"exam": 1}
+    assert funnel["reasons"]["too_short"] == 1
+    assert funnel["samples"]["benchmark:exam"][0]["id"] == "web:leak"
+    listed = json.loads((out / "sources.json").read_text("utf-8"))
+    assert listed["medical"]["licences"] == ["CC BY 4.0", "CC0"]
+    assert listed["medical"]["kind"] == "medical" and listed["web"]["documents"] == 2
+    characters = sum(len(document.text) for document in read_documents(out / "documents"))
+    assert sum(source["characters"] for source in listed.values()) == characters
+
+
+def test_the_result_does_not_depend_on_the_number_of_processes(
+    tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "_BATCH_DOCUMENTS", 2)
+    one, two = tmp_path / "one", tmp_path / "two"
+    run(one, CorpusSection(sources=sources, workers=1), benchmarks)
+    run(two, CorpusSection(sources=sources, workers=2), benchmarks)
+    assert hashes(one) == hashes(two)
+    monkeypatch.undo()
+    whole = tmp_path / "whole"
+    run(whole, CorpusSection(sources=sources, workers=1), benchmarks)
+    assert hashes(one) == hashes(whole)
+    assert set(hashes(one)) == {"documents/00000.parquet", "dropped/00000.parquet", "funnel.json", "sources.json"}
+
+
+def test_generated_documents_are_sources_too(
+    tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection
+) -> None:
+    extra = tmp_path / "synth"
+    text = prose(200)
+    documents = [Doc("synth:1", text, "synthetic", "CC0"), Doc("synth:2", "短い", "synthetic", "CC0")]
+    write_documents(extra, documents)
+    out = tmp_path / "out"
+    run(out, CorpusSection(sources=sources, workers=1), benchmarks, extra)
+    listed = json.loads((out / "sources.json").read_text("utf-8"))
+    assert listed["synthetic"] == {"kind": "medical", "licences": ["CC0"], "documents": 1, "characters": len(text)}
+    assert explain(out, "synth:2")["reason"] == "too_short"
+    write_documents(extra, [Doc("1", text, "web", "CC0")])
+    with pytest.raises(InputError, match="generated documents"):
+        run(tmp_path / "other", CorpusSection(sources=sources, workers=1), benchmarks, extra)
+    run(tmp_path / "none", CorpusSection(sources=sources, workers=1), benchmarks, tmp_path / "absent")
+
+
+def test_no_document_left_lists_the_reasons(tmp_path: Path, sources: tuple[Source, ...]) -> None:
+    corpus = CorpusSection(sources=sources, workers=1, filters=Filters(min_characters=100_000))
+    with pytest.raises(InputError, match="too_short: 12, unreadable: 1"):
+        run(tmp_path / "out", corpus, BenchmarksSection())
+    assert not (tmp_path / "out" / "spill.tmp").exists()
+
+
+def test_two_sources_of_one_name(tmp_path: Path, sources: tuple[Source, ...]) -> None:
+    with pytest.raises(InputError, match="two sources are named 'web'"):
+        run(tmp_path / "out", CorpusSection(sources=(sources[0], sources[0])), BenchmarksSection())
+
+
+def test_explain(tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection) -> None:
+    out = tmp_path / "out"
+    run(out, CorpusSection(sources=sources, workers=1), benchmarks)
+    kept = explain(out, "web:good")
+    assert kept["kept"] is True and kept["text"].startswith("CT検査。")
+    near = explain(out, "web:near")
+    assert (near["kept"], near["reason"], near["survivor"]) == (False, "near_duplicate", kept["text"])
+    leak = explain(out, "web:leak")
+    assert leak["reason"] == "benchmark:exam" and leak["detail"].endswith("n-grams")
+    with pytest.raises(InputError, match="no document 'web:none'"):
+        explain(out, "web:none")
+
+
+def test_a_filtered_document_shows_its_text_before_and_after(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    lines = [{"id": "a", "text": "短い．"}, {"id": "b", "text": prose(1)}]
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    corpus = CorpusSection(sources=(Source(name="s", path=str(path), licence="CC0"),))
+    run(tmp_path / "out", corpus, BenchmarksSection())
+    found = explain(tmp_path / "out", "s:a")
+    assert (found["before"], found["text"], found["reason"]) == ("短い．", "短い。", "too_short")
+
+
+def test_clean_stream_of_lines_and_of_json() -> None:
+    lines = ["ＣＴ検査．\n".encode(), b"\n", "電話03-1234-5678\r\n".encode()]
+    assert list(clean_stream(lines, None)) == ["CT検査。", "", "電話"]
+    row = '{"id": 1, "body": "３８．５℃．"}'
+    assert [json.loads(line) for line in clean_stream([row], "body")] == [{"id": 1, "body": "38.5℃。"}]
+    with pytest.raises(InputError, match="line 2"):
+        list(clean_stream([row, '{"id": 1}'], "body"))
+    with pytest.raises(InputError, match="not JSON"):
+        list(clean_stream(["text"], "body"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        list(clean_stream([b"\xff"], None))
+
+
+def test_real_crawl(tmp_path: Path, real_data: Path) -> None:
+    path = str(real_data / "formats" / "*.jsonl.zst")
+    corpus = CorpusSection(sources=(Source(name="oscar", path=path, format="oscar", licence="CC0"),), workers=1)
+    summary = run(tmp_path / "out", corpus, BenchmarksSection())
+    assert summary["read"] == 1860 == summary["documents"] + sum(summary["dropped"].values())
+    assert {"exact_duplicate", "near_duplicate", "advertisement", "list_page", "not_japanese"} <= set(
+        summary["dropped"]
+    )
+    text = "\n".join(document.text for document in read_documents(tmp_path / "out" / "documents"))
+    assert "@example.co.jp" not in text and "https://" not in text

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from igakulm.corpus.read import Row, read_source
+from igakulm.errors import InputError
+from igakulm.recipe.schema import Source
+
+
+def rows(path: Path, **settings: Any) -> list[Row]:
+    return list(read_source(Source(**{"name": "s", "path": str(path), "licence": "CC0", **settings})))
+
+
+def jsonl(*values: Any) -> bytes:
+    return b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
+
+
+DOCUMENTS = [{"id": str(number), "text": f"本文{number}です。"} for number in range(50)]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_jsonl_plain_and_compressed(tmp_path: Path, suffix: str) -> None:
+    data = jsonl(*DOCUMENTS)
+    if suffix == ".gz":  # two members and two frames, as concatenated dumps have
+        data = gzip.compress(data[:500]) + gzip.compress(data[500:])
+    if suffix == ".zst":
+        data = zstandard.compress(data[:500]) + zstandard.compress(data[500:])
+    path = tmp_path / f"a.jsonl{suffix}"
+    path.write_bytes(data)
+    found = rows(path)
+    assert [row.text for row in found] == [document["text"] for document in DOCUMENTS]
+    assert found[3].id == "s:3" and found[3].licence == "CC0" and found[3].error is None
+
+
+def test_a_bad_line_is_reported_and_the_rest_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    good = jsonl({"id": "a", "text": "良い"})
+    path.write_bytes(
+        b"\xef\xbb\xbf" + good + b'{"id": "b", "text": "\xff\xfe"}\n' + b"{broken\n" + b"[1, 2]\n" + b"\n"
+        + b'{"id": "c"}\n' + b'{"id": "d", "text": 5}\r\n' + jsonl({"id": "e", "text": "最後"})
+    )  # fmt: skip
+    found = rows(path)
+    assert [row.text for row in found if row.error is None] == ["良い", "最後"]
+    errors = [row.error for row in found if row.error]
+    assert len(errors) == 5
+    assert "line 2 is not UTF-8" in errors[0] and "line 3 is not JSON" in errors[1] and "object" in errors[2]
+    assert len({row.id for row in found}) == len(found)
+
+
+def test_nul_and_lone_surrogates_are_neutralised(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"id": "x\\ud800", "text": "a\\u0000b\\udfffc"}\n')
+    (row,) = rows(path)
+    assert (row.text, row.id, row.error) == ("abc", "s:x", None)
+    row.text.encode()
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_truncated_file_is_an_error_that_names_it(tmp_path: Path, suffix: str) -> None:
+    data = jsonl(*DOCUMENTS)
+    packed = gzip.compress(data) if suffix == ".gz" else zstandard.compress(data)
+    path = tmp_path / f"cut.jsonl{suffix}"
+    path.write_bytes(packed[:-20])
+    with pytest.raises(InputError, match=r"cut\.jsonl"):
+        rows(path)
+    path.write_bytes(b"this is not compressed")
+    with pytest.raises(InputError, match=r"cut\.jsonl"):
+        rows(path)
+
+
+def test_parquet_truncated_or_without_the_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"id": ["1"], "body": ["本文"]}), path)
+    with pytest.raises(InputError, match=r"no column 'text'") as caught:
+        rows(path, format="parquet")
+    assert "id, body" in str(caught.value) and "a.parquet" in str(caught.value)
+    assert rows(path, format="parquet", text_field="body")[0].text == "本文"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"a\.parquet"):
+        rows(path, format="parquet", text_field="body")
+
+
+def test_missing_file_and_missing_column(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        rows(tmp_path / "nowhere.jsonl")
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(jsonl({"id": "1", "body": "本文"}))
+    with pytest.raises(InputError, match="no column 'text'") as caught:
+        rows(path)
+    assert "id, body" in str(caught.value)
+    with pytest.raises(InputError, match="no column 'number'"):
+        rows(path, text_field="body", id_field="number")
+    assert rows(path, text_field="body")[0].id == "s:1"
+
+
+def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(jsonl({"id": 7, "text": "一"}, {"text": "二"}))
+    (tmp_path / "b.jsonl").write_bytes(jsonl({"id": 7, "text": "三"}))
+    (tmp_path / "notes.tsv").write_text("no data\n")
+    found = rows(tmp_path)
+    assert [row.id for row in found] == ["s:7", "s:a.jsonl:2", "s:7#b.jsonl:1"]
+    assert rows(tmp_path) == found
+
+
+def test_licence_of_each_row_or_of_the_source(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(jsonl({"text": "一", "licence": "CC BY 4.0"}, {"text": "二"}))
+    with pytest.raises(InputError, match="no licence"):
+        rows(path, licence=None)
+    assert [row.licence for row in rows(path, licence="CC0")] == ["CC0", "CC0"]
+    assert rows(path, licence=None, max_documents=1)[0].licence == "CC BY 4.0"
+
+
+def test_csv_and_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('\ufeffid,text\n1,"一行目\n二行目、""引用"""\n2,短い,余り\n'.encode() + b"3,\xff\n4,None\n")
+    found = rows(path, format="csv")
+    assert [(row.id, row.text) for row in found if not row.error] == [
+        ("s:1", '一行目\n二行目、"引用"'),
+        ("s:4", "None"),
+    ]
+    assert ["fields" in (row.error or "") or "UTF-8" in (row.error or "") for row in found if row.error] == [True, True]
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "b.txt").write_text("二\n行", encoding="utf-8")
+    (folder / "a.txt").write_text("一", encoding="utf-8")
+    assert [row.text for row in rows(folder, format="text")] == ["一", "二\n行"]
+
+
+def test_oscar_in_three_forms(tmp_path: Path) -> None:
+    headers = {"warc-record-id": "<urn:uuid:abc>", "warc-target-uri": "https://example.jp/"}
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(
+        jsonl(
+            {"content": "一", "warc_headers": headers, "metadata": {"quality_warnings": ["tiny"]}},
+            {
+                "content": "二",
+                "warc_headers": {**headers, "warc-record-id": "<urn:uuid:d>"},
+                "metadata": {"annotation": None},
+            },
+            {"id": 0, "text": "三", "meta": {"warc_headers": {"warc-target-uri": "u"}, "annotations": ["short"]}},
+        )
+    )
+    found = rows(path, format="oscar")
+    assert [(row.id, row.text) for row in found] == [("s:abc", "一"), ("s:d", "二"), ("s:0", "三")]
+    assert json.loads(found[0].meta) == {"url": "https://example.jp/", "warnings": ["tiny"]}
+
+
+def test_wiki40b_plain_and_as_repr_of_bytes(tmp_path: Path) -> None:
+    article = "\n_START_ARTICLE_\n梅雨\n_START_SECTION_\n概要\n_START_PARAGRAPH_\n一行目。_NEWLINE_二行目。"
+    path = tmp_path / "a.parquet"
+    evil = "b'' + __import__('os').getcwd().encode()"
+    texts = [article, repr(article.encode()), evil, "b'unfinished"]
+    pq.write_table(pa.table({"wikidata_id": ["Q1", "Q2", "Q3", "Q4"], "text": texts}), path)
+    found = rows(path, format="wiki40b")
+    assert [row.text for row in found[:2]] == ["一行目。\n二行目。"] * 2
+    assert json.loads(found[0].meta) == {"title": "梅雨"}
+    assert all(row.error for row in found[2:])
+
+
+def test_parquet_text_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    column = pa.array([b"good", b"\xff\xfe"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"text": column}), path)
+    found = rows(path, format="parquet")
+    assert [row.error is None for row in found] == [True, False]
+
+
+def test_real_samples_of_every_format(real_data: Path) -> None:
+    formats = real_data / "formats"
+    expected = {"*.jsonl.zst": ("oscar", 1860), "wiki40b_*.parquet": ("wiki40b", 166), "wikimedia*": ("wikipedia", 116)}
+    for pattern, (kind, count) in expected.items():
+        found = rows(formats / pattern, format=kind)
+        assert len(found) == count and not any(row.error for row in found)
+        assert not any("_START_" in row.text or "_NEWLINE_" in row.text or "\\xe" in row.text for row in found)

@@ -1,0 +1,164 @@
+"""The stage finetune: which tokens are learnt, which rows are left out, what the folder holds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from igakulm.benchmarks.items import Item
+from igakulm.benchmarks.prompts import chat_answer, chat_prompt
+from igakulm.errors import InputError
+from igakulm.model import init
+from igakulm.model.folder import write_folder
+from igakulm.model.presets import model_config, new_model
+from igakulm.progress import Progress, SilentProgress
+from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
+from igakulm.tokenizer.encode import TextEncoder
+from igakulm.training import finetune as finetune_module
+from igakulm.training.finetune import finetune, render_row, render_rows
+
+QUIET = SilentProgress()
+MODEL = ModelSection(preset=None, hidden_size=32, layers=2, heads=2, key_value_heads=1)
+KEYS: dict[str, Any] = {
+    "steps": 8,
+    "global_batch": 5,
+    "micro_batch": 1,
+    "max_length": 120,
+    "learning_rate": 1e-2,
+    "warmup_steps": 1,
+    "checkpoint_every": 4,
+    "precision": "fp32",
+    "seed": 0,
+}
+
+
+def item(number: int, task: str = "posts", question: str = "熱はあるか") -> Item:
+    return Item(f"{number}", task, "choice", f"{question}{number}", ("ある", "ない"), ("AB"[number % 2],))
+
+
+ITEMS = {
+    "exam": [item(number, "exam", "次のうち正しいものはどれか") for number in range(7)],
+    "posts": [*(item(number) for number in range(6)), item(99, question="長" * 200)],
+}
+
+
+@pytest.fixture
+def base(tmp_path: Path, tokenizer: Path) -> Path:
+    encoder = TextEncoder.load(tokenizer)
+    model = new_model(model_config(MODEL, encoder.base_size, 24, bos=1, eos=2))
+    init.initialise(model, 0)
+    folder = tmp_path / "base"
+    write_folder(model, init.embedding_scale(32), encoder, tokenizer, folder / "model", chat=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def items(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    splits: list[str] = []
+
+    def load(_: BenchmarksSection, split: str) -> dict[str, list[Item]]:
+        splits.append(split)
+        return ITEMS
+
+    monkeypatch.setattr(finetune_module, "load_train_items", load)
+    return splits
+
+
+def tune(base: Path, tokenizer: Path, out: Path, progress: Progress = QUIET, **keys: Any) -> dict[str, Any]:
+    section = FinetuneSection.model_validate({**KEYS, **keys})
+    return finetune(MODEL, section, BenchmarksSection(), base, tokenizer, out, progress)
+
+
+def test_only_the_answer_and_its_end_are_learnt(tokenizer: Path) -> None:
+    encoder = TextEncoder.load(tokenizer)
+    row = render_row(item(1), encoder)
+    learnt = row.targets[row.targets >= 0].tolist()
+    assert learnt == [*encoder.encode(chat_answer(item(1))), encoder.eos]
+    first = int(np.flatnonzero(row.targets >= 0)[0])
+    assert row.ids[first] == encoder.assistant
+    assert row.ids[:2].tolist() == [encoder.bos, encoder.user]
+    assert row.ids[2:first].tolist() == encoder.encode(chat_prompt(item(1)))
+    assert row.ids[-1] == encoder.eos and row.targets[-1] == -100
+
+
+def test_long_rows_are_left_out_and_reported(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    summary = tune(base, tokenizer, tmp_path / "out")
+    (left,) = [json.loads(line) for line in (tmp_path / "out" / "left_out.jsonl").read_text().splitlines()]
+    assert (left["task"], left["id"]) == ("posts", "99") and left["tokens"] > 120
+    assert (summary["rows"], summary["rows_left_out"]) == (13, 1)
+
+
+def test_the_number_of_epochs_is_said(base: Path, tokenizer: Path, tmp_path: Path, items: list[str]) -> None:
+    lines: list[str] = []
+
+    class Said(SilentProgress):
+        def say(self, text: str) -> None:
+            lines.append(text)
+
+    tune(base, tokenizer, tmp_path / "out", Said(), split="document-disjoint")
+    assert any("3.1 epochs" in line for line in lines)
+    assert items == ["document-disjoint"]
+
+
+def test_it_learns_and_writes_a_chat_folder(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    summary = tune(base, tokenizer, out, steps=40)
+    assert summary["loss_last"] < 0.5 * summary["loss_first"]
+    assert summary["loss_tokens"] == 40 * 5 * 2
+    model = AutoModelForCausalLM.from_pretrained(out / "model")
+    assert model.config.vocab_size == 103
+    rows, _ = render_rows(ITEMS, TextEncoder.load(tokenizer), 120, QUIET)
+    longest = max(len(row.ids) for row in rows)
+    assert 24 < model.config.max_position_embeddings == longest
+    assert (out / "model" / "chat_template.jinja").is_file()
+    before = load_file(base / "model" / "model.safetensors")["model.embed_tokens.weight"]
+    after = load_file(out / "model" / "model.safetensors")["model.embed_tokens.weight"]
+    assert before.shape == (100, 32) and after.shape == (103, 32)
+    assert not torch.equal(after[:100], before)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert {sample["task"] for sample in metrics["samples"]} == {"exam", "posts"}
+    assert metrics["rows_by_task"] == {"exam": 7, "posts": 6}
+
+
+def test_tuning_starts_from_the_base_models_function(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    """With a rate of nothing the tuned folder is the base folder but for the new rows."""
+    tune(base, tokenizer, tmp_path / "out", steps=1, learning_rate=1e-12, weight_decay=0.0)
+    before = load_file(base / "model" / "model.safetensors")
+    after = load_file(tmp_path / "out" / "model" / "model.safetensors")
+    for name, weight in before.items():
+        torch.testing.assert_close(after[name][: len(weight)], weight, rtol=1e-6, atol=1e-7)
+
+
+def test_two_runs_and_a_resumed_one_write_the_same_weights(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    outs = [tmp_path / name for name in "ab"]
+    for out in outs:
+        tune(base, tokenizer, out)
+    for file in (outs[1] / "checkpoints" / "step-0000008").iterdir():
+        file.write_bytes(b"")
+    tune(base, tokenizer, outs[1])
+    one, other = ((out / "model" / "model.safetensors").read_bytes() for out in outs)
+    assert one == other
+
+
+def test_rows_without_answers_and_no_rows_are_refused(tokenizer: Path) -> None:
+    encoder = TextEncoder.load(tokenizer)
+    empty = Item("7", "posts", "choice", "q", ("a", "b"), ())
+    with pytest.raises(InputError, match="posts, row 7"):
+        render_row(empty, encoder)
+    with pytest.raises(InputError, match="no training rows"):
+        render_rows({"posts": [item(1)]}, encoder, 3, QUIET)
+    with pytest.raises(InputError, match="no training rows"):
+        render_rows({}, encoder, 100, QUIET)
+
+
+def test_a_base_model_of_a_smaller_vocabulary_is_refused(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    model = new_model(model_config(MODEL, 60, 48, bos=1, eos=2))
+    init.initialise(model, 0)
+    write_folder(model, 1.0, TextEncoder.load(tokenizer), tokenizer, base / "model", chat=False)
+    with pytest.raises(InputError, match="60 entries"):
+        tune(base, tokenizer, tmp_path / "out")
