@@ -7,6 +7,7 @@ Does not: read benchmark files (benchmarks/) or score.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,9 @@ SAMPLES_A_TASK = 1
 
 @dataclass(frozen=True, slots=True)
 class TuningRow:
-    """One rendered training item: `ids` (T,) int64 and from which position on they are learnt."""
+    """One rendered training item: `ids` (T,) int64 and `targets` (T,), -100 where nothing is learnt."""
 
+    task: str
     name: str
     ids: Ids
     targets: Ids
@@ -94,35 +96,44 @@ def finetune(
         f"{len(rows):,} rows, {len(left_out):,} longer than {train_section.max_length} tokens left out; "
         f"{train_section.steps:,} steps of {train_section.global_batch} rows are {epochs:.1f} epochs"
     )
-    seed = train_section.seed or 0
     longest = max(len(row.ids) for row in rows)
-    base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, seed)
+    base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
+    job = _job(train_section, base, scale, TuningRows(rows), out_dir, tokenizer=encoder.sha256, model=model)
+    history = train(job, progress)
+    folder = out_dir / "model"
+    write_folder(job.objective.model, scale, encoder, tokenizer_dir, folder, chat=True)
+    samples = _samples(folder, items, encoder)
+    counts = dict(sorted(Counter(row.task for row in rows).items()))
+    others = {"rows": len(rows), "rows_left_out": len(left_out), "epochs": round(epochs, 3), "rows_by_task": counts}
+    return write_metrics(out_dir, job.objective.model, train_section, history, samples, **others)
+
+
+def _job(
+    section: FinetuneSection,
+    base: PreTrainedModel,
+    scale: float,
+    rows: TuningRows,
+    out_dir: Path,
+    *,
+    tokenizer: str,
+    model: ModelSection,
+) -> Job:
     objective = Objective(
         base,
         scale=scale,
-        dropout=train_section.dropout,
-        neftune_alpha=train_section.neftune_alpha,
-        bf16=train_section.precision == "bf16",
+        dropout=section.dropout,
+        neftune_alpha=section.neftune_alpha,
+        bf16=section.precision == "bf16",
     )
-    data = TuningRows(rows)
-    job = Job(
+    return Job(
         name="finetune",
         objective=objective,
-        rows=data,
-        section=train_section,
-        token_budget=train_section.micro_batch * train_section.max_length,
+        rows=rows,
+        section=section,
+        token_budget=section.micro_batch * section.max_length,
         folder=out_dir,
-        identity=identity_of(
-            train_section, data=data.fingerprint, tokenizer=encoder.sha256, model=model.model_dump(mode="json")
-        ),
+        identity=identity_of(section, data=rows.fingerprint, tokenizer=tokenizer, model=model.model_dump(mode="json")),
     )
-    history = train(job, progress)
-    folder = out_dir / "model"
-    write_folder(objective.model, scale, encoder, tokenizer_dir, folder, chat=True)
-    counts = {task: len(task_items) for task, task_items in items.items()}
-    samples = _samples(folder, items, encoder)
-    others = {"rows": len(rows), "rows_left_out": len(left_out), "epochs": round(epochs, 3), "rows_by_task": counts}
-    return write_metrics(out_dir, objective.model, train_section, history, samples, **others)
 
 
 def render_rows(
@@ -163,7 +174,7 @@ def render_row(item: Item, encoder: TextEncoder) -> TuningRow:
     targets = np.where(learnt, np.append(tokens[1:], NO_TARGET), NO_TARGET)
     if not learnt.any():
         raise InputError("a training row has no answer token", where=f"{item.task}, row {item.id}")
-    return TuningRow(f"{item.task}/{item.id}", tokens, targets)
+    return TuningRow(item.task, f"{item.task}/{item.id}", tokens, targets)
 
 
 def tuning_model(

@@ -119,15 +119,15 @@ def train(job: Job, progress: Progress) -> History:
                 log.write(record)
             task.advance()
             task.note(f"loss {record['loss']:.3f}, {speed:,.0f} tokens/s")
-            if job.validation and (step % section.validate_every == 0 or step == section.steps):
+            last = step == section.steps
+            if job.validation and (step % section.validate_every == 0 or last):
                 history.validation.append(trainer.validate(step, job.validation))
-            if step % section.checkpoint_every == 0 or step == section.steps or stop.received:
+            if step % section.checkpoint_every == 0 or last or stop.received:
                 checkpoints.save(step, objective.model, optimizer, asdict(history))
-            if stop.received and step < section.steps:
+            if stop.received and not last:
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
                 raise stop.exit()
-    every = range(section.checkpoint_every, section.steps + 1, section.checkpoint_every)
-    checkpoints.keep_only({*every, section.steps})
+    checkpoints.keep_only({*range(section.checkpoint_every, section.steps, section.checkpoint_every), section.steps})
     return history
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from igakulm.errors import InputError
-from igakulm.files import Doc, atomic_path, read_documents, read_json, sha256_file, write_json
+from igakulm.files import Doc, atomic_path, read_documents, read_json, sha256_file, write_json, write_text
 from igakulm.progress import Progress, Task
 from igakulm.recipe.schema import PackSection
 from igakulm.tokenizer.encode import TextEncoder
@@ -262,7 +262,7 @@ def _write_split(
 ) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     repeats = [medical_repeats if document.medical else 1 for document in documents]
-    number = np.repeat(np.arange(len(documents)), repeats) if documents else np.empty(0, np.int64)
+    number = np.repeat(np.arange(len(documents), dtype=np.int64), repeats)
     if config.method == "concatenate" and medical_repeats > 1:  # spread the repeats over the stream
         number = number[np.argsort([_hash(i, "repeat", str(d)) for i, d in enumerate(number.tolist())], kind="stable")]
     pack = best_fit if config.method == "best_fit" else concatenate
@@ -270,12 +270,10 @@ def _write_split(
     starts = np.asarray([document.start for document in documents], np.int64)[number[layout.documents]]
     _write_tokens(folder / TOKENS, tokens, starts + layout.offsets, layout, progress)
     places = np.cumsum(layout.lengths) - layout.lengths
-    with atomic_path(folder / ROWS) as temporary, temporary.open("wb") as file:
-        np.save(file, layout.rows, allow_pickle=False)
-    with atomic_path(folder / PIECES) as temporary, temporary.open("wb") as file:
-        np.save(file, np.stack([places, number[layout.documents]], axis=1), allow_pickle=False)
-    with atomic_path(folder / DOCUMENTS) as temporary, temporary.open("w", encoding="utf-8") as names:
-        names.writelines(json.dumps(document.id, ensure_ascii=True) + "\n" for document in documents)
+    _write_array(folder / ROWS, layout.rows)
+    _write_array(folder / PIECES, np.stack([places, number[layout.documents]], axis=1))
+    names = "".join(json.dumps(document.id) + "\n" for document in documents)
+    write_text(folder / DOCUMENTS, names)
     index = {
         "format": FORMAT,
         "dtype": str(tokens.dtype.name),
@@ -289,6 +287,11 @@ def _write_split(
     }
     write_json(folder / INDEX, index)
     return {key: index[key] for key in ("rows", "tokens", "documents", "medical_documents", "text_bytes", "padding")}
+
+
+def _write_array(path: Path, values: npt.NDArray[np.int64]) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.save(file, values, allow_pickle=False)
 
 
 def _counts(config: PackSection, documents: Sequence[_Chosen], layout: Layout, copies: int) -> dict[str, Any]:

@@ -16,20 +16,20 @@ GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A kind of GPU: dense bf16 FLOP/s as its maker states them, memory, and the share of it that training reaches."""
+    """A kind of GPU: dense bf16 FLOP/s as its maker states them, memory, the share of them reached, and who says so."""
 
     name: str
     peak_flops: float
     memory_gib: float
     utilisation: float
+    basis: str
 
 
 DEVICES = (
     # The paper's 50.3 B tokens in 14 days on 4 GPUs are 10.4 k tokens/s each: 22.7 % of 364 TFLOP/s.
-    Device("RTX 6000 Ada", 364e12, 48, 0.227),
-    Device("RTX A6000", 155e12, 48, 0.35),
-    Device("A100 80GB", 312e12, 80, 0.50),
-    Device("H100", 989e12, 80, 0.50),
+    Device("RTX 6000 Ada", 364e12, 48, 0.227, "measured by the paper"),
+    Device("A100 80GB", 312e12, 80, 0.50, "assumed"),
+    Device("H100", 989e12, 80, 0.50, "assumed"),
 )
 
 
@@ -131,6 +131,7 @@ def _device(device: Device, flops: float, tokens: int) -> dict[str, Any]:
         "device": device.name,
         "memory_gib": device.memory_gib,
         "utilisation": device.utilisation,
+        "basis": device.basis,
         "tokens_per_second": round(rate),
         "hours": {str(count): round(hours / count, 2) for count in (1, 4, 8)},
         "days": {str(count): round(hours / count / 24, 2) for count in (1, 4, 8)},
@@ -163,7 +164,8 @@ def render_plan(estimate: dict[str, Any]) -> str:
         times = ", ".join(f"{count} x {_duration(hours)}" for count, hours in row["hours"].items())
         lines.append(
             f"    {row['device']:14s} {row['tokens_per_second']:>9,} tokens/s each "
-            f"at {row['utilisation']:.0%} of its peak: {times}"
+            f"at {row['utilisation']:.1%} of its peak "
+            f"({row['basis']}): {times}"
         )
     lines += _formula(estimate["devices"][0]["formula"])
     return "\n".join(lines)

@@ -53,11 +53,10 @@ def pretrain(
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
-    objective = Objective(start, scale=scale, dropout=model.dropout, bf16=train_section.precision == "bf16")
     step_tokens = train_section.global_batch * rows.sequence_length
     job = Job(
         name="pretrain",
-        objective=objective,
+        objective=Objective(start, scale=scale, dropout=model.dropout, bf16=train_section.precision == "bf16"),
         rows=rows,
         section=train_section,
         token_budget=train_section.micro_batch * rows.sequence_length,
@@ -68,12 +67,14 @@ def pretrain(
         validation=validation_of(held_out, max(VALIDATION_TOKENS, 2 * step_tokens)),
     )
     history = train(job, progress)
-    folder = out_dir / "model"
-    write_folder(objective.model, scale, encoder, tokenizer_dir, folder, chat=False)
+    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=False)
+    return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
+
+
+def _samples(folder: Path, encoder: TextEncoder) -> list[dict[str, Any]]:
     prompts = [[encoder.bos, *encoder.encode(text)] for text in PROMPTS]
     answers = continue_greedily(folder, prompts, SAMPLE_TOKENS)
-    samples = [{"prompt": prompt, "text": encoder.decode(ids)} for prompt, ids in zip(PROMPTS, answers, strict=True)]
-    return write_metrics(out_dir, objective.model, train_section, history, samples)
+    return [{"prompt": prompt, "text": encoder.decode(ids)} for prompt, ids in zip(PROMPTS, answers, strict=True)]
 
 
 def starting_model(
