@@ -89,12 +89,14 @@ def test_empty_corpus_vocabulary_too_large_and_no_test_rows(project: Path, tmp_p
         ("tokenizer", "tokenizer.vocabulary_size=60000"): "vocabulary",
         ("corpus", f"benchmarks.rows.0.test={tmp_path}/empty.jsonl"): "no ",
     }
-    for (stage, change), words in cases.items():
-        done = igakulm(stage, "--recipe", quickstart, "--set", change, cwd=tmp_path)
+    for number, ((stage, change), words) in enumerate(cases.items()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done = igakulm(stage, "--recipe", quickstart, "--set", change, cwd=folder)
         assert done.returncode == 2, done
         assert words in done.stderr
         assert "Traceback" not in done.stderr
-        assert not list(tmp_path.rglob(f"{stage}-*"))
+        assert not list(folder.rglob(f"{stage}-*"))
 
 
 def test_doctor_and_status(project: Path, tmp_path: Path) -> None:

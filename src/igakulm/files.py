@@ -20,8 +20,9 @@ from typing import Any
 from igakulm.errors import InputError
 
 MANIFEST = "manifest.json"
-VOLATILE = "logs"
-"""Files below this folder of a stage (times, rates) are kept but are no part of the stage's content digest."""
+BESIDE_THE_RESULT = ("logs/", "checkpoints/")
+"""Files below these folders of a stage (times, rates, states to resume from) are kept and hashed one by one, but are no
+part of the stage's content digest: they differ between runs that give the same result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,16 @@ from typing import Any
 
 from igakulm import __version__
 from igakulm.errors import InputError
-from igakulm.files import MANIFEST, VOLATILE, files_below, read_json, sha256_file, sha256_json, sync, write_json
+from igakulm.files import (
+    BESIDE_THE_RESULT,
+    MANIFEST,
+    files_below,
+    read_json,
+    sha256_file,
+    sha256_json,
+    sync,
+    write_json,
+)
 
 PROVENANCE_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "sentencepiece", "tokenizers", "fugashi", "gguf")
 
@@ -25,7 +34,7 @@ class Manifest:
     """The record of one finished stage.
 
     `ingredients` is the exact structure whose hash is the fingerprint; `digest` covers the content of all files
-    outside `logs/`; `seconds`, `finished` and `provenance` are records and enter no hash.
+    but logs and checkpoints; `seconds`, `finished` and `provenance` are records and enter no hash.
     """
 
     stage: str
@@ -50,8 +59,10 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """One hash for the content of a stage: names and hashes of all files outside `logs/`."""
-    return sha256_json({name: entry["sha256"] for name, entry in files.items() if not name.startswith(f"{VOLATILE}/")})
+    """One hash for the content of a stage: names and hashes of all files but logs and checkpoints."""
+    return sha256_json(
+        {name: entry["sha256"] for name, entry in files.items() if not name.startswith(BESIDE_THE_RESULT)}
+    )
 
 
 def provenance() -> dict[str, Any]:

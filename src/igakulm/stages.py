@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
 
     models = {"base": inputs["pretrain"] / "model", "tuned": inputs["finetune"] / "model"}
     chosen = {name: models[name] for name in recipe.evaluate.models}
-    return evaluate(recipe.evaluate, recipe.benchmarks, chosen, inputs["lexicon"], out, progress, load_engine)
+    load = partial(load_engine, batch_tokens=recipe.evaluate.batch_tokens)
+    return evaluate(recipe.evaluate, recipe.benchmarks, chosen, inputs["lexicon"], out, progress, load)
 
 
 def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:

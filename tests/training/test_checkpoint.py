@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from igakulm.errors import InputError
 from igakulm.progress import Progress
+from igakulm.training import loop
 from igakulm.training.checkpoint import Checkpoints, damage
 from igakulm.training.loop import train
 from igakulm.training.optimizer import build_optimizer
@@ -164,8 +165,31 @@ def test_sigterm_saves_and_exits(tmp_path: Path) -> None:
     said = Said()
     job = small_job(tmp_path, checkpoint_every=1000, steps=400)
     optimizer = build_optimizer(job.objective.model, job.section)
-    restored = Checkpoints(tmp_path / "checkpoints", job.identity, 2).restore(job.objective.model, optimizer, said.say)
+    restored = Checkpoints(tmp_path / "checkpoints", job.identity, keep=2, every=1000, last=400).restore(
+        job.objective.model, optimizer, said.say
+    )
     assert restored is not None and restored[0] == step == json.loads(log.read_text().splitlines()[-1])["step"]
+
+
+def test_stopped_by_a_signal_late_it_leaves_the_same_files(
+    tmp_path: Path, whole: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = loop._Trainer.step
+
+    def step(self: loop._Trainer, step: int) -> dict[str, object]:
+        if step == 11:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Trainer, "step", step)
+        with pytest.raises(SystemExit) as left:
+            run(tmp_path)
+    assert left.value.code == 128 + signal.SIGTERM
+    assert names(tmp_path) == ["step-0000006", "step-0000009", "step-0000011"]
+    assert same(run(tmp_path)[0], whole)
+    assert names(tmp_path) == ["step-0000009", "step-0000012"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

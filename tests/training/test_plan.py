@@ -33,7 +33,7 @@ def test_the_text_says_them(paper: dict[str, Any]) -> None:
     text = render_plan(paper)
     for said in ("1.19 B", "50.3 B tokens", "4 x 14.0 days", "FLOP a token = 6", "epochs          5.6"):
         assert said in text
-    assert max(len(line) for line in text.splitlines()) < 130
+    assert max(len(line) for line in text.splitlines()) < 140
 
 
 def test_memory_has_its_parts(paper: dict[str, Any]) -> None:

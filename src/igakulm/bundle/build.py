@@ -18,7 +18,7 @@ from igakulm.bundle.gguf import GgufKind, write_gguf
 from igakulm.bundle.gguf_check import check_gguf, compare_predictions, refuse_divergence
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
 from igakulm.errors import InputError
-from igakulm.files import MANIFEST, VOLATILE, files_below, read_json, sha256_file, write_json, write_text
+from igakulm.files import BESIDE_THE_RESULT, MANIFEST, files_below, read_json, sha256_file, write_json, write_text
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.transformers import load_engine
 from igakulm.progress import Progress
@@ -147,7 +147,7 @@ def _versions() -> dict[str, str]:
 def _content(folder: Path) -> dict[str, Path]:
     """Every file of a bundle by relative name; its own description and the stage's records are none of it."""
     found = {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
-    return {name: path for name, path in found.items() if name != BUNDLE and not name.startswith(f"{VOLATILE}/")}
+    return {name: path for name, path in found.items() if name != BUNDLE and not name.startswith(BESIDE_THE_RESULT)}
 
 
 def _listed(folder: Path) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ the document is. `benchmarks/` holds the comparison with a dense block mask.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +22,10 @@ DOCUMENTS = "igakulm_documents"
 """Name of the backend: `config._attn_implementation = DOCUMENTS`."""
 SHORT, SHORT_TILE, LONG_TILE = 256, 64, 128
 """Queries handled at once in the CPU backward pass, for documents up to `SHORT` tokens and for longer ones."""
+PAD, LONG = 32, 512
+"""Documents of up to `LONG` tokens are padded to a multiple of `PAD` and share calls; longer ones go alone."""
+TILE_SCORES = 2**20
+"""Scores of one tile (4 MiB in fp32), which bounds how many documents share a call."""
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -52,7 +57,7 @@ def attend_documents(
 
 
 class _CpuAttention(torch.autograd.Function):
-    """Flash forward, tiled backward, over all documents of a flat run."""
+    """Flash forward, tiled backward; documents of about one length share every call."""
 
     @staticmethod
     def forward(
@@ -64,72 +69,120 @@ class _CpuAttention(torch.autograd.Function):
         scale: float,
     ) -> torch.Tensor:
         _, heads, tokens, size = query.shape
-        output = query.new_empty(tokens, heads, size)
-        normaliser = torch.empty(heads, tokens, dtype=torch.float32)
+        flat = [_with_zero_row(tensor[0].transpose(0, 1)) for tensor in (query, key, value)]
+        output = query.new_empty(tokens + 1, heads, size)
+        normaliser = torch.empty(tokens + 1, heads, dtype=torch.float32)
         flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-        start = 0
-        for length in parts:
-            part = slice(start, start + length)
-            attended, logsumexp = flash(query[:, :, part], key[:, :, part], value[:, :, part], 0.0, True, scale=scale)
-            output[part] = attended[0].transpose(0, 1)
-            normaliser[:, part] = logsumexp.view(heads, length)
-            start += length
-        ctx.save_for_backward(query, key, value, output, normaliser)
+        for group in _groups(parts, heads):
+            q, k, v = (group.gather(tensor).transpose(1, 2) for tensor in flat)
+            attended, logsumexp = flash(q, k, v, 0.0, True, scale=scale)
+            output.index_copy_(0, group.places, attended.transpose(1, 2).reshape(-1, heads, size))
+            normaliser.index_copy_(0, group.places, logsumexp.transpose(1, 2).reshape(-1, heads))
+        ctx.save_for_backward(*flat, output, normaliser)
         ctx.parts, ctx.scale = parts, scale
-        return output[None]
+        return output[None, :tokens]
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         query, key, value, output, normaliser = ctx.saved_tensors
-        upstream = gradients[0][0]
-        delta = (upstream * output).sum(-1, dtype=torch.float32).T.contiguous()
-        upstream = upstream.transpose(0, 1)
-        to_query, to_key, to_value = (torch.empty_like(tensor[0]) for tensor in (query, key, value))
-        start = 0
-        for length in ctx.parts:
-            part = slice(start, start + length)
-            inputs = (query[0, :, part], key[0, :, part], value[0, :, part], upstream[:, part])
-            grads = _document_gradients(*inputs, normaliser[:, part], delta[:, part], ctx.scale)
-            to_query[:, part], to_key[:, part], to_value[:, part] = grads
-            start += length
-        return to_query[None], to_key[None], to_value[None], None, None
+        upstream = _with_zero_row(gradients[0][0])
+        delta = (upstream * output).sum(-1, dtype=torch.float32)
+        delta[-1] = 0
+        results = tuple(torch.empty_like(tensor) for tensor in (query, key, value))
+        for group in _groups(ctx.parts, query.shape[1]):
+            tensors = (group.gather(tensor) for tensor in (query, key, value, upstream, normaliser, delta))
+            for result, part in zip(results, _gradients(*tensors, scale=ctx.scale), strict=True):
+                result.index_copy_(0, group.places, part.flatten(0, 1))
+        to_query, to_key, to_value = (result[:-1].transpose(0, 1)[None] for result in results)
+        return to_query, to_key, to_value, None, None
 
 
-def _document_gradients(
+def _with_zero_row(tensor: torch.Tensor) -> torch.Tensor:
+    """(T, heads, D) with a row of zeros behind, which padding points to."""
+    padded = tensor.new_zeros(len(tensor) + 1, *tensor.shape[1:])
+    padded[:-1] = tensor
+    return padded
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Documents padded on the right to one length; causal attention never looks at padding behind a token.
+
+    `places` (documents * length,): flat positions of their tokens, and T for padding.
+    """
+
+    documents: int
+    length: int
+    places: torch.Tensor
+
+    def gather(self, flat: torch.Tensor) -> torch.Tensor:
+        """(T + 1, …) to (documents, length, …)."""
+        return flat.index_select(0, self.places).view(self.documents, self.length, *flat.shape[1:])
+
+
+@lru_cache(maxsize=4)
+def _groups(parts: tuple[int, ...], heads: int) -> tuple[_Group, ...]:
+    """Documents by padded length, in groups whose score tiles stay in the processor's cache."""
+    lengths = torch.tensor(parts)
+    starts = torch.cumsum(lengths, 0) - lengths
+    padded = [-(-length // PAD) * PAD if length <= LONG else length for length in parts]
+    groups = []
+    for length in sorted(set(padded)):
+        members = torch.tensor([number for number, size in enumerate(padded) if size == length])
+        for some in torch.split(members, max(1, TILE_SCORES // (heads * min(length, LONG_TILE) * length))):
+            offsets = torch.arange(length)
+            places = starts[some][:, None] + offsets
+            places[offsets >= lengths[some][:, None]] = sum(parts)
+            groups.append(_Group(len(some), length, places.flatten()))
+    return tuple(groups)
+
+
+def _gradients(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     upstream: torch.Tensor,
     normaliser: torch.Tensor,
     delta: torch.Tensor,
+    *,
     scale: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Gradients of one document's query (H, L, D), key and value (K, L, D).
+    """Gradients of a group's query (N, L, H, D), key and value (N, L, K, D), in the same shapes.
 
-    `upstream` (H, L, D) is the output's gradient, `normaliser` (H, L) the forward log-sum-exp, `delta` (H, L) the
-    row sums of output x gradient. Heads that share a key-value head are stacked along the rows of one product.
+    `upstream` (N, L, H, D) is the output's gradient, `normaliser` (N, L, H) the forward log-sum-exp, `delta` (N, L, H)
+    the sums of output x gradient. Heads that share a key-value head are stacked along the rows of one product.
     """
-    heads, length, size = query.shape
-    shared, group = key.shape[0], heads // key.shape[0]
-    key, value = key.contiguous(), value.contiguous()
-    to_query = torch.empty_like(query, memory_format=torch.contiguous_format)
-    to_key, to_value = torch.zeros_like(key), torch.zeros_like(value)
+    documents, length, heads, size = query.shape
+    shared = key.shape[2]
+    group = heads // shared
+
+    def stack(tensor: torch.Tensor, depth: int) -> torch.Tensor:
+        split = tensor.view(documents, length, shared, -1, depth)
+        return split.permute(0, 2, 3, 1, 4).reshape(documents * shared, -1, length, depth)
+
+    q, g = stack(query, size), stack(upstream, size)
+    k, v = stack(key, size)[:, 0], stack(value, size)[:, 0]
+    lse, sums = stack(normaliser.neg(), 1), stack(delta, 1)
+    to_query, to_key, to_value = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
     tile = SHORT_TILE if length <= SHORT else LONG_TILE
     for start in range(0, length, tile):
         stop = min(length, start + tile)
-        rows = stop - start
-        stacked = (shared, group * rows)
-        q, g = query[:, start:stop].reshape(*stacked, size), upstream[:, start:stop].reshape(*stacked, size)
-        k, v = key[:, :stop], value[:, :stop]
-        scores = torch.bmm(q, k.transpose(1, 2))
-        weights = torch.add(-normaliser[:, start:stop].reshape(*stacked, 1), scores, alpha=scale).exp_()
-        weights.view(shared, group, rows, stop)[..., start:].mul_(_lower_triangle(rows))
-        change = torch.bmm(g, v.transpose(1, 2)) - delta[:, start:stop].reshape(*stacked, 1)
+        rows = slice(start, stop)
+        q_rows, g_rows, lse_rows, sum_rows = (tensor[:, :, rows].flatten(1, 2) for tensor in (q, g, lse, sums))
+        keys, values = k[:, :stop], v[:, :stop]
+        weights = torch.add(lse_rows, torch.bmm(q_rows, keys.transpose(1, 2)), alpha=scale).exp_()
+        weights.view(-1, stop - start, stop)[..., start:].mul_(_lower_triangle(stop - start))
+        change = torch.bmm(g_rows, values.transpose(1, 2)) - sum_rows
         change = change.mul_(weights).mul_(scale).to(q.dtype)
-        to_value[:, :stop].baddbmm_(weights.to(q.dtype).transpose(1, 2), g)
-        to_key[:, :stop].baddbmm_(change.transpose(1, 2), q)
-        to_query[:, start:stop] = torch.bmm(change, k).view(heads, rows, size)
-    return to_query, to_key, to_value
+        to_value[:, :stop].baddbmm_(weights.to(q.dtype).transpose(1, 2), g_rows)
+        to_key[:, :stop].baddbmm_(change.transpose(1, 2), q_rows)
+        to_query[:, :, rows] = torch.bmm(change, keys).view(-1, group, stop - start, size)
+
+    def unstack(tensor: torch.Tensor) -> torch.Tensor:
+        split = tensor.view(documents, shared, -1, length, size)
+        return split.permute(0, 3, 1, 2, 4).reshape(documents, length, -1, size)
+
+    return unstack(to_query), unstack(to_key), unstack(to_value)
 
 
 @lru_cache(maxsize=512)

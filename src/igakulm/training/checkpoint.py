@@ -7,7 +7,7 @@ Does not: save a random state: every step seeds its own from (seed, step), so th
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,22 @@ class Checkpoints:
     Args:
         folder: where checkpoints stand.
         identity: everything that must be the same when training goes on (data, tokenizer, batch, …), JSON values.
-        keep: how many to keep.
+        keep: how many scheduled checkpoints to keep.
+        every: scheduled are the multiples of this.
+        last: and the last step.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], keep: int) -> None:
-        self.folder, self.identity, self.keep = folder, dict(identity), keep
+    def __init__(self, folder: Path, identity: Mapping[str, Any], *, keep: int, every: int, last: int) -> None:
+        self.folder, self.identity, self.keep, self.every, self.last = folder, dict(identity), keep, every, last
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.tmp"):
             shutil.rmtree(leftover)
 
     def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, history: Mapping[str, Any]) -> None:
-        """Write the checkpoint after `step` updates, then remove the oldest beyond `keep`.
+        """Write the checkpoint after `step` updates, then remove what is no longer needed.
+
+        An unscheduled one (a signal came) is kept while it is the newest and never displaces a scheduled one, so a
+        training that was stopped leaves the same files in the end as one that was not.
 
         Raises:
             InputError: the disk is full or cannot be written.
@@ -62,11 +67,8 @@ class Checkpoints:
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise explain_os_error(error, target) from error
-        self._prune(self._steps()[-self.keep :])
-
-    def keep_only(self, steps: Iterable[int]) -> None:
-        """At the end: keep the last scheduled checkpoints, so that a stopped run leaves the same files as another."""
-        self._prune(sorted(steps)[-self.keep :])
+        scheduled = [number for number in self._steps() if number % self.every == 0 or number == self.last]
+        self._prune({*scheduled[-self.keep :], step})
 
     def restore(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, say: Callable[[str], None]
@@ -105,10 +107,9 @@ class Checkpoints:
     def _steps(self) -> list[int]:
         return sorted(int(path.name[5:]) for path in self.folder.glob("step-*") if path.name[5:].isdigit())
 
-    def _prune(self, kept: Iterable[int]) -> None:
-        wanted = set(kept)
+    def _prune(self, kept: Set[int]) -> None:
         for step in self._steps():
-            if step not in wanted:
+            if step not in kept:
                 shutil.rmtree(self.folder / f"step-{step:07d}")
 
 

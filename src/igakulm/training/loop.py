@@ -100,7 +100,13 @@ def train(job: Job, progress: Progress) -> History:
     objective.to(training_device())
     _compile_layers(objective, section)
     optimizer = build_optimizer(objective.model, section)
-    checkpoints = Checkpoints(job.folder / "checkpoints", job.identity, section.keep_last)
+    checkpoints = Checkpoints(
+        job.folder / "checkpoints",
+        job.identity,
+        keep=section.keep_last,
+        every=section.checkpoint_every,
+        last=section.steps,
+    )
     restored = checkpoints.restore(objective.model, optimizer, progress.say)
     first, history = (restored[0], History(**restored[1])) if restored else (0, History())
     if first:
@@ -127,7 +133,6 @@ def train(job: Job, progress: Progress) -> History:
             if stop.received and not last:
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
                 raise stop.exit()
-    checkpoints.keep_only({*range(section.checkpoint_every, section.steps, section.checkpoint_every), section.steps})
     return history
 
 
