@@ -51,7 +51,8 @@ def test_scores_carry_what_honest_science_wants(small_run: FinishedRun) -> None:
         assert row["low"] <= row["value"] <= row["high"]
         assert row["n"] == 6
         assert row["split"]
-        assert re.fullmatch(r"[0-9a-f]{64}", row["prompt_sha256"])
+        assert (row["role"] == "baseline") == (row["prompt_sha256"] == "")
+        assert re.fullmatch(r"[0-9a-f]{64}|", row["prompt_sha256"])
 
 
 def test_report_opens_without_network(small_run: FinishedRun) -> None:
