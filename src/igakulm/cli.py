@@ -212,7 +212,7 @@ def corpus_clean(
 
 @corpus_app.command("explain")
 def corpus_explain(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="The document's id.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The document's id, `source:id`.")],
     recipe: RecipeOption = QUICKSTART,
     set_: SetOption = None,
 ) -> None:

@@ -84,7 +84,7 @@ def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
     from igakulm.inference.transformers import load_engine
 
     models = {"base": inputs["pretrain"] / "model", "tuned": inputs["finetune"] / "model"}
-    chosen = {name: models[name] for name in recipe.evaluate.models}
+    chosen: dict[str, Path] = {name: models[name] for name in recipe.evaluate.models}
     load = partial(load_engine, batch_tokens=recipe.evaluate.batch_tokens)
     return evaluate(recipe.evaluate, recipe.benchmarks, chosen, inputs["lexicon"], out, progress, load)
 
