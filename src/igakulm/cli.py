@@ -349,7 +349,7 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Torch's threads wait for each other by spinning: beside another busy program that halves training's speed.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    # Rows of ever-changing length would fill oneDNN's default cache of 1,024 kernels with gigabytes that are never reused.
+    # Rows of ever-changing length would fill oneDNN's cache of 1,024 kernels with gigabytes that are never reused.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
     try:
         app()
