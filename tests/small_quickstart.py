@@ -15,7 +15,6 @@ SMALL = (
     "evaluate.max_items=6",
     "evaluate.max_new_tokens=8",
     "evaluate.bootstrap_samples=200",
-    "tokenizer.vocabulary_size=2048",
 )
 GUARD = Path(__file__).parent / "endtoend" / "guard"
 
