@@ -49,6 +49,21 @@ def chat_reply(text: str | None, finish_reason: str = "stop") -> Reply:
     return Reply(body=json.dumps(body).encode())
 
 
+def completion_reply(text: str, finish_reason: str = "stop", logprobs: object = None) -> Reply:
+    choice = {"index": 0, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}
+    body = {"object": "text_completion", "choices": [choice], "usage": {"completion_tokens": 3}}
+    return Reply(body=json.dumps(body).encode())
+
+
+def letters_reply(candidates: dict[str, float | None]) -> Reply:
+    """One token, the first candidate, with all of them as its alternatives, in the chat form."""
+    entries = [{"token": token, "bytes": None, "logprob": value} for token, value in candidates.items()]
+    message = {"role": "assistant", "content": entries[0]["token"]}
+    logprobs = {"content": [{**entries[0], "top_logprobs": entries}]}
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "length"}
+    return Reply(body=json.dumps({"choices": [choice], "usage": {"completion_tokens": 1}}).encode())
+
+
 class ChatServer:
     """`with ChatServer(plan) as server`: `server.requests` holds everything that came in, in order."""
 
@@ -61,6 +76,7 @@ class ChatServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are sent apart; the body would wait 40 ms
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))

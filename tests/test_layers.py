@@ -13,6 +13,7 @@ LAYERS = [
     {"files"},
     {"manifest"},
     {"recipe"},
+    {"response_store"},
     {"llm"},
     {"benchmarks"},
     {"corpus", "synth"},
@@ -27,6 +28,9 @@ LAYERS = [
     {"stages"},
     {"run"},
     {"doctor"},
+    {"cli_options"},
+    {"cli_asking"},
+    {"cli_evaluate"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,7 +1,7 @@
 """One asynchronous client for any OpenAI-compatible server, with a durable store of its answers.
 
 Does: chat completions, completions and embeddings; a concurrency limit; retries with jittered exponential back-off that
-honour Retry-After; time-outs; an SQLite store, so that a question answered once is never asked again.
+honour Retry-After; time-outs; a durable store (`igakulm.response_store`), so that nothing is asked twice.
 Does not: stream, write prompts, judge answers, follow redirects, use proxies, or contact anything but the one endpoint
 that the user named. The key comes from the environment variable IGAKULM_API_KEY and is neither stored nor shown.
 Protocol: the OpenAI API reference, as llama.cpp, vLLM and others serve it; Retry-After: RFC 9110, section 10.2.3.
@@ -14,20 +14,18 @@ import json
 import os
 import random
 import re
-import sqlite3
 import ssl
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from igakulm.errors import InputError
 from igakulm.files import sha256_json
+from igakulm.response_store import ResponseStore as ResponseStore
 
 if TYPE_CHECKING:
     import httpx
@@ -64,9 +62,13 @@ class _AgainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How patient the client is; all durations in seconds. The functions are here so that tests need not wait."""
+    """How patient the client is; all durations in seconds. The functions are here so that tests need not wait.
+
+    `attempts_before_contact` counts for a server that cannot be connected to and never was: mostly a wrong address.
+    """
 
     attempts: int = 8
+    attempts_before_contact: int = 3
     first_delay: float = 1.0
     longest_delay: float = 60.0
     longest_retry_after: float = 900.0
@@ -103,48 +105,6 @@ class Answer:
 def request_key(route: str, body: Mapping[str, Any]) -> str:
     """Hex SHA-256 of everything that shapes an answer: model, messages, parameters, seed; not the server's address."""
     return sha256_json({"route": route, "body": body})
-
-
-class ResponseStore:
-    """Answers on disk. Each is synced before `put` returns; a rollback journal works on network file systems too.
-
-    Raises:
-        InputError: the file cannot be written, is damaged, or another process holds it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=30.0, isolation_level=None)
-            self._database.execute("PRAGMA journal_mode = DELETE")
-            self._database.execute("PRAGMA synchronous = EXTRA")
-            columns = "key TEXT PRIMARY KEY, request TEXT NOT NULL, answer TEXT NOT NULL"
-            self._database.execute(f"CREATE TABLE IF NOT EXISTS responses ({columns})")
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            mend = "free space or rights, or move a damaged file away; then run the same command again"
-            raise InputError(f"the store of answers says: {error}", where=str(self.path), mend=mend) from error
-
-    def get(self, key: str) -> Body | None:
-        """The stored answer, or None."""
-        with self._explained():
-            row = self._database.execute("SELECT answer FROM responses WHERE key = ?", (key,)).fetchone()
-        return None if row is None else dict(json.loads(row[0]))
-
-    def put(self, key: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Keep an answer; the first one for a key stays. ASCII JSON, because an answer may hold lone surrogates."""
-        with self._explained():
-            row = (key, json.dumps(request), json.dumps(answer))
-            self._database.execute("INSERT OR IGNORE INTO responses VALUES (?, ?, ?)", row)
-
-    def close(self) -> None:
-        """Close the file; `contextlib.closing(store)` does so at the end of a block."""
-        self._database.close()
 
 
 def endpoint_url(endpoint: str) -> str:
@@ -227,6 +187,7 @@ class Client:
         self._slots = asyncio.Semaphore(concurrency)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._given_up = asyncio.Event()
+        self._contact = False
         self._hold_until = 0.0
         self._http = self._connect(concurrency)
 
@@ -267,22 +228,33 @@ class Client:
 
     async def ask_chat(self, body: Body) -> Answer:
         """As `chat`, with a body made by `chat_body`."""
-        return await self._completion("chat/completions", body)
+        return await self.ask_completion("chat/completions", body)
 
     async def complete(self, model: str, prompt: str, parameters: Parameters | None = None) -> Answer:
         """Continue a text; errors as for `chat`."""
-        return await self._completion("completions", {**(parameters or {}), "model": model, "prompt": prompt})
+        return await self.ask_completion("completions", {**(parameters or {}), "model": model, "prompt": prompt})
+
+    async def ask_completion(self, route: str, body: Body, check: Callable[[Body], object] | None = None) -> Answer:
+        """As `chat` (route "chat/completions") or `complete` (route "completions"), with the whole body.
+
+        `check` looks at a new answer before it is stored: a ValueError, LookupError or TypeError asks again as for any
+        malformed answer, an InputError goes to the caller at once.
+        """
+
+        def check_all(found: Body) -> None:
+            _choice_text(route, found)
+            if check is not None:
+                check(found)
+
+        answer, stored = await self._ask(route, body, check_all)
+        text, finish_reason = _choice_text(route, answer)
+        return Answer(text, finish_reason, answer, stored)
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text, in order; errors as for `chat`."""
         body = {"model": model, "input": list(texts)}
         answer, _ = await self._ask("embeddings", body, lambda found: _vectors(found, len(texts)))
         return _vectors(answer, len(texts))
-
-    async def _completion(self, route: str, body: Body) -> Answer:
-        answer, stored = await self._ask(route, body, lambda found: _choice_text(route, found))
-        text, finish_reason = _choice_text(route, answer)
-        return Answer(text, finish_reason, answer, stored)
 
     async def _ask(self, route: str, body: Body, check: Callable[[Body], object]) -> tuple[Body, bool]:
         """The answer from the store or else from the server; equal requests at one time are asked once."""
@@ -310,7 +282,9 @@ class Client:
                 failures += 1
                 self.counts["failures"] += 1
                 wait = error.retry_after
-                enough = failures >= self._retry.attempts or (wait or 0.0) > self._retry.longest_retry_after
+                never_met = error.everywhere and not self._contact
+                early = never_met and failures >= self._retry.attempts_before_contact
+                enough = early or failures >= self._retry.attempts or (wait or 0.0) > self._retry.longest_retry_after
                 if not enough:
                     delay = self._retry.delay(failures, wait)
                     if wait is not None:
@@ -349,6 +323,7 @@ class Client:
         data = bytearray()
         try:
             async with asyncio.timeout(self._retry.timeout), self._http.stream("POST", url, json=body) as response:
+                self._contact = True
                 async for piece in response.aiter_bytes():
                     data += piece
                     if len(data) > MAX_ANSWER_BYTES:
@@ -378,7 +353,7 @@ class Client:
             return RequestError("request_refused", what, where=self.url)
         self.give_up()
         by_key = f"check the key in the environment variable {API_KEY_VARIABLE} and what it may do"
-        by_address = "check the address: it usually ends in /v1, and redirects are not followed"
+        by_address = "check the address (it usually ends in /v1; redirects are not followed) and the model's name"
         mend = by_key if status in (401, 402, 403) else by_address
         return EndpointError(what, where=self.url, mend=mend)
 

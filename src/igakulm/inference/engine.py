@@ -1,14 +1,48 @@
-"""The protocol between a model and everything that asks it: evaluation, chat, batch extraction, the server.
+"""The protocols between a model and everything that asks it: evaluation, chat, batch extraction, the server.
 
-Does: define what every engine can do, in token ids (text is tokenised by us, never by the runtime).
+Does: define what models can do: in token ids (`Engine`, with a `Codec` beside it for text) or in text (`TextModel`).
 Does not: know prompts, benchmarks or HTTP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from igakulm.errors import InputError
+
+Precision = Literal["auto", "fp32", "bf16"]
+"""Type of weights and activations; "auto" = bfloat16 on a GPU that has it, else float32."""
+Message = Mapping[str, str]
+"""One turn of a conversation: {"role": "system" | "user" | "assistant", "content": text}."""
+
+
+def nothing(_: int) -> None:
+    """Report progress nowhere."""
+
+
+def check_prompt(prompt: Sequence[int], following: int, context_length: int) -> None:
+    """Refuse what no engine can read: no token at all, or more tokens than the context has.
+
+    Args:
+        prompt: token ids.
+        following: tokens that the model reads after the prompt.
+        context_length: tokens that the model reads in all.
+
+    Raises:
+        ValueError: an empty prompt.
+        InputError: prompt and following tokens are longer than the context.
+    """
+    if not len(prompt):
+        raise ValueError("an empty prompt has no next token")
+    if len(prompt) + following > context_length:
+        what = (
+            f"prompt and answer have {len(prompt) + following:,} tokens"
+            if following
+            else (f"the prompt has {len(prompt):,} tokens")
+        )
+        raise InputError(f"{what}, the model reads {context_length:,}", mend="shorten the text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +51,84 @@ class Continuation:
 
     log_probability: float
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextRequest:
+    """One question to a model that takes text.
+
+    Attributes:
+        messages: a conversation that the model is to continue; or
+        prompt: plain text to continue, read when `messages` is empty.
+        max_tokens: the longest answer, in the model's own tokens.
+        letters: wanted: how probable each of these single letters is as the first token; one token is generated then.
+        stop: texts that end an answer; the answer does not hold them.
+    """
+
+    messages: tuple[Message, ...] = ()
+    prompt: str = ""
+    max_tokens: int = 128
+    letters: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextAnswer:
+    """What a text model said.
+
+    Attributes:
+        text: the answer, without what stopped it.
+        letters: natural log-probability by letter; a letter outside the list that the server gave is absent.
+        failure: why this one request has no answer (refused, too long, filtered); `text` is then "".
+        tokens: length of the answer in the model's tokens, where the server says it.
+    """
+
+    text: str
+    letters: Mapping[str, float] = field(default_factory=dict)
+    failure: str = ""
+    tokens: int | None = None
+
+
+class TextModel(Protocol):
+    """A model that takes text and gives text: an endpoint, or a GGUF file that brings its own tokenizer.
+
+    Attributes:
+        chat: whether it takes conversations; without, it gets plain text to continue.
+    """
+
+    name: str
+    chat: bool
+
+    def answer(self, requests: Sequence[TextRequest], *, done: Callable[[int], None] = ...) -> list[TextAnswer]:
+        """Greedy answers in the order of the requests; `done(n)` is called as they finish."""
+
+
+class Codec(Protocol):
+    """Text to ids and back for one local model.
+
+    Attributes:
+        identity: hex SHA-256 that names the tokenizer's files.
+        chat: whether the model has chat tokens or a chat template; without, `chat_ids` raises InputError.
+        stop: ids that end a chat answer.
+        line_end: ids that end an answer to a plain-text prompt: end of text, and tokens of newlines only.
+    """
+
+    identity: str
+    chat: bool
+    stop: tuple[int, ...]
+    line_end: tuple[int, ...]
+
+    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
+        """Ids of a conversation, up to where the model's answer begins."""
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Begin-of-text where the model has one, then the text; spellings of control tokens stay text."""
+
+    def continuation_ids(self, text: str) -> list[int]:
+        """Ids of text that follows a prompt: no begin-of-text, no space put before it."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids; control tokens are rendered as nothing."""
 
 
 class Engine(Protocol):
