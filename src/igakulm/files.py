@@ -1,16 +1,19 @@
 """Documents, shards, atomic writes, hashes and manifests: everything that touches the disk in a way others rely on.
 
-Does: write to a temporary name, sync, rename; read and write document shards (Parquet, zstd); hash files and folders.
-Does not: know any stage, recipe or model.
+Does: write to a temporary name, sync, rename; read and write document shards (Parquet, zstd); hash files and folders;
+lock a folder. Does not: know any stage, recipe or model.
 """
 
 from __future__ import annotations
 
+import datetime
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +76,36 @@ def explain_os_error(error: OSError, path: Path) -> InputError:
     return InputError(f"the operating system says: {error.strerror or error}", where=where)
 
 
+@contextmanager
+def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the run's lock; it is released by the kernel when the process dies, however it dies.
+
+    Raises:
+        InputError: another process holds it (its number, machine and start are named).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
+            raise InputError(
+                f"this run is in use: {holder or 'by another process'}",
+                where=str(folder / "lock"),
+                mend="wait for it, or add --wait to start when it has finished",
+            ) from error
+        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def sync(path: Path) -> None:
     """Flush a file or a folder entry to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -120,10 +153,19 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield one object a line; blank lines are skipped.
+    """Yield one object a line; blank lines and a byte-order mark are skipped.
 
     Raises:
-        InputError: a line that is not a JSON object or not UTF-8, with its number.
+        InputError: a line that is not a JSON object or not UTF-8, with its number; a file that cannot be read.
+    """
+    return (row for _, row in numbered_jsonl(path))
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) as `read_jsonl` does.
+
+    Raises:
+        InputError: as `read_jsonl`.
     """
     try:
         with path.open("rb") as file:
@@ -131,13 +173,14 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                 if not line.strip():
                     continue
                 try:
-                    value = json.loads(line.decode("utf-8"))
-                except (UnicodeDecodeError, json.JSONDecodeError) as error:
-                    raise InputError(f"this line is not JSON: {error}", where=f"{path}, line {number}") from error
+                    value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                except (ValueError, RecursionError) as error:
+                    kind = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON"
+                    raise InputError(f"this line is not {kind}: {error}", where=f"{path}, line {number}") from error
                 if not isinstance(value, dict):
                     raise InputError("this line is not a JSON object", where=f"{path}, line {number}")
-                yield value
-    except FileNotFoundError as error:
+                yield number, value
+    except OSError as error:
         raise explain_os_error(error, path) from error
 
 

@@ -46,6 +46,25 @@ def test_letters_points_and_numbers(tmp_path: Path) -> None:
     assert len(load_questions(config.model_copy(update={"text_only": False}))) == 5
 
 
+def test_parts_and_contraindicated_choices(tmp_path: Path) -> None:
+    config = folder(tmp_path, [question(f"112A{number}", ["a"]) for number in range(1, 6)])
+    rows = [("112A1", ["d", " e"]), ("112A2", ["ｂ"]), ("112A3", ["ade"]), ("112A4", [])]
+    text = "".join(json.dumps({"problem_id": name, "kinki": kinki}) + "\n" for name, kinki in rows)
+    (tmp_path / "2018/112-A_metadata.jsonl").write_text(text, encoding="utf-8")
+    items = load_questions(config)
+    assert [item.forbidden for item in items] == [("D", "E"), ("B",), ("A", "D", "E"), (), ()]
+    assert {item.part for item in items} == {"A"}
+    (tmp_path / "2018/112-A_metadata.jsonl").write_text('{"problem_id": "112A1", "kinki": 5}\n', encoding="utf-8")
+    with pytest.raises(InputError, match="kinki"):
+        load_questions(config)
+    (tmp_path / "2018/112-A_metadata.jsonl").unlink()
+    (tmp_path / "2018/112-B.jsonl").write_text(json.dumps(question("112B1", ["a"])) + "\n", encoding="utf-8")
+    items = load_questions(config.model_copy(update={"parts": ("B",)}))
+    assert [(item.id, item.part, item.forbidden) for item in items] == [("112B1", "B", ())]
+    with pytest.raises(InputError, match="no question is left"):
+        load_questions(config.model_copy(update={"parts": ("C",)}))
+
+
 @pytest.mark.parametrize(
     ("row", "what"),
     [
@@ -87,4 +106,9 @@ def test_real_counts(real_data: Path) -> None:
     for item in everything:
         points[item.group] += item.points
     assert len(everything) == 2000
+    assert Counter(item.group for item in everything if item.forbidden) == dict(
+        zip(map(str, range(2018, 2023)), (32, 34, 22, 22, 25), strict=True)
+    )
+    assert not any(set(item.forbidden) & set(item.answer) for item in everything)
+    assert {item.part for item in everything} == set("ABCDEF")
     assert [points[str(year)] for year in range(2018, 2023)] == [499, 496, 496, 500, 494]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 
 from igakulm.benchmarks.items import Item
@@ -48,6 +51,39 @@ FIVE = ("胃癌", "肺癌", "肝癌", "膵癌", "胆嚢癌")
         ("C. 肝癌\n理由は画像", "C"),
         ("答えはAとCです", "AC"),
         ("A, A", "A"),
+        ("Ｃ．", "C"),
+        ("Ⓒ", "C"),
+        ("(c)", "C"),
+        ("【C】", "C"),
+        ("`C`", "C"),
+        ("Cである", "C"),
+        ("選択肢C", "C"),
+        ("選択肢c", "C"),
+        ("Cが正しい", "C"),
+        ("cが正しい", "C"),
+        ("cです", "C"),
+        ("C番", "C"),
+        ("C) 肝癌", "C"),
+        ("(C) 肝癌", "C"),
+        ("**C.** 肝癌", "C"),
+        ("正解はＣとＥ", "CE"),
+        ("**正解**：C", "C"),
+        ("【正解】C", "C"),
+        ("答えは、選択肢Cです", "C"),
+        ("答えは選択肢Cです。AやBではありません", "C"),
+        ("正解：選択肢「C」", "C"),
+        ('{"answer": "C"}', "C"),
+        ("The answer is: (C) because A and B are wrong", "C"),
+        ("The correct option is C, not A", "C"),
+        ("AとBを比べる。最終的な答え：**C**", "C"),
+        ("正解はAではないかと考えたが、正解はC", "C"),
+        ("答えはAではなくCです", "C"),
+        ("C\n\nAは誤り。Bも誤り。", "C"),
+        ("Aは誤り。Bも誤り。\n\nC", "C"),
+        (r"よって $\boxed{C}$", "C"),
+        (r"AかB……\boxed{A} いや \boxed{\text{C}}", "C"),
+        (r"\boxed{a, c}", "AC"),
+        (r"\boxed{\mathrm{(C)}}", "C"),
     ],
 )
 def test_letters_that_are_read(text: str, letters: str) -> None:
@@ -71,6 +107,24 @@ def test_letters_that_are_read(text: str, letters: str) -> None:
         "bad",
         "The answer is a disease",
         "A: 胃\nB: 肺",
+        "C型肝炎",
+        "答えはC型肝炎です",
+        "Cペプチドが低い",
+        "C-反応性蛋白",
+        "ビタミンCの欠乏",
+        "病期Cである",
+        "HbA1cを測る",
+        "答えはAかBです",
+        "答えはAまたはBです",
+        "Answer: A or B",
+        "答えはAではない",
+        "AでもBでもない",
+        "Aではなく、BかCです",
+        "A\nよく考えると\nB",
+        "cは誤り、bも誤り",
+        "b型肝炎を疑う",
+        r"\boxed{肝の病気}",
+        r"\boxed{F}",
     ],
 )
 def test_letters_that_are_not_read(text: str) -> None:
@@ -138,11 +192,60 @@ def test_an_endless_answer_is_unreadable_for_every_kind() -> None:
     assert parse_answer(Item("1", "t", "number", "q", (), ("5",)), "5") == ("5",)
 
 
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("<think>Aかもしれない。</think>C", "C"),
+        ("<think>\n正解はA\n</think>\n\n正解はC", "C"),
+        ("正解はAだろうか</think>C", "C"),
+        ("<thinking>A</thinking><THINK>B</THINK> C", "C"),
+        ("<think>" + "A" * 30_000 + "</think>C", "C"),
+        ("<think>正解はC", None),
+        ("C<think>いや", None),
+        ("<think>正解はC</think>", None),
+    ],
+)
+def test_reasoning_does_not_count(text: str, letters: str | None) -> None:
+    item = Item("1", "t", "choice", "q", FIVE, ("C",))
+    assert parse_answer(item, text) == (tuple(letters) if letters else None)
+
+
+def test_reasoning_before_lists_and_numbers() -> None:
+    entities, number = Item("1", "t", "entities", "q", (), ("咳",)), Item("1", "t", "number", "q", (), ("146",))
+    assert parse_answer(entities, "<think>['熱']</think>['咳']") == ("咳",)
+    assert parse_answer(entities, "<think>['咳']") is None
+    assert parse_answer(number, "<think>250-80-24</think>146") == ("146",)
+    assert parse_number(r"250-80-24 = \boxed{146}") == ("146",)
+
+
+@pytest.mark.parametrize(
+    "piece", [" ", "\n", "答え ", "C ", "C, ", "[", "['a", "\\boxed{", "A\n", "A. ", "1,", "<think>", "あ"]
+)
+def test_no_answer_takes_long(piece: str) -> None:
+    begun = time.monotonic()
+    for start in ("", "答え", "['"):
+        text = start + piece * (19_990 // len(piece))
+        for kind in ("choice", "entities", "number"):
+            parse_answer(Item("1", "t", kind, "q", FIVE if kind == "choice" else (), ("C",)), text)
+        upstream_list(text)
+    assert time.monotonic() - begun < 2
+
+
 def test_the_published_reading() -> None:
     assert upstream_letter("ANSWER: C") == ("A",)
     assert upstream_letter("c") is None
     assert upstream_letter("Ｃ") is None
     assert upstream_letter("") is None
-    assert upstream_list("['咳', '咳']") == ("咳", "咳")
+    assert upstream_list("['咳', ' 咳', '咳']") == ("咳", " 咳")
     assert upstream_list("回答: ['咳']") is None
+    assert upstream_list("[true]") is None and upstream_list('["咳", null]') is None
+    assert upstream_list("[['咳']]") is None and upstream_list("[{}, '咳']") is None
     assert upstream_list("__import__('os').getcwd()") is None
+    assert upstream_list("[" * 100_000) is None
+
+
+def test_elements_that_are_no_text_count_and_match_nothing() -> None:
+    found = upstream_list("['1', 1, 1.0, True, None, ('咳',), '1']")
+    assert found is not None and found[0] == "1" and len(found) == len(set(found)) == 4
+    assert upstream_list("[0x" + "f" * 10_000 + "]") == ("\ufffdint 0",)
+    json.dumps(upstream_list("['\\ud800', '咳']"), ensure_ascii=False).encode("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,6 +87,44 @@ def test_kappa_agrees_with_scikit_learn(ordered: bool) -> None:
     assert values(measure_upstream(items, said(guess)))["kappa_upstream"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_published_figures_of_choices_are_those_of_scikit_learn(ordered: bool) -> None:
+    from sklearn.metrics import accuracy_score, cohen_kappa_score
+
+    generator = random.Random(2)
+    for trial in range(40):
+        gold = [generator.choice("ABCD") for _ in range(30)]
+        wild = ["A", "C", "D", "E", "F", "None"][: 2 + trial % 5]  # often without the letters in between
+        guess = [letter if generator.random() < 0.4 else generator.choice(wild) for letter in gold]
+        predictions: list[Prediction] = [None if letter == "None" else (letter,) for letter in guess]
+        kappa, accuracy = measure_upstream(choices("".join(gold), ordered=ordered), predictions)
+        assert accuracy.value == pytest.approx(accuracy_score(gold, guess))
+        assert kappa.value == pytest.approx(cohen_kappa_score(gold, guess, weights="linear" if ordered else None))
+        half = kappa.statistics[::2].sum(axis=0)  # a resample is scored as if it were the whole
+        of_half = cohen_kappa_score(gold[::2], guess[::2], weights="linear" if ordered else None)
+        assert float(kappa.combine(half)) == pytest.approx(of_half)
+
+
+def test_published_kappa_of_one_class_is_zero_not_nan() -> None:
+    assert values(measure_upstream(choices("AAA"), said("AAA"))) == {"kappa_upstream": 0.0, "accuracy_upstream": 1.0}
+
+
+def test_published_f1_by_its_definition() -> None:
+    def f1(gold: set[str], guess: set[str], found: int) -> float:
+        recall, precision = found / len(gold), found / len(guess) if guess else 0.0
+        return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
+
+    generator = random.Random(4)
+    gold = [tuple(generator.sample("甲乙丙丁戊", generator.randint(1, 5))) for _ in range(200)]
+    guess: list[Prediction] = [tuple(generator.choices("甲乙丙丁戊己庚", k=generator.randint(0, 6))) for _ in gold]
+    pairs = [(set(a), set(b or ())) for a, b in zip(gold, guess, strict=True)]
+    found = values(measure_upstream(entities(*gold), guess))
+    exact = [f1(a, b, len(a & b)) for a, b in pairs]
+    partial = [f1(a, b, sum(any(x in b or y in a for y in b) for x in a)) for a, b in pairs]
+    assert found["exact_f1_upstream"] == pytest.approx(sum(exact) / len(gold))
+    assert found["partial_f1_upstream"] == pytest.approx(sum(partial) / len(gold))
+
+
 def test_questions_that_want_several_answers_have_no_kappa() -> None:
     items = [Item("1", "t", "choice", "q", ("a", "b", "c"), ("A", "C"), wanted=2)]
     assert values(measure(items, [("C", "A")])) == {"accuracy": 1.0}
@@ -139,6 +178,22 @@ def test_unreadable_empty_and_doubled_lists() -> None:
     assert values(measure(nothing, [()]))["exact_f1"] == 1.0
     assert values(measure(nothing, [None]))["exact_f1"] == 0.0
     assert values(measure(nothing, [("咳",)]))["exact_f1"] == 0.0
+
+
+def test_strings_are_compared_as_written_and_counted_once() -> None:
+    items = entities(("３８℃", "咳", "咳"))
+    found = values(measure(items, [("38℃", "咳", "")]))
+    assert found["exact_f1"] == pytest.approx(2 * (1 / 2) * (1 / 3) / (1 / 2 + 1 / 3))
+    assert found["overlap_f1"] == found["exact_f1"]
+    assert values(measure(items, [("咳", "３８℃")]))["exact_f1_micro"] == 1.0
+
+
+def test_long_answers_are_scored_quickly() -> None:
+    begun = time.monotonic()
+    gold = tuple(f"症状{place}の悪化" for place in range(60))
+    many: list[Prediction] = [tuple(f"症状{place}" for place in range(1_000)), ("あ" * 19_000,)]
+    measure(entities(gold, ("あい",) * 60), many)
+    assert time.monotonic() - begun < 5
 
 
 def test_the_published_partial_f1_is_kept_with_its_bug() -> None:

@@ -1,7 +1,7 @@
 """IgakuQA: the Japanese medical licensing examinations of 2018-2022.
 
-Does: read the question files of a folder with one folder a year (parts A-F), and score prediction files as published.
-Does not: ask a model, or read the metadata files.
+Does: read the question files of a folder with one folder a year (parts A-F), and from the metadata files which choices
+are contra-indicated. Does not: ask a model, or score (evaluation/igakuqa_predictions.py, evaluation/passing.py).
 
 Source: https://github.com/jungokasai/IgakuQA (Kasai et al. 2023, arXiv 2303.18027).
 """
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from igakulm.benchmarks.exams import choices_field, letters_field, strings_field, text_field, unique_rows
 from igakulm.benchmarks.items import LETTERS, Item
 from igakulm.errors import InputError
-from igakulm.files import read_jsonl
 from igakulm.recipe.schema import Igakuqa
 
 TASK = "igakuqa"
@@ -28,7 +28,8 @@ EVERY_ANSWER_COUNTS = frozenset({"116A71"})
 def load_questions(config: Igakuqa) -> list[Item]:
     """All questions in the order of years and parts; with `text_only`, those without an image.
 
-    Numeric questions have the kind `number`, and their answer is digits only, as on the mark sheet ("7.20" -> "720").
+    `part` is the paper's letter, `forbidden` the contra-indicated choices where the metadata files name any. Numeric
+    questions have the kind `number`, and their answer is digits only, as on the mark sheet ("7.20" -> "720").
 
     Raises:
         InputError: a missing folder or year, or a wrong row (file and row are named).
@@ -36,13 +37,18 @@ def load_questions(config: Igakuqa) -> list[Item]:
     items: list[Item] = []
     seen: set[str] = set()
     for year, path in question_files(Path(config.path), config.years):
+        if config.parts and part_of(path) not in config.parts:
+            continue
+        forbidden = forbidden_choices(path)
         for row, where in unique_rows(path, "problem_id"):
-            item = _item(row, year, where)
+            item = replace(_item(row, year, where), part=part_of(path), forbidden=forbidden.get(row["problem_id"], ()))
             if item.id in seen:
                 raise InputError(f"the problem {item.id} occurs in two files", where=where)
             seen.add(item.id)
             if row.get("text_only") is True or not config.text_only:
                 items.append(item)
+    if not items:
+        raise InputError("no question is left of the chosen years and parts", where=config.path)
     return items
 
 
@@ -83,7 +89,7 @@ def _item(row: dict[str, Any], year: str, where: str) -> Item:
         answer=answers[0],
         document=question,
         wanted=len(answers[0]),
-        points=_points(row, where),
+        points=points_of(row, where),
         group=year,
         also=answers[1:],
     )
@@ -107,88 +113,49 @@ def _digits(row: dict[str, Any], where: str) -> tuple[tuple[str, ...], ...]:
     return ((digits,),)
 
 
-def _points(row: Mapping[str, Any], where: str) -> int:
+def points_of(row: Mapping[str, Any], where: str) -> int:
+    """The points of a question.
+
+    Raises:
+        InputError: not a small whole number.
+    """
     points = str(row.get("points", ""))
     if not re.fullmatch(r"\d{1,2}", points):
         raise InputError(f"points must be a small whole number, not {points!r}", where=where)
     return int(points)
 
 
-def score_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dict[str, Any]:
-    """Points that a system's published predictions earn, year by year.
+def forbidden_choices(path: Path) -> dict[str, tuple[str, ...]]:
+    """Problem to the letters (capitals) of its contra-indicated choices, from the metadata file of a part.
 
-    The published figures are the mean over years of points divided by all points of the year, image questions
-    included. The published scorer takes "a, b" with a space for wrong; `…_tolerant` accepts such spellings, and numbers
-    by their digits.
-
-    Args:
-        data_dir: IgakuQA's folder `data`, or the folder that holds it.
-        predictions_dir: a folder with `YEAR/PART_SYSTEM.jsonl`.
-        system: the SYSTEM of the file names.
-
-    Returns:
-        {"system", "years": {year: {"points", "points_tolerant", "total"}}, "score_share_mean",
-        "score_share_mean_tolerant"}; the means are percentages.
+    The metadata's authors name them; the Ministry does not publish which choices they are. Problems without any are
+    left out; where there is no such file, nothing is known and the answer is empty.
 
     Raises:
-        InputError: a missing file, or a question without a prediction.
+        InputError: a row without a problem id, one that occurs twice, or a field `kinki` that is no list of texts.
     """
-    years: dict[str, dict[str, int]] = {}
-    for year, path in question_files(data_dir):
-        said = _predictions(predictions_dir / year / f"{path.stem}_{system}.jsonl")
-        points = years.setdefault(year, {"points": 0, "points_tolerant": 0, "total": 0})
-        for row, where in unique_rows(path, "problem_id"):
-            identifier, worth, gold = row["problem_id"], _points(row, where), strings_field(row, "answer", where)
-            if identifier not in said:
-                raise InputError(f"no prediction for {identifier}", where=str(predictions_dir / year))
-            points["total"] += worth
-            points["points"] += worth * counts_upstream(identifier, gold, said[identifier])
-            points["points_tolerant"] += worth * counts_tolerant(identifier, gold, said[identifier])
-    return {
-        "system": system,
-        "years": years,
-        "score_share_mean": _mean_percent(years, "points"),
-        "score_share_mean_tolerant": _mean_percent(years, "points_tolerant"),
-    }
+    metadata = path.with_name(f"{path.stem}_metadata.jsonl")
+    if not metadata.is_file():
+        return {}
+    rows = [(row, where) for row, where in unique_rows(metadata, "problem_id") if row.get("kinki") is not None]
+    named = {row["problem_id"]: _letters_in(strings_field(row, "kinki", where, blank=True)) for row, where in rows}
+    return {identifier: letters for identifier, letters in named.items() if letters}
 
 
-def _mean_percent(years: Mapping[str, Mapping[str, int]], key: str) -> float:
-    return 100 * sum(points[key] / points["total"] for points in years.values() if points["total"]) / len(years)
+def _letters_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """All letters that the texts name, in whatever way they are written.
 
-
-def counts_upstream(identifier: str, gold: Sequence[str], said: str) -> bool:
-    """The published rule: split at commas, sort, compare; two questions have rules of their own.
-
-    >>> counts_upstream("112A1", ["a", "d"], "d,a"), counts_upstream("112A1", ["a", "d"], "a, d")
-    (True, False)
+    >>> _letters_in(["d", " e"]), _letters_in(["ｂ"]), _letters_in(["abd"])
+    (('D', 'E'), ('B',), ('A', 'B', 'D'))
     """
-    parts = sorted(said.split(","))
-    return identifier in EVERY_ANSWER_COUNTS or parts in _accepted(gold)
+    return tuple(sorted(set(re.findall(r"[A-J]", unicodedata.normalize("NFKC", " ".join(texts)).upper()))))
 
 
-def counts_tolerant(identifier: str, gold: Sequence[str], said: str) -> bool:
-    """The same with spaces, capitals, full-width letters and decimal points forgiven.
+def part_of(path: Path) -> str:
+    """The paper's letter from a name such as `112-A.jsonl`; "" for other names.
 
-    >>> counts_tolerant("112A1", ["a", "d"], "Ａ, d"), counts_tolerant("116F74", ["04"], "0.4")
-    (True, True)
+    >>> part_of(Path("2018/112-A.jsonl"))
+    'A'
     """
-    text = unicodedata.normalize("NFKC", said).lower()
-    if re.fullmatch(r"[\d.]+", gold[0]):
-        digits = re.sub(r"\D", "", gold[0])
-        return bool(re.fullmatch(r"\s*[\d.,]+\s*", text)) and re.sub(r"\D", "", text) == digits
-    parts = sorted({part.strip(" .。") for part in re.split(r"[,、]", text)})
-    return identifier in EVERY_ANSWER_COUNTS or parts in _accepted(gold)
-
-
-def _accepted(gold: Sequence[str]) -> list[list[str]]:
-    """The accepted answers: "a or d" (problem 112B30) stands for two."""
-    return [[way] for way in gold[0].split(" or ")] if len(gold) == 1 else [sorted(gold)]
-
-
-def _predictions(path: Path) -> dict[str, str]:
-    said: dict[str, str] = {}
-    for number, row in enumerate(read_jsonl(path), 1):
-        if not isinstance(row.get("problem_id"), str) or not isinstance(row.get("prediction"), str):
-            raise InputError("a prediction needs the texts problem_id and prediction", where=f"{path}, row {number}")
-        said[row["problem_id"]] = row["prediction"]
-    return said
+    found = re.search(r"-([A-F])$", path.stem)
+    return found[1] if found else ""

@@ -37,6 +37,8 @@ class Item:
     also: tuple[tuple[str, ...], ...] = ()  # other answers that count as right
     sentences: tuple[str, ...] = ()  # the two sentences of a similarity item; splits compare them singly
     ordered: bool = False  # the choices are steps of a scale: kappa takes linear weights
+    part: str = ""  # the paper of an examination, "A" to "F" for IgakuQA
+    forbidden: tuple[str, ...] = ()  # letters of contra-indicated choices: too many of them fail the examination
 
 
 def normalised_document(text: str) -> str:

@@ -60,19 +60,26 @@ class Resampler:
             statistics: [items, m], what the metric sums over items.
             combine: summed statistics [samples, m] to values [samples].
         """
-        sums = np.zeros((self.documents, statistics.shape[1]))
-        np.add.at(sums, self.groups, statistics)
-        values = np.concatenate([combine(counts @ sums) for counts in self._counts()])
-        low, high = np.quantile(values, [0.025, 0.975])
+        sums = document_sums(statistics, self.groups)
+        blocks = drawn_counts(self.documents, self.samples, self.seed)
+        low, high = np.quantile(np.concatenate([combine(counts @ sums) for counts in blocks]), [0.025, 0.975])
         return float(low), float(high)
 
-    def _counts(self) -> Iterator[NDArray[np.float64]]:
-        """How often each document was drawn, [block, documents], until all samples are done."""
-        generator = np.random.default_rng(self.seed)
-        block = max(1, CELLS_AT_ONCE // self.documents)
-        for start in range(0, self.samples, block):
-            rows = min(block, self.samples - start)
-            drawn = generator.integers(0, self.documents, size=(rows, self.documents))
-            drawn += np.arange(rows)[:, None] * self.documents
-            counts = np.bincount(drawn.ravel(), minlength=rows * self.documents)
-            yield counts.reshape(rows, self.documents).astype(np.float64)
+
+def document_sums(statistics: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Statistics [items, m] summed over the items of each document: [documents, m]."""
+    sums = np.zeros((int(groups.max()) + 1 if len(groups) else 0, statistics.shape[1]))
+    np.add.at(sums, groups, statistics)
+    return sums
+
+
+def drawn_counts(documents: int, samples: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each document was drawn, [block, documents], until all samples are done."""
+    generator = np.random.default_rng(seed)
+    block = max(1, CELLS_AT_ONCE // documents)
+    for start in range(0, samples, block):
+        rows = min(block, samples - start)
+        drawn = generator.integers(0, documents, size=(rows, documents))
+        drawn += np.arange(rows)[:, None] * documents
+        counts = np.bincount(drawn.ravel(), minlength=rows * documents)
+        yield counts.reshape(rows, documents).astype(np.float64)

@@ -9,6 +9,7 @@ Names ending in `_upstream` are the published JMED-LLM scorer's, bug for bug, fo
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.evaluation.answers import Prediction
+from igakulm.evaluation.answers import UPSTREAM_LETTERS, Prediction
 
 Array = NDArray[np.float64]
+NONE = "None"
+"""The class of answers that could not be read; it stands after all letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,13 @@ def measure(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Me
 
 
 def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
-    """The published JMED-LLM metrics; `predictions` are its own readings (`upstream_letter`, `upstream_list`)."""
+    """The published JMED-LLM metrics; `predictions` are its own readings (`upstream_letter`, `upstream_list`).
+
+    Its kappa is scikit-learn's: only the classes that occur count, "None" (unreadable) after all letters, and linear
+    weights go by the place among those classes. Where it is not defined (one class only), theirs is NaN and ours 0.
+
+    Source: https://github.com/sociocom/JMED-LLM.
+    """
     if items[0].kind == "entities":
         pairs = [(set(item.answer), set(prediction or ())) for item, prediction in zip(items, predictions, strict=True)]
         return [
@@ -60,9 +69,11 @@ def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -
             mean_of("exact_f1_upstream", [exact_f1_upstream(*pair) for pair in pairs]),
         ]
     gold = [item.answer[0] for item in items]
-    said = [prediction[0] if prediction else "None" for prediction in predictions]
+    said = [prediction[0] if prediction else NONE for prediction in predictions]
     right = mean_of("accuracy_upstream", [float(a == b) for a, b in zip(gold, said, strict=True)])
-    return [_kappa("kappa_upstream", gold, said, sorted({*gold, *said}), linear=items[0].ordered), right]
+    labels = [*LETTERS[: max(len(UPSTREAM_LETTERS), *(len(item.choices) for item in items))], NONE]
+    combine = _kappa_of_present if items[0].ordered else functools.partial(_kappa, weights=1 - np.eye(len(labels)))
+    return [Measured("kappa_upstream", _confusions(gold, said, labels), combine), right]
 
 
 def is_right(item: Item, prediction: Prediction) -> bool:
@@ -96,29 +107,50 @@ def cohen_kappa(items: Sequence[Item], predictions: Sequence[Prediction]) -> Mea
 
     Source: Cohen 1960 (doi 10.1177/001316446002000104); weights: Cohen 1968 (doi 10.1037/h0026256).
     """
-    labels = [*LETTERS[: max(len(item.choices) for item in items)], "None"]
-    said = [prediction[0] if prediction and len(prediction) == 1 else "None" for prediction in predictions]
-    said = [label if label in labels else "None" for label in said]
-    return _kappa("kappa", [item.answer[0] for item in items], said, labels, linear=items[0].ordered)
+    labels = [*LETTERS[: max(len(item.choices) for item in items)], NONE]
+    said = [prediction[0] if prediction and len(prediction) == 1 else NONE for prediction in predictions]
+    said = [label if label in labels else NONE for label in said]
+    place = np.arange(len(labels), dtype=np.float64)
+    weights = _steps(place) if items[0].ordered else (_steps(place) > 0).astype(np.float64)
+    statistics = _confusions([item.answer[0] for item in items], said, labels)
+    return Measured("kappa", statistics, functools.partial(_kappa, weights=weights))
 
 
-def _kappa(name: str, gold: Sequence[str], said: Sequence[str], labels: Sequence[str], *, linear: bool) -> Measured:
+def _confusions(gold: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> Array:
+    """One row for each item: its cell of the table gold x said, flattened."""
     size = len(labels)
     place = {label: position for position, label in enumerate(labels)}
     cells = np.array([place[a] * size + place[b] for a, b in zip(gold, said, strict=True)])
     statistics = np.zeros((len(gold), size * size))
     statistics[np.arange(len(gold)), cells] = 1.0
-    steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
-    weights = (steps if linear else (steps > 0)).astype(np.float64)
+    return statistics
 
-    def combine(sums: Array) -> Array:
-        table = sums.reshape(*sums.shape[:-1], size, size)
-        expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
-        disagreement = (weights * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
-        by_chance = (weights * expected).sum(axis=(-2, -1))
-        return np.asarray(np.where(by_chance == 0, 0.0, 1.0 - _divide(disagreement, by_chance)))
 
-    return Measured(name, statistics, combine)
+def _kappa(sums: Array, weights: Array) -> Array:
+    """Kappa of flattened tables [..., size * size]; `weights` [..., size, size] are the costs of disagreement."""
+    table = _tables(sums)
+    expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
+    disagreement = (weights * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
+    by_chance = (weights * expected).sum(axis=(-2, -1))
+    return np.asarray(np.where(by_chance == 0, 0.0, 1.0 - _divide(disagreement, by_chance)))
+
+
+def _kappa_of_present(sums: Array) -> Array:
+    """Linearly weighted kappa in which a class has its place among the classes that occur in the table."""
+    table = _tables(sums)
+    occurs = (table.sum(axis=-1) + table.sum(axis=-2)) > 0
+    # absent classes share the place of a neighbour, but their rows and columns are empty
+    return _kappa(sums, _steps(np.cumsum(occurs, axis=-1).astype(np.float64)))
+
+
+def _tables(sums: Array) -> Array:
+    size = round(sums.shape[-1] ** 0.5)
+    return sums.reshape(*sums.shape[:-1], size, size)
+
+
+def _steps(places: Array) -> Array:
+    """Distances [..., size, size] between the places [..., size] of the classes."""
+    return np.asarray(np.abs(places[..., :, None] - places[..., None, :]))
 
 
 def score_share(items: Sequence[Item], predictions: Sequence[Prediction]) -> Measured:
@@ -140,7 +172,9 @@ def score_share(items: Sequence[Item], predictions: Sequence[Prediction]) -> Mea
 def entity_metrics(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
     """Overlap, exact and character F1; macro = mean over rows of the row's F1, micro = F1 of the summed counts.
 
-    A row without gold entities scores 1 when the answer is a readable empty list, else 0.
+    Strings are compared as they are written: the task is to copy them from the document, so that a full-width "３８℃"
+    and a half-width "38℃" differ. A string that occurs twice counts once. A row without gold entities scores 1 when the
+    answer is a readable empty list, else 0.
     """
     measured: list[Measured] = []
     for name, count in (("overlap_f1", overlap_counts), ("exact_f1", exact_counts), ("character_f1", character_counts)):

@@ -1,0 +1,190 @@
+"""Finished answers in a file, whoever gave them: read, checked, and scored without a model.
+
+Does: read JSON Lines of raw answers for JMED-LLM or an examination file, and score them with the published and the
+corrected metrics. Does not: ask a model, or write files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.benchmarks.exams import read_exam
+from igakulm.benchmarks.items import Item
+from igakulm.benchmarks.jmed import TASKS, load_test
+from igakulm.benchmarks.literals import whole_characters
+from igakulm.errors import InputError, did_you_mean
+from igakulm.evaluation.answers import Prediction, parse_answer, upstream_letter, upstream_list
+from igakulm.evaluation.intervals import Resampler
+from igakulm.evaluation.metrics import measure, measure_upstream
+from igakulm.evaluation.passing import group_rows
+from igakulm.files import numbered_jsonl
+from igakulm.recipe.schema import Jmed
+
+NO_ANSWER = 'write "text": "" for items without an answer'
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One task answered: its items, the raw texts, our readings and the published scorer's."""
+
+    items: list[Item]
+    texts: list[str]
+    parsed: list[Prediction]
+    upstream: list[Prediction]
+
+
+def read_jmed_predictions(data: Path, predictions: Path, tasks: Sequence[str] = ()) -> dict[str, Finished]:
+    """The answers of a file with lines `{"task": "crade", "row": 0, "text": "raw answer"}`, in JMED-LLM's order.
+
+    Args:
+        data: JMED-LLM's folder of CSV files.
+        predictions: the file; `row` counts the rows of the task's test file from 0. A task is answered wholly or not
+            at all.
+        tasks: only these tasks; empty = all that occur in the file.
+
+    Raises:
+        InputError: a wrong line (file and line are named), a row answered twice or not at all, a task without answers.
+    """
+    for task in tasks:
+        _check_task(task, "--task")
+    given: dict[str, dict[int, tuple[str, str]]] = {}
+    for number, line in numbered_jsonl(predictions):
+        where = f"{predictions}, line {number}"
+        task, row = _check_task(line.get("task"), where), line.get("row")
+        if not isinstance(row, int) or isinstance(row, bool):
+            raise InputError("`row` is not a whole number", where=where, mend="give the test file's row, from 0")
+        if row in given.setdefault(task, {}):
+            raise InputError(f"row {row} of {task} is answered twice", where=where, mend="give one answer for each row")
+        given[task][row] = _text(line, where), where
+    absent = next((task for task in tasks if task not in given), None)
+    if absent or not given:
+        raise InputError(f"no answers of {absent}" if absent else "the file holds no answers", where=str(predictions))
+    chosen = tuple(task for task in TASKS if task in given and (not tasks or task in tasks))
+    items = load_test(Jmed(path=str(data), tasks=chosen))
+    return {task: _finished_rows(items[task], given[task], task, predictions) for task in chosen}
+
+
+def _finished_rows(
+    items: Sequence[Item], given: Mapping[int, tuple[str, str]], task: str, predictions: Path
+) -> Finished:
+    for row, (_, where) in given.items():
+        if not 0 <= row < len(items):
+            raise InputError(f"{task} has no row {str(row)[:20]}", where=where, mend=f"rows are 0 to {len(items) - 1}")
+    _check_complete([row for row in range(len(items)) if row not in given], len(items), f"rows of {task}", predictions)
+    return finish(items, [given[row][0] for row in range(len(items))])
+
+
+def _check_task(task: object, where: str) -> str:
+    if isinstance(task, str) and task in TASKS:
+        return task
+    close = did_you_mean(task, TASKS) if isinstance(task, str) else None
+    mend = f"did you mean {close}?" if close else "known tasks: " + ", ".join(TASKS)
+    raise InputError(f"JMED-LLM has no task {str(task)[:40]!r}", where=where, mend=mend)
+
+
+def _text(line: Mapping[str, Any], where: str) -> str:
+    text = line.get("text")
+    if not isinstance(text, str):
+        raise InputError("`text` is not a text", where=where, mend=NO_ANSWER)
+    return whole_characters(text)
+
+
+def _check_complete(missing: Sequence[object], total: int, what: str, predictions: Path) -> None:
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {total} {what} have no answer; the first is {missing[0]}",
+            where=str(predictions),
+            mend=NO_ANSWER,
+        )
+
+
+def finish(items: Sequence[Item], texts: Sequence[str]) -> Finished:
+    """Read raw answers both ways; `texts` in the order of the items."""
+    published: dict[str, Callable[[str], Prediction]] = {"entities": upstream_list}
+    return Finished(
+        items=list(items),
+        texts=list(texts),
+        parsed=[parse_answer(item, text) for item, text in zip(items, texts, strict=True)],
+        upstream=[published.get(item.kind, upstream_letter)(text) for item, text in zip(items, texts, strict=True)],
+    )
+
+
+def score_jmed_predictions(
+    data: Path, predictions: Path, *, tasks: Sequence[str] = (), samples: int = 2000, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Score a file of answers to JMED-LLM's published test rows (see `read_jmed_predictions`).
+
+    Args:
+        data: JMED-LLM's folder of CSV files.
+        predictions: the file of answers.
+        tasks: only these tasks; empty = all that occur in the file.
+        samples: bootstrap samples.
+        seed: of the bootstrap.
+
+    Returns:
+        task -> {"n", "documents", "split", "unparsed": share of answers that could not be read, the published metrics
+        (`*_upstream`) as numbers, the corrected ones as {"value", "low", "high"}}.
+
+    Raises:
+        InputError: as `read_jmed_predictions`.
+    """
+    found = {}
+    for task, finished in read_jmed_predictions(data, predictions, tasks).items():
+        upstream = {metric.name: metric.value for metric in measure_upstream(finished.items, finished.upstream)}
+        found[task] = _scores(finished, "published", upstream, samples, seed)
+    return found
+
+
+def score_exam_predictions(exam: Path, predictions: Path, *, samples: int = 2000, seed: int = 0) -> dict[str, Any]:
+    """Score a file of answers to an examination (see `read_exam_predictions`).
+
+    Returns:
+        {"exam": its name, "n", "documents", "split", "unparsed", metrics as {"value", "low", "high"}, "groups": points
+        by year}.
+
+    Raises:
+        InputError: as `read_exam_predictions`.
+    """
+    finished = read_exam_predictions(exam, predictions)
+    groups = group_rows(finished.items, finished.parsed)
+    return {"exam": exam.stem, **_scores(finished, "test", {}, samples, seed), "groups": groups}
+
+
+def read_exam_predictions(exam: Path, predictions: Path) -> Finished:
+    """The answers of a file with lines `{"id": "q1", "text": "raw answer"}` to an examination file (see `read_exam`).
+
+    Raises:
+        InputError: a wrong line (file and line are named), or a question answered twice or not at all.
+    """
+    items = read_exam(exam, exam.stem)
+    known = {item.id for item in items}
+    given: dict[str, str] = {}
+    for number, line in numbered_jsonl(predictions):
+        where = f"{predictions}, line {number}"
+        identifier = line.get("id")
+        if not isinstance(identifier, str) or identifier not in known:
+            what = f"there is no question {str(identifier)[:40]!r} that text can answer"
+            raise InputError(what, where=where, mend=f"give the ids of {exam}")
+        if identifier in given:
+            raise InputError(f"the question {identifier!r} is answered twice", where=where)
+        given[identifier] = _text(line, where)
+    _check_complete([item.id for item in items if item.id not in given], len(items), "questions", predictions)
+    return finish(items, [given[item.id] for item in items])
+
+
+def _scores(finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int) -> dict[str, Any]:
+    resampler = Resampler(finished.items, samples, seed)
+    scores: dict[str, Any] = {
+        "n": len(finished.items),
+        "documents": resampler.documents,
+        "split": split,
+        "unparsed": sum(answer is None for answer in finished.parsed) / len(finished.items),
+        **upstream,
+    }
+    for metric in measure(finished.items, finished.parsed):
+        low, high = resampler.interval(metric.statistics, metric.combine)
+        scores[metric.name] = {"value": metric.value, "low": low, "high": high}
+    return scores
