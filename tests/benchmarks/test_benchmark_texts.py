@@ -12,8 +12,9 @@ import pytest
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.literals import string_list
 from igakulm.benchmarks.load import load_test_items, load_train_items
-from igakulm.benchmarks.prompts import base_prompt, chat_answer, chat_prompt, prompt_sha256, published_prompt
+from igakulm.benchmarks.prompts import base_prompt, chat_answer, chat_prompt, prompt_sha256
 from igakulm.benchmarks.splits import document_disjoint, leakage, shared_items
+from igakulm.benchmarks.wording import Wording, conversation
 from igakulm.errors import InputError
 from igakulm.recipe.schema import BenchmarksSection, Igakuqa, Jmed, RowTask
 
@@ -36,16 +37,7 @@ def test_examples_are_left_out_only_when_every_option_has_one() -> None:
     assert chat_prompt(long) == chat_prompt(CHOICE)
     mixed = replace(CHOICE, choices=("甲", "乙\n- 条件", "丙"))
     assert "- 条件" in chat_prompt(mixed)
-    assert "例3" in published_prompt(long)[1]["content"]
-
-
-def test_published_form_differs_by_kind() -> None:
-    systems = {
-        published_prompt(item)[0]["content"]
-        for item in (CHOICE, replace(CHOICE, wanted=1), ENTITIES, replace(ENTITIES, kind="number"))
-    }
-    assert len(systems) == 4
-    assert "選択肢:\nA. 甲" in published_prompt(CHOICE)[1]["content"]
+    assert "例3" in conversation(long, Wording())[1]["content"]
 
 
 def test_prompt_hash_depends_on_order_and_borders() -> None:
@@ -115,6 +107,8 @@ def test_loading(tmp_path: Path) -> None:
     assert [item.id for item in load_train_items(config, "published")["own"]] == ["1", "2"]
     assert [item.id for item in load_train_items(config, "document-disjoint")["own"]] == ["2"]
     assert load_test_items(BenchmarksSection()) == {}
+    with pytest.raises(InputError, match="cannot be named"):
+        load_test_items(BenchmarksSection(rows=(task.model_copy(update={"name": "../own"}),)))
     with pytest.raises(InputError, match="two tasks"):
         load_test_items(BenchmarksSection(rows=(task, task)))
     with pytest.raises(InputError, match="unknown split"):

@@ -94,6 +94,34 @@ def test_file_mistakes(tmp_path: Path) -> None:
         load_test(config)
 
 
+@pytest.mark.parametrize("column", RRTNM)
+def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
+    place = RRTNM.index(column)
+    row = report("良")
+    write(tmp_path / "rrtnm.csv", RRTNM[:place] + RRTNM[place + 1 :], [row[:place] + row[place + 1 :]])
+    with pytest.raises(InputError, match=f"column {column!r} is missing"):
+        load_test(Jmed(path=str(tmp_path), tasks=("rrtnm",)))
+
+
+def test_an_empty_file_has_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "rrtnm.csv").write_bytes(b"")
+    with pytest.raises(InputError, match="column 'tag' is missing"):
+        load_test(Jmed(path=str(tmp_path), tasks=("rrtnm",)))
+
+
+def test_a_row_with_a_cell_too_many(tmp_path: Path) -> None:
+    write(tmp_path / "rrtnm.csv", RRTNM, [[*report("良"), "x"]])
+    with pytest.raises(InputError, match="has not 8 cells"):
+        load_test(Jmed(path=str(tmp_path), tasks=("rrtnm",)))
+
+
+def test_every_task_has_its_licence() -> None:
+    licences = {name: task.licence for name, task in TASKS.items()}
+    assert licences.pop("jmmlu_med") == "CC BY-SA 4.0"
+    assert licences.pop("nrner") == licences.pop("jcsts") == "CC BY-NC-SA 4.0"
+    assert set(licences.values()) == {"CC BY 4.0"}
+
+
 def test_an_unknown_task_is_met_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="did you mean crade"):
         load_test(Jmed(path="x", tasks=("crad",)))

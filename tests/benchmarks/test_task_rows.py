@@ -22,7 +22,7 @@ PAIR = {"id": "1", "sentence1": "熱が出た。", "sentence2": "発熱した。
 
 def read(tmp_path: Path, kind: Kind, *rows: dict[str, Any]) -> list[Item]:
     path = tmp_path / "rows.jsonl"
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return read_rows(path, RowTask(name="t", kind=kind, test=str(path)))
 
 
@@ -32,6 +32,49 @@ def test_exam(tmp_path: Path) -> None:
     one, two = read(tmp_path, "exam", EXAM, second, image)
     assert (one.answer, one.wanted, one.points, one.document, one.group) == (("B",), 1, 1, "どれか。", "")
     assert (two.answer, two.wanted, two.points, two.group, two.tag) == (("A", "C"), 2, 2, "2024", "看護師")
+
+
+def test_letters_of_any_case_and_width(tmp_path: Path) -> None:
+    rows = [EXAM | {"id": str(place), "answer": answer} for place, answer in enumerate((["ｃ", "Ａ"], ["B"], ["b"]))]
+    assert [item.answer for item in read(tmp_path, "exam", *rows)] == [("A", "C"), ("B",), ("B",)]
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "where"),
+    [
+        (b"", "no rows", "rows.jsonl"),
+        (b"\n \n", "no rows", "rows.jsonl"),
+        (b"id,question,choices,answer\n1,q,a|b,a\n", "looks like a CSV table", "rows.jsonl"),
+        (b"\xef\xbb\xbfid\tquestion\n", "looks like a CSV table", "rows.jsonl"),
+        (b'[{"id": "1"}]', "one JSON list", "rows.jsonl"),
+        (b'{"id": "1",\n "question"', "not JSON", "line 1"),
+        (b'{"id": "\xff"}\n', "not UTF-8", "line 1"),
+        (b'{"id": "1", "question": "q", "choices": ["a", "b"], "answer": ["a"]}\n\n{"id": "2"', "not JSON", "line 3"),
+        (b'{"id": ' + b"9" * 5000 + b"}", "not JSON", "line 1"),
+        (b'{"id": ' + b"[" * 100_000, "not JSON", "line 1"),
+        (b"7\n", "not a JSON object", "line 1"),
+    ],
+)
+def test_wrong_exam_files_say_what_they_are(tmp_path: Path, content: bytes, what: str, where: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=what) as caught:
+        read_rows(path, RowTask(name="t", kind="exam", test=str(path)))
+    assert where in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(EXAM).encode())
+    assert read_rows(path, RowTask(name="t", kind="exam", test=str(path)))[0].id == "1"
+
+
+def test_a_missing_file_or_a_folder_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.jsonl", tmp_path):
+        with pytest.raises(InputError) as caught:
+            read_rows(path, RowTask(name="t", kind="exam", test=str(path)))
+        assert str(path) in str(caught.value)
 
 
 def test_classification_names_the_condition(tmp_path: Path) -> None:
@@ -73,6 +116,25 @@ def test_sentences_link_through_long_chains() -> None:
         ("exam", EXAM | {"choices": [str(n) for n in range(11)]}, "11 choices"),
         ("exam", EXAM | {"answer": ["d"]}, "not one of the options A to C"),
         ("exam", EXAM | {"answer": "b"}, "not a list of texts"),
+        ("exam", EXAM | {"answer": ["ＤＤ"]}, "not one of the options A to C"),
+        ("exam", EXAM | {"answer": ["①"]}, "not one of the options"),
+        ("exam", EXAM | {"answer": []}, "at least one"),
+        ("exam", EXAM | {"answer": ["a", "Ａ"]}, "each once"),
+        ("exam", {key: value for key, value in EXAM.items() if key != "answer"}, "'answer' is not a list"),
+        ("exam", {key: value for key, value in EXAM.items() if key != "choices"}, "'choices' is not a list"),
+        ("exam", {key: value for key, value in EXAM.items() if key != "question"}, "'question' is missing"),
+        ("exam", {key: value for key, value in EXAM.items() if key != "id"}, "'id' is missing"),
+        ("exam", EXAM | {"choices": []}, "0 choices"),
+        ("exam", EXAM | {"choices": "甲乙"}, "'choices' is not a list"),
+        ("exam", EXAM | {"text_only": "no"}, "text_only must be true or false"),
+        ("exam", EXAM | {"text_only": False}, "every row is marked"),
+        ("exam", EXAM | {"year": [2024]}, "'year' is neither"),
+        ("exam", EXAM | {"exam": True}, "'exam' is neither"),
+        ("exam", EXAM | {"id": "一" * 1_000_000}, "1,000,000 characters; at most 200"),
+        ("exam", EXAM | {"id": 7}, "'id' is not a filled text"),
+        ("exam", EXAM | {"question": "\ud800"}, "half a character"),
+        ("exam", EXAM | {"choices": ["\udc00", "乙"]}, "half a character"),
+        ("exam", EXAM | {"points": "１"}, "points"),
         ("exam", EXAM | {"points": -1}, "points"),
         ("exam", EXAM | {"question": None}, "'question' is not a filled text"),
         ("classification", {"id": "1"}, "'document' is missing"),
@@ -87,7 +149,8 @@ def test_sentences_link_through_long_chains() -> None:
 def test_wrong_rows_are_named(tmp_path: Path, kind: Kind, row: dict[str, Any], what: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
         read(tmp_path, kind, row)
-    assert "rows.jsonl, row 1" in str(caught.value)
+    assert "rows.jsonl" in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 def test_ids_are_unique_and_files_filled(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +13,10 @@ import pytest
 
 from igakulm.benchmarks.igakuqa import load_questions
 from igakulm.benchmarks.items import Item
+from igakulm.benchmarks.load import Split
 from igakulm.errors import InputError
 from igakulm.evaluation.answers import Prediction
-from igakulm.evaluation.baselines import Setting, find_names, predict, read_terms
+from igakulm.evaluation.baselines import Setting, find_names, predict, predict_folds, read_terms
 from igakulm.evaluation.metrics import measure
 from igakulm.recipe.schema import Igakuqa
 
@@ -133,6 +137,40 @@ def test_reading_the_lexicon(tmp_path: Path) -> None:
     path.write_text("name\n", encoding="utf-8")
     with pytest.raises(InputError, match="columns"):
         read_terms(tmp_path)
+
+
+def test_folds_are_predicted_from_their_own_training_rows() -> None:
+    halves = (TRAIN[:3], TRAIN[3:])
+    folds = [
+        Split(f"fold-{place}-of-3", {"posts": list(test)}, {"posts": list(train)})
+        for place, (test, train) in enumerate([halves, halves[::-1], ([], TRAIN)], 1)
+    ]
+    first, second = (answers("majority", test, Setting(train)) for test, train in (halves, halves[::-1]))
+    assert predict_folds("majority", "posts", folds, Setting(TRAIN)) == first + second
+    assert first != [("A",)] * 3
+    assert predict_folds("dictionary", "posts", folds, Setting()) is None
+    assert predict_folds("majority", "posts", [replace(folds[0], train={"posts": []})], Setting(TRAIN)) is None
+
+
+def test_ngram_is_the_same_in_another_process() -> None:
+    """Hash seeds differ between processes, so sets and dictionaries are walked in another order there."""
+    code = (
+        "from igakulm.benchmarks.items import Item; from igakulm.evaluation.baselines import Setting, predict\n"
+        "def pair(n): return Item(str(n), 't', 'choice', '', ('a', 'b', 'c'), ('ABC'[n * n % 3],), tag=str(n % 2),"
+        " sentences=(f'熱が{n * 7 % 11}日続く', f'咳が{n * 5 % 13}日続く'))\n"
+        "print(predict('ngram', [pair(n) for n in range(150, 220)], Setting([pair(n) for n in range(150)])))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1 and "('B',)" in said.pop()
 
 
 def test_unknown_baseline() -> None:

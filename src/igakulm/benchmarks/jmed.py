@@ -24,24 +24,25 @@ AS_PUBLISHED = "take the file as published"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task: where its full set lies, which rows of it count, and how a row is built."""
+    """One task: where its full set lies, which rows of it count, how a row is built, and on what terms it is given."""
 
     full_files: tuple[str, ...]
     options: int  # number of option columns, 0 for entity tasks
     tags: tuple[str, ...] = ()  # empty = every tag
     has_tag: bool = True
     ordered: bool = False
+    licence: str = "CC BY 4.0"
 
 
 TASKS: dict[str, Task] = {
-    "jmmlu_med": Task(("JMMLU-Med",), 4),
+    "jmmlu_med": Task(("JMMLU-Med",), 4, licence="CC BY-SA 4.0"),
     "crade": Task(("CRADE",), 4, ordered=True),
     "rrtnm": Task(("RRTNM",), 5),
     "smdis": Task(("SMDIS",), 2),
-    "jcsts": Task(("JCSTS",), 6, has_tag=False, ordered=True),
+    "jcsts": Task(("JCSTS",), 6, has_tag=False, ordered=True, licence="CC BY-NC-SA 4.0"),
     "mrner_disease": Task(("CRNER", "RRNER"), 0, tags=("d",)),
     "mrner_medicine": Task(("CRNER",), 0, tags=("m-key", "m-val")),
-    "nrner": Task(("NRNER",), 0),
+    "nrner": Task(("NRNER",), 0, licence="CC BY-NC-SA 4.0"),
 }
 
 
@@ -71,6 +72,17 @@ def chosen_tasks(config: Jmed) -> list[str]:
             mend = f"did you mean {close}?" if close else "known tasks: " + ", ".join(TASKS)
             raise InputError(f"JMED-LLM has no task {name!r}", where="benchmarks.jmed.tasks", mend=mend)
     return [name for name in TASKS if not config.tasks or name in config.tasks]
+
+
+def tasks_present(config: Jmed) -> list[str]:
+    """The tasks, chosen or not, whose test file and full sets are in the folder."""
+    folder = Path(config.path)
+    return [
+        name
+        for name, task in TASKS.items()
+        if (folder / f"{name}.csv").is_file()
+        and all((folder / "all" / f"{file}.csv").is_file() for file in task.full_files)
+    ]
 
 
 def _train_items(folder: Path, name: str) -> list[Item]:

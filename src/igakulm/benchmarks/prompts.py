@@ -1,8 +1,7 @@
-"""Prompts: the short chat format that our models are tuned on, a plain form for base models, and a published-style one.
+"""Prompts: the short chat format that our models are tuned on, and a plain form for models without chat tokens.
 
-Does: render an item as text. Does not: tokenise, add chat tokens (tokenizer/chat.py), or parse answers.
-
-The published-style prompt has the leaderboard's parts (instruction, question, lettered options) in our own words.
+Does: render an item as text. Does not: tokenise, add chat tokens (tokenizer/chat.py), parse answers, or lay out prompts
+as the published leaderboards do (wording.py).
 """
 
 from __future__ import annotations
@@ -14,19 +13,6 @@ from collections.abc import Iterable
 from igakulm.benchmarks.items import LETTERS, Item
 
 BASE_SUFFIX = "\n答え："
-ONE_CHOICE = (
-    "医学の質問と選択肢を示します。最も適切な選択肢の文字（例：A）だけを答えてください。"
-    "ほかには何も書かないでください。"
-)
-SEVERAL_CHOICES = (
-    "医学の質問と選択肢を示します。適切な選択肢の文字をカンマで区切って（例：A,C）答えてください。"
-    "ほかには何も書かないでください。"
-)
-LIST = (
-    "医学の質問を示します。Pythonのリスト（例：['表現1', '表現2']）だけで答えてください。"
-    "ほかには何も書かないでください。"
-)
-NUMBER = "医学の計算問題を示します。数値だけを答えてください。ほかには何も書かないでください。"
 
 
 def chat_prompt(item: Item) -> str:
@@ -59,19 +45,6 @@ def chat_answer(item: Item) -> str:
 def base_prompt(item: Item) -> str:
     """The prompt of a model without chat tokens: the same text, then the word "answer:" that it is to continue."""
     return chat_prompt(item) + BASE_SUFFIX
-
-
-def published_prompt(item: Item) -> list[dict[str, str]]:
-    """Chat messages in the leaderboard's layout: a system text, then the question and the options in full."""
-    if item.kind == "entities":
-        system = LIST
-    elif item.kind == "number":
-        system = NUMBER
-    else:
-        system = ONE_CHOICE if item.wanted == 1 else SEVERAL_CHOICES
-    options = ["選択肢:", *_lettered(item.choices)] if item.choices else []
-    content = "\n".join([f"質問: {item.question}", *options])
-    return [{"role": "system", "content": system}, {"role": "user", "content": content}]
 
 
 def short_choices(choices: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from igakulm.benchmarks.exams import (
     choices_field,
+    label_field,
     letters_field,
     read_exam,
     strings_field,
@@ -25,6 +26,7 @@ from igakulm.benchmarks.exams import (
     unique_rows,
 )
 from igakulm.benchmarks.items import LETTERS, Item, normalised_document
+from igakulm.benchmarks.splits import linked_groups
 from igakulm.errors import InputError
 from igakulm.recipe.schema import RowTask
 
@@ -74,7 +76,7 @@ def _classification_item(row: Mapping[str, Any], task: str, where: str) -> Item:
         choices=choices,
         answer=answer,
         document=document,
-        tag=_tag(row),
+        tag=label_field(row, "tag", where),
         wanted=len(answer),
     )
 
@@ -99,7 +101,7 @@ def _without_ending(choice: str) -> str:
 
 
 def _entities_item(row: Mapping[str, Any], task: str, where: str) -> Item:
-    document, tag = text_field(row, "document", where), _tag(row)
+    document, tag = text_field(row, "document", where), label_field(row, "tag", where)
     asked = text_field(row, "question", where) if "question" in row else ENTITY_QUESTIONS.get(tag)
     if asked is None:
         known = ", ".join(ENTITY_QUESTIONS)
@@ -120,10 +122,6 @@ def _entities_item(row: Mapping[str, Any], task: str, where: str) -> Item:
     )
 
 
-def _tag(row: Mapping[str, Any]) -> str:
-    return str(row.get("tag") or "")
-
-
 def _similarity_items(path: Path, task: str) -> list[Item]:
     rows = unique_rows(path)
     pairs = [(text_field(row, "sentence1", where), text_field(row, "sentence2", where)) for row, where in rows]
@@ -142,7 +140,7 @@ def _similarity_items(path: Path, task: str) -> list[Item]:
                 choices=SIMILARITY_CHOICES,
                 answer=(LETTERS[5 - degree],),
                 document=document,
-                tag=_tag(row),
+                tag=label_field(row, "tag", where),
                 sentences=pair,
                 ordered=True,
             )
@@ -156,19 +154,8 @@ def connected_sentences(pairs: Sequence[tuple[str, str]]) -> list[str]:
     >>> connected_sentences([("い", "ろ"), ("ろ", "は"), ("に", "ほ")])
     ['い', 'い', 'に']
     """
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for pair in pairs:
-        first, second = (root(normalised_document(sentence)) for sentence in pair)
-        parent[max(first, second)] = min(first, second)
-    smallest: dict[str, str] = {}
-    for pair in pairs:
-        key = root(normalised_document(pair[0]))
-        smallest[key] = min(smallest.get(key, pair[0]), *pair)
-    return [smallest[root(normalised_document(pair[0]))] for pair in pairs]
+    groups = linked_groups(filter(None, map(normalised_document, pair)) for pair in pairs)
+    smallest: dict[int, str] = {}
+    for group, pair in zip(groups, pairs, strict=True):
+        smallest[group] = min(smallest.get(group, pair[0]), *pair)
+    return [smallest[group] for group in groups]

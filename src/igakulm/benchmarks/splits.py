@@ -1,7 +1,7 @@
 """Splits by document: training rows that share no source document with any test item.
 
-Does: compare documents (normalised) and, for similarity items, single sentences, across all tasks.
-Does not: find near-duplicates, or read files.
+Does: compare documents (normalised; of similarity items, single sentences) across all tasks, and link what shares one.
+Does not: find near-duplicates, deal out folds (folds.py), or read files.
 
 JMED-LLM's published training rows share documents with its test rows, also across tasks, so that a score on the
 published split partly measures recall. The document-disjoint split leaves those rows out.
@@ -22,6 +22,32 @@ def documents_of(item: Item) -> frozenset[str]:
     ['熱が出た']
     """
     return frozenset(filter(None, map(normalised_document, item.sentences or (item.document,))))
+
+
+def linked_groups(members: Iterable[Iterable[str]]) -> list[int]:
+    """A number for each member, the same for members that are linked through shared strings, also by way of others.
+
+    Numbers count from 0 in the order in which groups first occur. A member without strings stands alone.
+
+    >>> linked_groups([{"a", "b"}, {"c"}, {"b", "d"}, {}, {"d"}])
+    [0, 1, 0, 2, 0]
+    """
+    parent: list[int] = []
+    first: dict[str, int] = {}
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    for place, strings in enumerate(members):
+        parent.append(place)
+        for string in strings:
+            one, other = root(place), root(first.setdefault(string, place))
+            parent[max(one, other)] = min(one, other)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(place), len(numbers)) for place in range(len(parent))]
 
 
 def all_documents(tasks: Mapping[str, Iterable[Item]]) -> frozenset[str]:

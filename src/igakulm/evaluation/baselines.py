@@ -11,11 +11,12 @@ import random
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from igakulm.benchmarks.items import LETTERS, Item
+from igakulm.benchmarks.load import Split
 from igakulm.errors import InputError
 from igakulm.evaluation.answers import Prediction
 
@@ -42,6 +43,33 @@ def predict(name: str, items: Sequence[Item], setting: Setting) -> Predictions |
     if name not in BASELINES:
         raise InputError(f"unknown baseline {name!r}", where="evaluate.baselines", mend="use " + ", ".join(BASELINES))
     return BASELINES[name](items, setting)
+
+
+def predict_folds(name: str, task: str, folds: Sequence[Split], setting: Setting) -> Predictions | None:
+    """The answers of a baseline to all rows of a task, each fold's from the training rows of its own split.
+
+    For tasks that keep too few training rows in the document-disjoint split.
+
+    Args:
+        name: the baseline.
+        task: a task with training rows.
+        folds: all folds of one deal (`load_folds`); the answers follow their test items, fold after fold.
+        setting: seed and terms; its training items are not used.
+
+    Returns:
+        None where the baseline is not defined for one of the folds.
+
+    Raises:
+        InputError: an unknown baseline.
+    """
+    pooled: Predictions = []
+    for fold in folds:
+        if fold.test[task]:
+            found = predict(name, fold.test[task], replace(setting, train=fold.train[task]))
+            if found is None:
+                return None
+            pooled += found
+    return pooled
 
 
 def chance(items: Sequence[Item], setting: Setting) -> Predictions:

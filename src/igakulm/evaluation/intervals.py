@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.splits import documents_of
+from igakulm.benchmarks.splits import documents_of, linked_groups
 
 CELLS_AT_ONCE = 4_000_000
 
@@ -22,21 +22,7 @@ def document_groups(items: Sequence[Item]) -> NDArray[np.int64]:
 
     Items without a document stand alone.
     """
-    parent = list(range(len(items)))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    first: dict[str, int] = {}
-    for place, item in enumerate(items):
-        for document in documents_of(item):
-            one, other = root(place), root(first.setdefault(document, place))
-            parent[max(one, other)] = min(one, other)
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(place), len(numbers)) for place in range(len(items))], dtype=np.int64)
+    return np.array(linked_groups(map(documents_of, items)), dtype=np.int64)
 
 
 class Resampler:
