@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from igakulm.inference.engine import Continuation
+from igakulm.inference.engine import Continuation, Message
+from igakulm.inference.open import OpenedModel
+from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 
 FIRST = 16
@@ -32,6 +34,34 @@ class CharacterEncoder:
         return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
 
 
+class CharacterCodec:
+    """The encoder as a codec; `chat` says whether the model has chat tokens."""
+
+    identity = "characters"
+    stop: tuple[int, ...] = (CharacterEncoder.eos,)
+    line_end: tuple[int, ...] = (CharacterEncoder.eos, CharacterEncoder.newline)
+
+    def __init__(self, *, chat: bool = True) -> None:
+        self.chat = chat
+
+    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
+        return render_chat(CharacterEncoder.load(Path()), messages, add_generation_prompt=True)[0]
+
+    def plain_ids(self, text: str) -> list[int]:
+        return [CharacterEncoder.bos, *CharacterEncoder().encode(text)]
+
+    def continuation_ids(self, text: str) -> list[int]:
+        return CharacterEncoder().encode(text)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return CharacterEncoder().decode(ids)
+
+
+def opened(engine: RuleEngine, *, chat: bool = True) -> OpenedModel:
+    """A model of this engine."""
+    return OpenedModel(engine, CharacterCodec(chat=chat), "rule", "rule-1")
+
+
 class RuleEngine:
     """Prefers the letters of `rank` in its order, and always writes `text`; keeps what it was sent."""
 
@@ -51,8 +81,12 @@ class RuleEngine:
     ) -> list[list[Continuation]]:
         self.prompts += [list(prompt) for prompt in prompts]
         done(len(prompts))
-        letters = [[chr(option[0] - FIRST) for option in choices] for choices in options]
-        return [[Continuation(-float(self.rank.index(letter)), 1) for letter in choices] for choices in letters]
+        return [[self._value(option) for option in choices] for choices in options]
+
+    def _value(self, option: Sequence[int]) -> Continuation:
+        """Each character costs its place in the rank."""
+        letters = [chr(token - FIRST).upper() for token in option]
+        return Continuation(-float(sum(self.rank.index(letter) for letter in letters)), len(option))
 
     def generate(
         self,

@@ -14,10 +14,11 @@ import pytest
 
 import igakulm.run as run_module
 from igakulm.errors import InputError
+from igakulm.files import locked
 from igakulm.manifest import read_manifest
 from igakulm.progress import Progress, SilentProgress
 from igakulm.recipe import Recipe, load_recipe
-from igakulm.run import Runner, locked
+from igakulm.run import Runner
 from igakulm.stages import STAGES, Inputs, Stage, stages_for
 
 RECIPE = """\
@@ -164,7 +165,7 @@ def test_bad_input_leaves_nothing_half_written(recipe_path: Path, graph: Callabl
 def test_two_runs_at_once(recipe_path: Path) -> None:
     folder = recipe_path.parent / "runs" / "t"
     code = (
-        "import sys, time; from pathlib import Path; from igakulm.run import locked\n"
+        "import sys, time; from pathlib import Path; from igakulm.files import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)

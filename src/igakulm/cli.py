@@ -5,15 +5,27 @@ Every import of a stage is inside a command, so that `igakulm --help` answers at
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from igakulm import __version__
+from igakulm.cli_evaluate import evaluate_app, scoreboard
+from igakulm.cli_options import (
+    QUICKSTART,
+    JsonOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    finished_stage,
+    load,
+    print_json,
+    run_recipe,
+    run_stage,
+)
 from igakulm.errors import InputError
 
 app = typer.Typer(
@@ -24,42 +36,6 @@ app = typer.Typer(
     help="Build, evaluate and run a small Japanese medical language model, offline.\n\n"
     "Start with `igakulm run recipes/quickstart.yaml`, then `igakulm chat`.",
 )
-
-RecipeOption = Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) that describes the run.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Change one key, e.g. `--set pretrain.steps=100`. May be repeated.")
-]
-WaitOption = Annotated[bool, typer.Option("--wait", help="Wait when another process works on the same run.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-QUICKSTART = Path("recipes/quickstart.yaml")
-
-
-def _load(path: Path, overrides: list[str] | None) -> Any:
-    from igakulm.recipe import load_recipe
-
-    return load_recipe(path, overrides or [])
-
-
-def _run(recipe_path: Path, overrides: list[str] | None, target: str, wait: bool) -> dict[str, Path]:
-    from igakulm.progress import for_this_output
-    from igakulm.run import Runner
-
-    return Runner(_load(recipe_path, overrides), for_this_output()).run(target, wait=wait)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-def _stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool) -> None:
-    from igakulm.manifest import read_manifest
-
-    folder = _run(recipe, overrides, target, wait)[target]
-    manifest = read_manifest(folder)
-    print(f"\n{target}: {folder}")
-    for key, value in (manifest.summary if manifest else {}).items():
-        if isinstance(value, int | float | str):
-            print(f"  {key}: {value:,}" if isinstance(value, int) else f"  {key}: {value}")
 
 
 @app.callback()
@@ -86,7 +62,7 @@ def run(
     if until not in names:
         near = did_you_mean(until, names)
         raise InputError(f"there is no stage {until!r}", mend=f"did you mean {near!r}?" if near else ", ".join(names))
-    folders = _run(recipe, set_, until, wait)
+    folders = run_recipe(recipe, set_, until, wait)
     if until == "report":
         report = folders["report"].parent / "latest" / "report" / "report.html"
         bundle = folders["report"].parent / "latest" / "export"
@@ -103,9 +79,9 @@ def status(
     from igakulm.progress import SilentProgress
     from igakulm.run import Runner
 
-    rows = Runner(_load(recipe, set_), SilentProgress()).status()
+    rows = Runner(load(recipe, set_), SilentProgress()).status()
     if as_json:
-        _print_json(
+        print_json(
             [{"stage": row.stage, "state": row.state, "why": row.why, "folder": str(row.folder)} for row in rows]
         )
         return
@@ -121,7 +97,7 @@ def doctor(recipe: RecipeOption = QUICKSTART, as_json: JsonOption = False) -> No
 
     findings = examine(recipe)
     if as_json:
-        _print_json([finding.__dict__ for finding in findings])
+        print_json([finding.__dict__ for finding in findings])
     else:
         for finding in findings:
             print(f"{finding.state:5s} {finding.subject}: {finding.found}")
@@ -137,9 +113,9 @@ def plan(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: Jso
     from igakulm.training.plan import plan as make_plan
     from igakulm.training.plan import render_plan
 
-    estimate = make_plan(_load(recipe, set_))
+    estimate = make_plan(load(recipe, set_))
     if as_json:
-        _print_json(estimate)
+        print_json(estimate)
     else:
         print(render_plan(estimate))
 
@@ -147,43 +123,43 @@ def plan(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: Jso
 @app.command()
 def lexicon(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: disease and drug names from the recipe's lists into one table."""
-    _stage(recipe, set_, "lexicon", wait)
+    run_stage(recipe, set_, "lexicon", wait)
 
 
 @app.command()
 def synth(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: textbook passages from an OpenAI-compatible server that the recipe names (`synth.endpoint`)."""
-    _stage(recipe, set_, "synth", wait)
+    run_stage(recipe, set_, "synth", wait)
 
 
 @app.command()
 def pack(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: documents to rows of token ids, ready for training."""
-    _stage(recipe, set_, "pack", wait)
+    run_stage(recipe, set_, "pack", wait)
 
 
 @app.command()
 def pretrain(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: train the base model; stop and resume at any time with the same command."""
-    _stage(recipe, set_, "pretrain", wait)
+    run_stage(recipe, set_, "pretrain", wait)
 
 
 @app.command()
 def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: tune the base model on the training rows, loss on the answers only."""
-    _stage(recipe, set_, "finetune", wait)
+    run_stage(recipe, set_, "finetune", wait)
 
 
 @app.command()
 def export(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: the tuned model as a Hugging Face folder and GGUF, with a model card."""
-    _stage(recipe, set_, "export", wait)
+    run_stage(recipe, set_, "export", wait)
 
 
 @app.command()
 def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: the HTML report of the whole run."""
-    _stage(recipe, set_, "report", wait)
+    run_stage(recipe, set_, "report", wait)
 
 
 corpus_app = typer.Typer(help="Stage: raw sources to a clean corpus; `clean` and `explain` work beside it.")
@@ -196,7 +172,7 @@ def corpus(
 ) -> None:
     """Stage: raw sources to a clean corpus, with a reason for every document dropped."""
     if context.invoked_subcommand is None:
-        _stage(recipe, set_, "corpus", wait)
+        run_stage(recipe, set_, "corpus", wait)
 
 
 @corpus_app.command("clean")
@@ -219,19 +195,7 @@ def corpus_explain(
     """Say what happened to one document, and show its text."""
     from igakulm.corpus.build import explain
 
-    _print_json(explain(_finished(recipe, set_, "corpus"), identifier))
-
-
-def _finished(recipe: Path, overrides: list[str] | None, stage: str) -> Path:
-    from igakulm.progress import SilentProgress
-    from igakulm.run import Runner
-
-    rows = Runner(_load(recipe, overrides), SilentProgress()).status()
-    row = next(row for row in rows if row.stage == stage)
-    if row.state != "done" or row.folder is None:
-        why = f"stage {stage} is {row.state}: {row.why}"
-        raise InputError(why, mend=f"run: igakulm {stage} --recipe {recipe}")
-    return row.folder
+    print_json(explain(finished_stage(recipe, set_, "corpus"), identifier))
 
 
 tokenizer_app = typer.Typer(help="Stage: train the tokenizer; `encode` and `decode` use a finished one.")
@@ -245,7 +209,7 @@ def tokenizer(
 ) -> None:
     """Stage: MeCab pre-split Unigram tokenizer in Hugging Face form."""
     if context.invoked_subcommand is None:
-        _stage(recipe, set_, "tokenizer", wait)
+        run_stage(recipe, set_, "tokenizer", wait)
 
 
 @tokenizer_app.command("encode")
@@ -269,40 +233,8 @@ def tokenizer_decode(tokenizer: TokenizerFolder) -> None:
         print(line)
 
 
-evaluate_app = typer.Typer(help="Stage: score the models; `igakuqa` scores published prediction files.")
 app.add_typer(evaluate_app, name="evaluate")
-
-
-@evaluate_app.callback(invoke_without_command=True)
-def evaluate(
-    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
-) -> None:
-    """Stage: scores with 95 % intervals, beside baselines and published rows."""
-    if context.invoked_subcommand is None:
-        from igakulm.evaluation.scoreboard import render_markdown
-        from igakulm.files import read_json
-
-        folder = _run(recipe, set_, "evaluate", wait)["evaluate"]
-        print(render_markdown(read_json(folder / "scoreboard.json")))
-
-
-@evaluate_app.command("igakuqa")
-def evaluate_igakuqa(
-    data: Annotated[Path, typer.Option(help="IgakuQA's `data` folder, or the folder that holds it.")],
-    predictions: Annotated[Path, typer.Option(help="Folder with YEAR/PART_SYSTEM.jsonl, as published.")],
-    system: Annotated[str, typer.Option(help="The SYSTEM in the file names, e.g. gpt4.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Score published IgakuQA predictions as the benchmark's authors do."""
-    from igakulm.benchmarks.igakuqa import score_predictions
-
-    result = score_predictions(data, predictions, system)
-    if as_json:
-        _print_json(result)
-        return
-    for year, entry in result["years"].items():
-        print(f"{year}: {entry['points']}/{entry['total']}")
-    print(f"mean of the yearly score shares: {result['score_share_mean']:.2f} %")
+app.command()(scoreboard)
 
 
 @app.command()
@@ -339,7 +271,7 @@ def chat(
     """Talk to the built model in the terminal. It can be wrong and is not for diagnosis."""
     from igakulm.serving.chat import chat as chat_with
 
-    folder = bundle or _finished(recipe, None, "export")
+    folder = bundle or finished_stage(recipe, None, "export")
     chat_with(folder, engine=engine, max_tokens=max_tokens, temperature=temperature, single=single)
 
 

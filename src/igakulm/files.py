@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 BESIDE_THE_RESULT = ("logs/", "checkpoints/")
 """Files below these folders of a stage (times, rates, states to resume from) are kept and hashed one by one, but are no
 part of the stage's content digest: they differ between runs that give the same result."""
+ADD_WAIT = "wait for it, or add --wait to start when it has finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,15 @@ def explain_os_error(error: OSError, path: Path) -> InputError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError("this place cannot be written", where=where, mend="choose a folder that you may write to")
     if error.errno == errno.ENOENT:
-        return InputError("there is no such file", where=where, mend="check the path in the recipe")
+        return InputError("there is no such file", where=where, mend="check the path")
     return InputError(f"the operating system says: {error.strerror or error}", where=where)
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False, mend: str = ADD_WAIT) -> Iterator[None]:
     """Hold the run's lock; it is released by the kernel when the process dies, however it dies.
+
+    `mend` is what the user can do while another process holds it.
 
     Raises:
         InputError: another process holds it (its number, machine and start are named).
@@ -93,11 +96,8 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
-            raise InputError(
-                f"this run is in use: {holder or 'by another process'}",
-                where=str(folder / "lock"),
-                mend="wait for it, or add --wait to start when it has finished",
-            ) from error
+            what = f"this run is in use: {holder or 'by another process'}"
+            raise InputError(what, where=str(folder / "lock"), mend=mend) from error
         since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)

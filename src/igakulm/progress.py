@@ -75,7 +75,8 @@ class _PlainTask:
         rate = self.done / elapsed
         left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate > 0 else ""
         of = f"/{self.total:,.0f}" if self.total else ""
-        print(f"  {self.name}: {self.done:,.0f}{of} {self.unit} ({rate:,.1f}/s{left}) {self.text}".rstrip(), flush=True)
+        line = f"  {self.name}: {self.done:,.0f}{of} {self.unit} ({rate:,.1f}/s{left}) {self.text}".rstrip()
+        print(line, file=sys.stderr, flush=True)
 
 
 class PlainProgress(Progress):
@@ -88,7 +89,7 @@ class PlainProgress(Progress):
         task.print()
 
     def say(self, text: str) -> None:
-        print(text, flush=True)
+        print(text, file=sys.stderr, flush=True)
 
 
 class TerminalProgress(Progress):
@@ -97,7 +98,7 @@ class TerminalProgress(Progress):
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console = Console(stderr=False)
+        self._console = Console(stderr=True)
 
     @contextmanager
     def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Task]:
@@ -130,8 +131,8 @@ class TerminalProgress(Progress):
 
 
 def for_this_output() -> Progress:
-    """Bars on a terminal, plain lines otherwise."""
-    return TerminalProgress() if sys.stdout.isatty() else PlainProgress()
+    """Bars on a terminal, plain lines otherwise; always on standard error, since results go to standard output."""
+    return TerminalProgress() if sys.stderr.isatty() else PlainProgress()
 
 
 def track(progress: Progress, items: Iterable[T], name: str, total: float | None = None, unit: str = "") -> Iterator[T]:

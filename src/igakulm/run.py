@@ -7,20 +7,16 @@ manifest is complete; a killed run continues with the same command. Does not: kn
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
 import os
 import shutil
-import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from igakulm.errors import InputError
-from igakulm.files import explain_os_error, sync
+from igakulm.files import explain_os_error, locked, sync
 from igakulm.fingerprint import ContentHashes, differences, fingerprint, ingredients
 from igakulm.manifest import (
     Manifest,
@@ -52,36 +48,6 @@ class StageStatus:
 def run_folder(recipe: Recipe) -> Path:
     """The folder of all stages of a recipe."""
     return Path(recipe.runs_folder) / recipe.name
-
-
-@contextmanager
-def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the run's lock; it is released by the kernel when the process dies, however it dies.
-
-    Raises:
-        InputError: another process holds it (its number, machine and start are named).
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise explain_os_error(error, folder) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
-            raise InputError(
-                f"this run is in use: {holder or 'by another process'}",
-                where=str(folder / "lock"),
-                mend="wait for it, or add --wait to start when it has finished",
-            ) from error
-        since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class Runner:

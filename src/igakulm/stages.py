@@ -80,13 +80,21 @@ def _finetune(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
 
 
 def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.evaluation.build import evaluate
-    from igakulm.inference.transformers import load_engine
+    from igakulm.evaluation.build import Candidate, evaluate
+    from igakulm.evaluation.manner import Manner
+    from igakulm.inference.open import open_model
 
+    config = recipe.evaluate
     models = {"base": inputs["pretrain"] / "model", "tuned": inputs["finetune"] / "model"}
-    chosen: dict[str, Path] = {name: models[name] for name in recipe.evaluate.models}
-    load = partial(load_engine, batch_tokens=recipe.evaluate.batch_tokens)
-    return evaluate(recipe.evaluate, recipe.benchmarks, chosen, inputs["lexicon"], out, progress, load)
+    candidates: dict[str, Candidate] = {}
+    for name in config.models:
+        manners = tuple(
+            Manner(config.prompts, answer, config.max_new_tokens, plain=name == "base") for answer in config.answers
+        )
+        opened = partial(open_model, models[name], precision=config.precision, batch_tokens=config.batch_tokens)
+        candidates[name] = Candidate(opened, manners)
+    split = recipe.finetune.split
+    return evaluate(config, recipe.benchmarks, split, candidates, inputs["lexicon"], out, progress)
 
 
 def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -120,16 +128,17 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        1,
-        ("evaluate", "benchmarks"),
+        2,
+        ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
         "scores with intervals beside baselines",
+        resumable=True,
     ),
     Stage("export", 1, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        1,
+        2,
         (),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,

@@ -92,4 +92,4 @@ def test_a_second_run_builds_nothing(small_run: FinishedRun, project: Path) -> N
         command(project / "recipes/quickstart.yaml", small_run.folder.parent), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("done before") == len(STAGES)
+    assert done.stderr.count("done before") == len(STAGES)

@@ -1,36 +1,56 @@
-"""Asking: letters by probability, free text, base models in plain text, and prompts that do not fit."""
+"""Asking: letters and texts by probability, free text, base models in plain text, prompts that do not fit, resuming."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from character_model import CharacterEncoder, RuleEngine
+from character_model import CharacterEncoder, RuleEngine, opened
 from igakulm.benchmarks.items import Item
-from igakulm.evaluation.ask import GENERATE, OPTIONS, Asker, ask
+from igakulm.errors import InputError
+from igakulm.evaluation.ask import Reply, ask
+from igakulm.evaluation.ask_tokens import CHUNK
+from igakulm.evaluation.kept import KeptAnswers
+from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner
+from igakulm.inference.engine import TextAnswer, TextRequest
+from igakulm.llm import ResponseStore
 
 CHOICE = Item("1", "t", "choice", "どれか。\n「経過は良好」", ("甲", "乙", "丙"), ("A",), document="経過は良好")
 LIST = Item("2", "t", "entities", "所見は。\n「咳がある」", (), ("咳",), document="咳がある")
 NUMBER = Item("3", "t", "number", "いくつか。", (), ("720",), document="いくつか。")
+EXAM = Item("4", "exam", "choice", "二つ選べ。", ("甲", "乙", "丙"), ("A", "B"), document="二つ選べ。", wanted=2)
 
 
-def asker(engine: RuleEngine, *, chat: bool = True, answer: str = "options", tokens: int = 50) -> Asker:
-    return Asker(engine, CharacterEncoder.load(Path()), chat, answer, tokens)
+DEFAULT = Manner(max_new_tokens=50)
 
 
 def nothing(count: int) -> None:
     """Progress that is not looked at."""
 
 
+def replies(
+    engine: RuleEngine,
+    items: Sequence[Item],
+    manner: Manner = DEFAULT,
+    done: Callable[[int], None] = nothing,
+    *,
+    chat: bool = True,
+) -> list[Reply]:
+    """The replies of the only mode."""
+    (found,) = ask(opened(engine, chat=chat), items, manner, KeptAnswers(), done).values()
+    return found
+
+
 def test_letters_are_scored_and_the_rest_is_written_in_the_order_of_the_items() -> None:
     engine = RuleEngine(rank="CABDE", text="['咳', '熱']")
-    two = Item("4", "t", "choice", "二つ選べ。", ("甲", "乙", "丙"), ("A", "B"), wanted=2)
     counts: list[int] = []
-    replies = ask(asker(engine), [LIST, CHOICE, two], counts.append)
-    assert [reply.parsed for reply in replies] == [("咳", "熱"), ("C",), ("A", "C")]
-    assert [reply.mode for reply in replies] == [GENERATE, OPTIONS, OPTIONS]
-    assert [reply.text for reply in replies] == ["['咳', '熱']", "C", "A,C"]
+    found = replies(engine, [LIST, CHOICE, EXAM], done=counts.append)
+    assert [reply.parsed for reply in found] == [("咳", "熱"), ("C",), ("A", "C")]
+    assert [reply.mode for reply in found] == [GENERATE, OPTIONS, OPTIONS]
+    assert [reply.text for reply in found] == ["['咳', '熱']", "C", "A,C"]
     assert sum(counts) == 3
     chat = engine.prompts[0]
     assert (chat[0], chat[1], chat[-1]) == (CharacterEncoder.bos, CharacterEncoder.user, CharacterEncoder.assistant)
@@ -39,30 +59,66 @@ def test_letters_are_scored_and_the_rest_is_written_in_the_order_of_the_items() 
 
 def test_equal_probabilities_give_the_first_letter() -> None:
     class Even(RuleEngine):
-        rank = "x"
-
         def __init__(self) -> None:
             super().__init__()
             self.rank = type("Same", (str,), {"index": lambda self, letter: 0})("")
 
-    assert ask(asker(Even()), [CHOICE], nothing)[0].parsed == ("A",)
+    assert replies(Even(), [CHOICE])[0].parsed == ("A",)
+
+
+def test_the_options_texts_compete_as_they_are_and_per_byte() -> None:
+    engine = RuleEngine(rank="XYZAB")
+    item = Item("1", "t", "choice", "どれか。", ("YY", "ZZZZ", "", "ZZ"), ("B",))
+    found = ask(opened(engine), [item, LIST], Manner(answer="options-text"), KeptAnswers(), nothing)
+    # Costs: YY 2, ZZZZ 8, ZZ 4; per byte 1, 2, 2. The option without text has no value.
+    assert list(found) == [OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED]
+    assert [modes[0].parsed for modes in found.values()] == [("A",), ("A",)]
+    longer = Item("1", "t", "choice", "どれか。", ("Z", "YYYY"), ("B",))
+    both = ask(opened(engine), [longer], Manner(answer="options-text"), KeptAnswers(), nothing)
+    assert [modes[0].parsed for modes in both.values()] == [("A",), ("B",)]
+    assert "A. " not in found[OPTIONS_TEXT][0].prompt, "the options are not listed: they compete as answers"
+
+
+def test_tasks_without_options_are_generated_in_every_mode() -> None:
+    found = ask(opened(RuleEngine()), [LIST], Manner(answer="options-text"), KeptAnswers(), nothing)
+    assert list(found) == [GENERATE]
 
 
 def test_free_text_is_parsed_in_both_ways() -> None:
-    (reply,) = ask(asker(RuleEngine(text="ANSWER: C"), answer="generate"), [CHOICE], nothing)
+    generate = Manner(answer="generate")
+    (reply,) = replies(RuleEngine(text="ANSWER: C"), [CHOICE], generate)
     assert (reply.parsed, reply.upstream, reply.mode) == (("C",), ("A",), GENERATE)
-    (reply,) = ask(asker(RuleEngine(text="わからない"), answer="generate"), [CHOICE], nothing)
+    (reply,) = replies(RuleEngine(text="わからない"), [CHOICE], generate)
     assert reply.parsed is None
-    (reply,) = ask(asker(RuleEngine(text="答え：7.20")), [NUMBER], nothing)
+    (reply,) = replies(RuleEngine(text="答え：7.20"), [NUMBER])
     assert reply.parsed == ("720",)
 
 
-def test_a_base_model_gets_plain_text_and_stops_at_the_line_s_end() -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_model_without_chat_tokens_gets_plain_text_and_stops_at_the_line_s_end(plain: bool) -> None:
     engine = RuleEngine()
-    (reply,) = ask(asker(engine, chat=False), [LIST], nothing)
+    (reply,) = replies(engine, [LIST], Manner(plain=plain), chat=plain)
     assert reply.prompt == "所見は。\n「咳がある」\n答え："
     assert engine.prompts == [[CharacterEncoder.bos, *CharacterEncoder().encode(reply.prompt)]]
     assert engine.stops == [(CharacterEncoder.eos, CharacterEncoder.newline)]
+
+
+def test_published_examination_prompts_use_small_letters_and_examples() -> None:
+    engine = RuleEngine(rank="CABDE")
+    shot = Item("s", "shots", "choice", "例題。", ("子", "丑"), ("B",), document="例題。")
+    manner = Manner(style="published", shots=(shot,))
+    (reply,) = replies(engine, [EXAM], manner)
+    assert reply.parsed == ("A", "C")
+    assert "問題: 例題。\na: 子\nb: 丑\n" in reply.prompt and "\n\nb\n\n問題: 二つ選べ。\na: 甲" in reply.prompt
+    assert manner.prompt_style(EXAM, chat=True) == "published-1-shot"
+    assert manner.prompt_style(CHOICE, chat=True) == "published", "only examinations have worked examples"
+
+
+def test_examples_are_dropped_before_the_question_is_cut() -> None:
+    shot = Item("s", "shots", "choice", "例" * 100, ("子", "丑"), ("B",), document="例" * 100)
+    engine = RuleEngine(context_length=120)
+    (reply,) = replies(engine, [EXAM], Manner(style="published", shots=(shot,)))
+    assert reply.truncated and "例例" not in reply.prompt and "問題: 二つ選べ。" in reply.prompt
 
 
 @pytest.mark.parametrize("chat", [True, False])
@@ -70,7 +126,7 @@ def test_a_base_model_gets_plain_text_and_stops_at_the_line_s_end() -> None:
 def test_long_prompts_lose_the_front_of_the_document_and_no_more_than_needed(chat: bool, room: int) -> None:
     long = Item("1", "t", "entities", "所見は。\n「" + "古" * 100 + "新」", (), ("咳",), document="古" * 100 + "新")
     engine = RuleEngine(context_length=room + 5)
-    (reply,) = ask(asker(engine, chat=chat, tokens=5), [long], nothing)
+    (reply,) = replies(engine, [long], Manner(max_new_tokens=5), chat=chat)
     assert reply.truncated
     assert reply.prompt.startswith("所見は。\n「古") and "新」" in reply.prompt
     assert len(engine.prompts[0]) == room
@@ -79,24 +135,76 @@ def test_long_prompts_lose_the_front_of_the_document_and_no_more_than_needed(cha
 def test_a_prompt_without_a_document_in_it_loses_the_front_of_the_question() -> None:
     engine = RuleEngine(context_length=21)
     item = Item("1", "t", "choice", "前" * 50 + "問い", ("甲", "乙"), ("A",), document="別の文")
-    (reply,) = ask(asker(engine), [item], nothing)
+    (reply,) = replies(engine, [item])
     assert reply.truncated and "問い" in reply.prompt and len(engine.prompts[0]) == 20
 
 
 def test_even_options_that_do_not_fit_are_no_error() -> None:
     engine = RuleEngine(context_length=8)
     item = Item("1", "t", "choice", "問い", ("甲" * 50, "乙" * 50), ("A",))
-    (reply,) = ask(asker(engine), [item], nothing)
+    (reply,) = replies(engine, [item])
     assert reply.truncated and len(engine.prompts[0]) == 7
 
 
 def test_a_prompt_that_just_fits_is_left_alone() -> None:
     whole = RuleEngine()
-    ask(asker(whole), [CHOICE], nothing)
+    replies(whole, [CHOICE])
     exact = RuleEngine(context_length=len(whole.prompts[0]) + 1)
-    (reply,) = ask(asker(exact), [CHOICE], nothing)
+    (reply,) = replies(exact, [CHOICE])
     assert not reply.truncated and exact.prompts == whole.prompts
 
 
+def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path: Path) -> None:
+    class Dies(RuleEngine):
+        def score(self, prompts: Sequence[Sequence[int]], options: object, **rest: object) -> list[list[object]]:  # type: ignore[override]
+            if self.prompts:
+                raise KeyboardInterrupt
+            return super().score(prompts, options, **rest)  # type: ignore[arg-type,return-value]
+
+    items = [Item(str(n), "t", "choice", f"問い{n}", ("甲", "乙"), ("A",)) for n in range(CHUNK + 3)]
+    path = tmp_path / "answers.sqlite"
+    with closing(ResponseStore(path)) as store, pytest.raises(KeyboardInterrupt):
+        ask(opened(Dies()), items, Manner(), KeptAnswers(store), nothing)
+    again, counts = RuleEngine(), list[int]()
+    with closing(ResponseStore(path)) as store:
+        found = ask(opened(again), items, Manner(), KeptAnswers(store), counts.append)
+    assert len(again.prompts) == 3 and sum(counts) == len(items)
+    assert found == ask(opened(RuleEngine()), items, Manner(), KeptAnswers(), nothing)
+
+
+class Server:
+    """A model that takes text."""
+
+    name, chat = "server", True
+
+    def __init__(self, *answers: TextAnswer) -> None:
+        self.answers, self.requests = answers, list[TextRequest]()
+
+    def answer(self, requests: Sequence[TextRequest], *, done: Callable[[int], None] = nothing) -> list[TextAnswer]:
+        self.requests += requests
+        done(len(requests))
+        return list(self.answers)
+
+
+def test_a_model_that_takes_text_gets_messages_and_its_refusals_are_unread() -> None:
+    server = Server(TextAnswer("答えはＢ"), TextAnswer("", failure="too long"))
+    (found,) = ask(server, [CHOICE, LIST], Manner("published", "generate"), KeptAnswers(), nothing).values()
+    assert [reply.parsed for reply in found] == [("B",), None]
+    assert found[1].failure == "too long"
+    assert [message["role"] for message in server.requests[0].messages] == ["system", "user"]
+
+
+def test_letters_of_a_model_that_takes_text() -> None:
+    server = Server(TextAnswer("B", {"B": -0.1, "A": -3.0}), TextAnswer("x", {}))
+    (found,) = ask(server, [CHOICE, CHOICE], Manner(), KeptAnswers(), nothing).values()
+    assert [reply.parsed for reply in found] == [("B",), None]
+    assert (server.requests[0].letters, server.requests[0].max_tokens) == (("A", "B", "C"), 1)
+
+
+def test_texts_of_options_need_a_local_model() -> None:
+    with pytest.raises(InputError, match="model in this process"):
+        ask(Server(), [CHOICE], Manner(answer="options-text"), KeptAnswers(), nothing)
+
+
 def test_no_items() -> None:
-    assert ask(asker(RuleEngine()), [], nothing) == []
+    assert replies(RuleEngine(), []) == []

@@ -90,7 +90,7 @@ def listening_inodes() -> set[str]:
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc")
 def test_it_opens_no_port_limits_and_survives_its_child(gguf: Path) -> None:
     engine = LlamaCppEngine(gguf, threads=1)
-    child = engine._child.pid
+    child = engine._process.pid
     links = [str(entry.readlink()) for entry in Path(f"/proc/{child}/fd").iterdir()]
     assert not {link[8:-1] for link in links if link.startswith("socket:[")} & listening_inodes()
     with pytest.raises(InputError, match="the model reads 256"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from igakulm.errors import InputError
 from igakulm.inference.transformers import TransformersEngine, load_engine
@@ -140,6 +140,56 @@ def test_bf16_is_close(folder: Path, engine: TransformersEngine) -> None:
     assert rough.model.dtype == torch.bfloat16
     fine, coarse = engine.next_log_probabilities([5, 6, 7]), rough.next_log_probabilities([5, 6, 7])
     assert 0 < max(abs(fine[token] - coarse[token]) for token in fine) < 1.0
+
+
+SMALL: dict[str, Any] = {
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+
+@pytest.mark.parametrize("kind", ["qwen3", "gemma2", "gemma3_text", "gpt2"])
+def test_foreign_architectures(tmp_path: Path, kind: str) -> None:
+    """Windows, capped logits and learnt positions: batches give what plain transformers gives one by one."""
+    heads: dict[str, Any] = {"num_attention_heads": 4, "max_position_embeddings": 128, "initializer_range": 0.2}
+    more: dict[str, Any] = {} if kind == "gpt2" else {"intermediate_size": 64, "num_key_value_heads": 2, "head_dim": 8}
+    if kind.startswith("gemma"):
+        more["sliding_window"] = 8
+    torch.manual_seed(0)
+    loader: Any = AutoModelForCausalLM
+    model = loader.from_config(AutoConfig.for_model(kind, **SMALL, **heads, **more)).eval()
+    model.save_pretrained(tmp_path)
+    engine = load_engine(tmp_path, batch_tokens=200, device="cpu")
+    rng = random.Random(0)
+    shots = random_ids(rng, 40)
+    prompts = [random_ids(rng, length) for length in (3, 20, 11)] + [shots + random_ids(rng, n) for n in (5, 9, 2, 7)]
+    prompts = [[token % 290 for token in prompt] for prompt in prompts]
+    options = [[[5], [6, 7, 8], [9, 10]] for _ in prompts]
+    for prompt, choices, found in zip(prompts, options, engine.score(prompts, options), strict=True):
+        for choice, item in zip(choices, found, strict=True):
+            assert item.log_probability == pytest.approx(oracle(model, prompt, choice), abs=1e-4)
+    together = engine.generate(prompts, 12, [])
+    assert together == [engine.generate([prompt], 12, [])[0] for prompt in prompts]
+    assert together == [list(engine.stream(prompt, 12, [])) for prompt in prompts]
+
+
+def test_models_without_attention_are_refused(tmp_path: Path) -> None:
+    loader: Any = AutoModelForCausalLM
+    loader.from_config(AutoConfig.for_model("mamba", **SMALL, state_size=4)).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="no attention"):
+        load_engine(tmp_path)
+
+
+@pytest.mark.parametrize(("fast", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_automatic_precision_is_what_the_device_is_fast_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("igakulm.inference.transformers._fast_in_bf16", lambda device: fast)
+    assert load_engine(folder, precision="auto", device="cpu").model.dtype == dtype
+    assert load_engine(folder, precision="fp32", device="cpu").model.dtype == torch.float32
 
 
 def test_nothing_is_fetched() -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from igakulm.benchmarks.items import Item
+from igakulm.benchmarks.load import Split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
 from igakulm.errors import InputError
 from igakulm.model import init
@@ -61,11 +62,11 @@ def base(tmp_path: Path, tokenizer: Path) -> Path:
 def items(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     splits: list[str] = []
 
-    def load(_: BenchmarksSection, split: str) -> dict[str, list[Item]]:
+    def load(_: BenchmarksSection, split: str) -> Split:
         splits.append(split)
-        return ITEMS
+        return Split(split, {}, ITEMS)
 
-    monkeypatch.setattr(finetune_module, "load_train_items", load)
+    monkeypatch.setattr(finetune_module, "load_split", load)
     return splits
 
 

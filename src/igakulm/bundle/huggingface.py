@@ -16,7 +16,7 @@ import torch
 from igakulm.bundle.weights import Weights, not_finite, read_config
 from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
-from igakulm.inference.transformers import load_model
+from igakulm.inference.load import load_model
 from igakulm.progress import Progress
 from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
 

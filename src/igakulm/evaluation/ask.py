@@ -1,6 +1,7 @@
-"""Asking a model the items of one task: prompts in token ids, options scored or text generated, answers parsed.
+"""Asking a model the items of one task, whatever kind of model it is, and reading what it answers.
 
-Does: fit prompts into the context, call the engine, read its answers. Does not: load engines, score, or write files.
+Does: send items to a local model (ask_tokens.py) or to one that takes text (ask_text.py), read the answers twice: our
+way and the published scorer's. Does not: open models, score, or write results.
 """
 
 from __future__ import annotations
@@ -9,33 +10,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.prompts import base_prompt, chat_answer, chat_prompt
+from igakulm.benchmarks.prompts import chat_answer
+from igakulm.errors import InputError
 from igakulm.evaluation.answers import Prediction, parse_answer, upstream_letter, upstream_list
-from igakulm.inference.engine import Engine
-from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.evaluation.ask_text import choose_by_text, write_by_text
+from igakulm.evaluation.ask_tokens import choose_by_tokens, write_by_tokens
+from igakulm.evaluation.kept import KeptAnswers
+from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
+from igakulm.evaluation.recorded import Recorded
+from igakulm.inference.engine import TextModel
+from igakulm.inference.open import OpenedModel
 
-OPTIONS, GENERATE = "options-letter", "generate"
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """One model and how it is asked.
-
-    `chat`: with chat tokens; False = a base model, which gets plain text that ends in "答え：".
-    `answer` is "options" (choices by the log-probability of their letter) or "generate".
-    """
-
-    engine: Engine
-    encoder: TextEncoder
-    chat: bool
-    answer: str
-    max_new_tokens: int
+Model = OpenedModel | TextModel | Recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One item's prompt as sent, the answer's text, how it was read, and the published scorer's reading."""
+    """One item's prompt as sent, the answer's text, how it was read, and the published scorer's reading.
+
+    `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
+    """
 
     prompt: str
     truncated: bool
@@ -43,88 +37,90 @@ class Reply:
     mode: str
     parsed: Prediction
     upstream: Prediction
+    failure: str = ""
 
 
-def ask(asker: Asker, items: Sequence[Item], done: Callable[[int], None]) -> list[Reply]:
-    """Replies in the order of the items; `done(n)` is called as items finish."""
-    prompts = [fit_prompt(asker, item) for item in items]
-    scored = [place for place, item in enumerate(items) if item.kind == "choice" and asker.answer == "options"]
-    written = [place for place in range(len(items)) if place not in set(scored)]
-    texts = dict(zip(scored, _choose(asker, [(items[p], prompts[p].ids) for p in scored], done), strict=True))
-    texts.update(zip(written, _write(asker, [prompts[p].ids for p in written], done), strict=True))
-    replies = []
-    for place, (item, prompt) in enumerate(zip(items, prompts, strict=True)):
-        text, mode = texts[place], OPTIONS if place in set(scored) else GENERATE
-        parsed = tuple(text.split(",")) if mode == OPTIONS else parse_answer(item, text)
-        upstream = upstream_list(text) if item.kind == "entities" else upstream_letter(text)
-        replies.append(Reply(prompt.text, prompt.truncated, text, mode, parsed, upstream))
-    return replies
+def ask(
+    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+) -> dict[str, list[Reply]]:
+    """Answer mode -> replies in the order of the items; `done(n)` is called as items finish.
 
+    The mode "options-text" gives two: as they are, and per byte. Items that have no options are generated in any mode;
+    when all are, the only mode is "generate".
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt that fits: its text, its ids, and whether the document was cut."""
-
-    text: str
-    ids: list[int]
-    truncated: bool
-
-
-def fit_prompt(asker: Asker, item: Item) -> Prompt:
-    """The prompt of an item within the engine's context, room for the answer kept.
-
-    A prompt that is too long loses characters from the front of its document (of its question, where the document does
-    not stand in it), as few as needed. If even that is not enough, token ids are dropped from the front.
+    Raises:
+        InputError: the model cannot be asked in this way, or cannot be reached.
     """
-    answer = 1 if item.kind == "choice" and asker.answer == "options" else asker.max_new_tokens
-    room = max(1, asker.engine.context_length - answer)
-    text, ids = _render(asker, item)
-    if len(ids) <= room:
-        return Prompt(text, ids, truncated=False)
-    start = item.question.find(item.document) if item.document else -1
-    document = item.document if start >= 0 else item.question
-    start = max(start, 0)
-
-    def without(characters: int) -> Item:
-        return replace(item, question=item.question[:start] + item.question[start + characters :])
-
-    low, high = 1, len(document)
-    while low < high:
-        middle = (low + high) // 2
-        fits = len(_render(asker, without(middle))[1]) <= room
-        low, high = (low, middle) if fits else (middle + 1, high)
-    text, ids = _render(asker, without(low))
-    return Prompt(text, ids[-room:], truncated=True)
+    by_options = manner.answer != "generate" and not isinstance(model, Recorded)
+    chosen = [place for place, item in enumerate(items) if item.kind == "choice" and by_options]
+    written = sorted(set(range(len(items))) - set(chosen))
+    raw: dict[int, Raw] = {}
+    if chosen:
+        raw.update(zip(chosen, _choose(model, [items[place] for place in chosen], manner, kept, done), strict=True))
+    if written:
+        raw.update(zip(written, _write(model, [items[place] for place in written], manner, kept, done), strict=True))
+    modes = [GENERATE]
+    if chosen:
+        modes = [OPTIONS] if manner.answer == "options" else [OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED]
+    return {mode: [read_reply(item, raw[place], mode) for place, item in enumerate(items)] for mode in modes}
 
 
-def _render(asker: Asker, item: Item) -> tuple[str, list[int]]:
-    if not asker.chat:
-        text = base_prompt(item)
-        return text, [asker.encoder.bos, *asker.encoder.encode(text)]
-    text = chat_prompt(item)
-    return text, render_chat(asker.encoder, [{"role": "user", "content": text}], add_generation_prompt=True)[0]
+def prompt_style(model: Model, manner: Manner, item: Item) -> str:
+    """The name of the prompt's layout that stands beside a score; empty for recorded answers."""
+    return "" if isinstance(model, Recorded) else manner.prompt_style(item, chat=is_chat(model, manner))
 
 
-def _choose(asker: Asker, asked: Sequence[tuple[Item, list[int]]], done: Callable[[int], None]) -> list[str]:
-    """The k most probable letters of each item, k = how many answers the question wants; ties go to earlier letters."""
-    if not asked:
-        return []
-    letters = {
-        letter: asker.encoder.encode(letter) for letter in LETTERS[: max(len(item.choices) for item, _ in asked)]
-    }
-    options = [[letters[letter] for letter in LETTERS[: len(item.choices)]] for item, _ in asked]
-    scores = asker.engine.score([ids for _, ids in asked], options, done=done)
-    texts = []
-    for (item, _), continuations in zip(asked, scores, strict=True):
-        order = sorted(range(len(continuations)), key=lambda place: -continuations[place].log_probability)
-        chosen = tuple(sorted(LETTERS[place] for place in order[: item.wanted]))
-        texts.append(chat_answer(replace(item, answer=chosen)))
-    return texts
+def is_chat(model: OpenedModel | TextModel, manner: Manner) -> bool:
+    """Whether the model is asked with chat messages."""
+    if manner.plain:
+        return False
+    return model.codec.chat if isinstance(model, OpenedModel) else model.chat
 
 
-def _write(asker: Asker, prompts: Sequence[list[int]], done: Callable[[int], None]) -> list[str]:
-    """Greedy answers up to the end token; a base model also stops at the line's end."""
-    if not prompts:
-        return []
-    stop = [asker.encoder.eos] if asker.chat else [asker.encoder.eos, asker.encoder.newline]
-    return [asker.encoder.decode(ids) for ids in asker.engine.generate(prompts, asker.max_new_tokens, stop, done=done)]
+def _choose(
+    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+) -> list[Raw]:
+    assert not isinstance(model, Recorded)
+    if isinstance(model, OpenedModel):
+        return choose_by_tokens(model, items, manner, kept, done)
+    if manner.answer == "options-text":
+        raise InputError(
+            "choosing by the options' text needs a model in this process",
+            where=model.name,
+            mend="use --answer options or --answer generate",
+        )
+    return choose_by_text(model, items, manner, is_chat(model, manner), done)
+
+
+def _write(
+    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+) -> list[Raw]:
+    if isinstance(model, Recorded):
+        done(len(items))
+        return [Raw(item.question, False, model.texts[item.id]) for item in items]
+    if isinstance(model, OpenedModel):
+        return write_by_tokens(model, items, manner, kept, done)
+    return write_by_text(model, items, manner, is_chat(model, manner), done)
+
+
+def read_reply(item: Item, raw: Raw, mode: str) -> Reply:
+    """Parse what came back in one mode."""
+    if raw.options is None:
+        parsed = None if raw.failure else parse_answer(item, raw.text)
+        upstream = upstream_list(raw.text) if item.kind == "entities" else upstream_letter(raw.text)
+        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, parsed, upstream, raw.failure)
+    letters = best_letters(raw.options[mode], item.wanted)
+    text = chat_answer(replace(item, answer=letters)) if letters else ""
+    return Reply(raw.prompt, raw.truncated, text, mode, letters, letters, raw.failure)
+
+
+def best_letters(values: Sequence[float | None], wanted: int) -> tuple[str, ...] | None:
+    """The letters of the `wanted` highest values, sorted; ties go to earlier letters; None when too few have a value.
+
+    >>> best_letters([-1.0, None, -0.5], 1), best_letters([-1.0, -1.0, -2.0], 2), best_letters([None, None], 1)
+    (('C',), ('A', 'B'), None)
+    """
+    known = [(-value, place) for place, value in enumerate(values) if value is not None]
+    if len(known) < wanted:
+        return None
+    return tuple(sorted(LETTERS[place] for _, place in sorted(known)[:wanted]))

@@ -1,220 +1,226 @@
-"""The stage "evaluate": models and baselines on all test items, to a scoreboard and one file of answers for each task.
+"""Models and baselines on all test items, to a scoreboard and a file of answers for each task.
 
-Does: ask, score with intervals, write `scoreboard.json` and `items/MODEL/TASK.jsonl`. Does not: load engines itself
-(they are handed in), tune anything, or draw the report (report.py).
+Does: put columns (task and split) together, ask baselines and models, hand the answers to the board (board.py).
+Does not: open models itself (they are handed in), tune anything, or draw the report (report.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from igakulm.benchmarks.igakuqa import TASK as IGAKUQA
 from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.jmed import TASKS as JMED_TASKS
-from igakulm.benchmarks.load import load_test_items, load_train_items
-from igakulm.benchmarks.prompts import prompt_sha256
-from igakulm.benchmarks.splits import leakage
+from igakulm.benchmarks.load import Split, load_folds, load_split
+from igakulm.benchmarks.splits import leakage, shared_items
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.answers import Prediction
-from igakulm.evaluation.ask import GENERATE, OPTIONS, Asker, Reply, ask
-from igakulm.evaluation.intervals import Resampler
-from igakulm.evaluation.metrics import Measured, entity_metrics, is_right, measure, measure_upstream
+from igakulm.evaluation.ask import Model, ask, prompt_style
+from igakulm.evaluation.board import Board, Column
+from igakulm.evaluation.item_files import BASELINE, Answered
+from igakulm.evaluation.kept import KeptAnswers
+from igakulm.evaluation.leakage import leaked_items
+from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.published import published_rows
-from igakulm.files import write_json, write_jsonl
-from igakulm.inference.engine import Engine
+from igakulm.llm import ResponseStore
 from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
-from igakulm.tokenizer.encode import TextEncoder
 
-BASE = "base"
-"""The model of this name has no chat tokens and is asked in plain text."""
+STORE = Path("logs") / "answers.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What one model or baseline answered to one task; `replies` is empty for baselines."""
+class Candidate:
+    """A model to be scored: how to open it (one is open at a time), and how to ask it."""
 
-    model: str
-    role: str
-    parsed: list[Prediction]
-    upstream: list[Prediction]
-    replies: list[Reply]
-
-
-@dataclass(frozen=True, slots=True)
-class Benchmark:
-    """One task with what is needed to score it."""
-
-    name: str
-    items: list[Item]
-    train: Sequence[Item]
-    split: str
-    resampler: Resampler
+    open: Callable[[], Model]
+    manners: tuple[Manner, ...]
 
 
 def evaluate(
     config: EvaluateSection,
     benchmarks: BenchmarksSection,
-    models: Mapping[str, Path],
+    split: str,
+    candidates: Mapping[str, Candidate],
     lexicon_dir: Path | None,
     out_dir: Path,
     progress: Progress,
-    load_engine: Callable[[Path], Engine],
 ) -> dict[str, Any]:
-    """Run baselines and models over all tasks and write the scoreboard.
+    """Run baselines and models over all tasks; write the scoreboard and the files of answers.
+
+    A folder that holds the answers of an earlier, broken run (`logs/answers.sqlite`) is gone on with.
 
     Args:
         config: the recipe's section `evaluate`.
         benchmarks: the recipe's section `benchmarks`.
-        models: model name to a folder with a Hugging Face model and its tokenizer files. "base" is asked in plain
-            text, every other one in the chat format.
+        split: the split whose training rows the models have seen; they are asked its test items.
+        candidates: the models by name.
         lexicon_dir: the lexicon stage's folder for the baseline `dictionary`, or None.
-        out_dir: the stage's folder.
+        out_dir: the folder that is written.
         progress: where progress is shown.
-        load_engine: opens a model folder; one model is open at a time.
 
     Returns:
         {"tasks": {task: items}, "models": {name: {task: headline value}}, "truncated": prompts that were cut,
         "unparsed": answers that could not be read}.
 
     Raises:
-        InputError: no task is configured, or a benchmark file is wrong.
+        InputError: no task is configured, a benchmark file is wrong, or a model cannot be asked.
     """
-    tasks = _benchmarks(config, benchmarks)
-    setting = baselines.read_terms(lexicon_dir) if "dictionary" in config.baselines else {}
-    rows: list[dict[str, Any]] = []
-    for answers, task in _all_answers(config, tasks, setting, models, progress, load_engine):
-        write_jsonl(out_dir / "items" / answers.model / f"{task.name}.jsonl", _item_rows(task.items, answers))
-        rows += _score_rows(task, answers)
-    order = {task.name: place for place, task in enumerate(tasks)}
-    rows.sort(key=lambda row: order[row["task"]])
-    board = {
-        "rows": rows,
-        "published": [row for row in published_rows() if row["task"] in order],
-        "leakage": leakage({task.name: task.train for task in tasks}, {task.name: task.items for task in tasks}),
-        "bootstrap": {"samples": config.bootstrap_samples, "seed": config.seed or 0, "unit": "document"},
-    }
-    write_json(out_dir / "scoreboard.json", board)
-    return _summary(tasks, rows)
+    own = _loaded(config, benchmarks, split)
+    board = Board(out_dir, config.bootstrap_samples, config.seed or 0)
+    terms = baselines.read_terms(lexicon_dir) if "dictionary" in config.baselines else {}
+    splits = {name: own if name == split else _loaded(config, benchmarks, name) for name in _split_names(config, split)}
+    # Models first: what is wrong with one shows at once, while baselines take minutes.
+    with closing(ResponseStore(out_dir / STORE)) as store:
+        for name, candidate in candidates.items():
+            _add_model(board, name, candidate, columns_of(benchmarks, own), KeptAnswers(store), progress)
+    for name, loaded in splits.items():
+        columns = [column for column in columns_of(benchmarks, loaded) if name == split or column.train]
+        if columns:
+            _add_baselines(board, config, columns, terms, progress, name)
+    _add_folds(board, config, benchmarks, terms, progress)
+    written = board.write(list(own.test), _context(benchmarks, splits))
+    return _summary(own.test, written["rows"])
 
 
-def _benchmarks(config: EvaluateSection, benchmarks: BenchmarksSection) -> list[Benchmark]:
-    test = load_test_items(benchmarks)
-    if not test:
+def _split_names(config: EvaluateSection, split: str) -> list[str]:
+    """The models' split, and the baselines' where there are baselines."""
+    return list(dict.fromkeys([split, *(config.baseline_splits if config.baselines else ())]))
+
+
+def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str) -> Split:
+    loaded = load_split(benchmarks, split)
+    if not loaded.test:
         raise InputError("no benchmark is configured", where="benchmarks", mend="give jmed, igakuqa or rows")
-    train = load_train_items(benchmarks, config.split)
-    tasks = []
-    for name, items in test.items():
-        chosen = items[: config.max_items]
-        if not chosen:
-            raise InputError(f"the task {name} holds no items", where="benchmarks")
-        split: str = config.split
-        if name == IGAKUQA and benchmarks.igakuqa:
-            split = "text-only" if benchmarks.igakuqa.text_only else "all questions"
-        resampler = Resampler(chosen, config.bootstrap_samples, config.seed or 0)
-        tasks.append(Benchmark(name, chosen, train.get(name, ()), split, resampler))
-    return tasks
+    # A fold can be without items of a task that has few documents.
+    test = {task: list(items[: config.max_items]) for task, items in loaded.test.items() if items}
+    return Split(loaded.name, test, loaded.train)
 
 
-def _all_answers(
+def columns_of(benchmarks: BenchmarksSection, split: Split) -> list[Column]:
+    """The columns of a split; tasks without training rows are named for what they hold."""
+    shared = shared_items(split.train, split.test)
+    columns = []
+    for task, items in split.test.items():
+        name = split.name
+        if task == IGAKUQA and benchmarks.igakuqa:
+            name = "text-only" if benchmarks.igakuqa.text_only else "all questions"
+        elif task not in split.train:
+            name = "test"
+        columns.append(Column(task, name, items, split.train.get(task, ()), frozenset(shared[task])))
+    return columns
+
+
+def _add_baselines(
+    board: Board,
     config: EvaluateSection,
-    tasks: Sequence[Benchmark],
+    columns: Sequence[Column],
     terms: Mapping[str, Sequence[str]],
-    models: Mapping[str, Path],
     progress: Progress,
-    load_engine: Callable[[Path], Engine],
-) -> Iterable[tuple[Answers, Benchmark]]:
+    split: str,
+) -> None:
     for baseline in config.baselines:
-        with progress.task(f"baseline {baseline}", len(tasks), "tasks") as bar:
-            for task in tasks:
-                setting = baselines.Setting(task.train, config.seed or 0, terms)
-                found = baselines.predict(baseline, task.items, setting)
+        with progress.task(f"baseline {baseline}, {split}", len(columns), "tasks") as bar:
+            for column in columns:
+                setting = baselines.Setting(column.train, config.seed or 0, terms)
+                found = baselines.predict(baseline, column.items, setting)
                 if found is not None:
-                    yield Answers(baseline, "baseline", found, found, []), task
+                    board.add(column, _baseline(baseline, found))
                 bar.advance()
-    for name, folder in models.items():
-        asker = _asker(config, name, folder, load_engine)
-        for task in tasks:
-            with progress.task(f"{name}: {task.name}", len(task.items), "items") as bar:
-                replies = ask(asker, task.items, bar.advance)
-            parsed = [reply.parsed for reply in replies]
-            yield Answers(name, "model", parsed, [reply.upstream for reply in replies], replies), task
-        del asker  # frees this model before the next one is opened
 
 
-def _asker(config: EvaluateSection, name: str, folder: Path, load_engine: Callable[[Path], Engine]) -> Asker:
-    return Asker(load_engine(folder), TextEncoder.load(folder), name != BASE, config.answer, config.max_new_tokens)
+def _baseline(name: str, found: baselines.Predictions) -> Answered:
+    return Answered(name, "baseline", BASELINE, "", found, found)
 
 
-def _measures(task: Benchmark, answers: Answers) -> list[Measured]:
-    """Our metrics, headline first; then the published ones where they can differ from ours (JMED-LLM only)."""
-    found = measure(task.items, answers.parsed)
-    generated = any(reply.mode == GENERATE for reply in answers.replies)
-    if task.name in JMED_TASKS and (task.items[0].kind == "entities" or generated):
-        found += measure_upstream(task.items, answers.upstream)
-    return found
+def _add_folds(
+    board: Board,
+    config: EvaluateSection,
+    benchmarks: BenchmarksSection,
+    terms: Mapping[str, Sequence[str]],
+    progress: Progress,
+) -> None:
+    """Baselines by grouped k-fold over all rows of the tasks whose document-disjoint training rows are too few, or all
+    have the same answer.
+    """
+    if not config.baselines or not config.fold_below:
+        return
+    train = load_split(benchmarks, "document-disjoint").train
+    small = [
+        task
+        for task, rows in train.items()
+        if len(rows) < config.fold_below or len({row.answer for row in rows if row.kind == "choice"}) == 1
+    ]
+    if not small:
+        return
+    folds = load_folds(benchmarks, config.folds)
+    setting = baselines.Setting((), config.seed or 0, terms)
+    with progress.task(f"baselines, {config.folds}-fold", len(small) * len(config.baselines), "tasks") as bar:
+        for task in small:
+            items = [item for fold in folds for item in fold.test[task]]
+            column = Column(task, f"{config.folds}-fold", items)
+            for baseline in config.baselines:
+                found = baselines.predict_folds(baseline, task, folds, setting)
+                if found is not None:
+                    board.add(column, _baseline(baseline, found))
+                bar.advance()
 
 
-def _score_rows(task: Benchmark, answers: Answers) -> list[dict[str, Any]]:
-    prompts = [reply.prompt for reply in answers.replies]
-    modes = {reply.mode for reply in answers.replies}
-    mode = (OPTIONS if OPTIONS in modes else GENERATE) if modes else "baseline"
-    rows = []
-    for measured in _measures(task, answers):
-        low, high = task.resampler.interval(measured.statistics, measured.combine)
-        rows.append(
-            {
-                "model": answers.model,
-                "task": task.name,
-                "kind": task.items[0].kind,
-                "metric": measured.name,
-                "value": measured.value,
-                "low": low,
-                "high": high,
-                "n": len(task.items),
-                "split": task.split,
-                "prompt_sha256": prompt_sha256(prompts) if prompts else "",
-                "answer_mode": mode,
-                "unparsed": sum(prediction is None for prediction in answers.parsed) / len(task.items),
-                "role": answers.role,
-                "truncated": sum(reply.truncated for reply in answers.replies),
-                "documents": task.resampler.documents,
-            }
+def _add_model(
+    board: Board, name: str, candidate: Candidate, columns: Sequence[Column], kept: KeptAnswers, progress: Progress
+) -> None:
+    model = candidate.open()
+    try:
+        for manner in candidate.manners:
+            for column in columns:
+                _ask_column(board, name, model, manner, column, kept, progress)
+    finally:
+        close = getattr(model, "close", None)
+        if close:
+            close()
+
+
+def _ask_column(
+    board: Board, name: str, model: Model, manner: Manner, column: Column, kept: KeptAnswers, progress: Progress
+) -> None:
+    style = prompt_style(model, manner, column.items[0])
+    with progress.task(f"{name}: {column.task}", len(column.items), "items") as bar:
+        answers = ask(model, column.items, manner, kept, bar.advance)
+    for mode, replies in answers.items():
+        known = any(
+            (file["model"], file["task"], file["split"], file["answer_mode"]) == (name, column.task, column.split, mode)
+            for file in board.files
         )
-    return rows
+        if known:
+            continue  # entities are generated in every mode
+        parsed, upstream = [reply.parsed for reply in replies], [reply.upstream for reply in replies]
+        board.add(column, Answered(name, "model", mode, style, parsed, upstream, replies))
 
 
-def _item_rows(items: Sequence[Item], answers: Answers) -> Iterable[dict[str, Any]]:
-    """One object for each item; `score` is 1 or 0 for choices and the overlap F1 of the row for entities."""
-    for place, (item, parsed) in enumerate(zip(items, answers.parsed, strict=True)):
-        reply = answers.replies[place] if answers.replies else None
-        score = entity_metrics([item], [parsed])[0].value if item.kind == "entities" else float(is_right(item, parsed))
-        yield {
-            "id": item.id,
-            "tag": item.tag,
-            "group": item.group,
-            "prompt": reply.prompt if reply else "",
-            "truncated": bool(reply and reply.truncated),
-            "answer": reply.text if reply else "",
-            "answer_mode": reply.mode if reply else "baseline",
-            "parsed": None if parsed is None else list(parsed),
-            "gold": list(item.answer),
-            "score": score,
-        }
+def _context(benchmarks: BenchmarksSection, splits: Mapping[str, Split]) -> dict[str, Any]:
+    """What stands beside the scores: published figures, and what test and training rows share."""
+    names = {name for split in splits.values() for name in split.test}
+    published = next((split for split in splits.values() if split.name == "published"), None)
+    return {
+        "published": [row for row in published_rows() if row["task"] in names],
+        "leakage": [
+            {"split": name} | row for name, split in splits.items() for row in leakage(split.train, split.test)
+        ],
+        "leaked_items": leaked_items(published.train, published.test) if published else [],
+    }
 
 
-def _summary(tasks: Sequence[Benchmark], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(test: Mapping[str, Sequence[Item]], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     headlines: dict[str, dict[str, float]] = {}
     first: dict[tuple[str, str], Mapping[str, Any]] = {}
     for row in rows:
         if first.setdefault((row["model"], row["task"]), row) is row:
             headlines.setdefault(row["model"], {})[row["task"]] = row["value"]
     return {
-        "tasks": {task.name: len(task.items) for task in tasks},
+        "tasks": {task: len(items) for task, items in test.items()},
         "models": headlines,
         "truncated": sum(row["truncated"] for row in first.values()),
         "unparsed": round(sum(row["unparsed"] * row["n"] for row in first.values() if row["role"] == "model")),

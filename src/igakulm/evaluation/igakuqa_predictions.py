@@ -123,14 +123,18 @@ def _accepted(gold: Sequence[str]) -> list[list[str]]:
     return [[way] for way in gold[0].split(" or ")] if len(gold) == 1 else [sorted(gold)]
 
 
-def read_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dict[str, str]:
-    """The raw predictions of a system by problem id, of every part in `data_dir`.
+def read_predictions(
+    data_dir: Path, predictions_dir: Path, system: str, years: tuple[int, ...] = (), parts: Sequence[str] = ()
+) -> dict[str, str]:
+    """The raw predictions of a system by problem id, of the years and parts in `data_dir` (empty = all).
 
     Raises:
         InputError: a missing file, a malformed row, or a question without a prediction.
     """
     said: dict[str, str] = {}
-    for year, path in question_files(data_dir):
+    for year, path in question_files(data_dir, years):
+        if parts and part_of(path) not in parts:
+            continue
         found = _predictions(predictions_dir / year / f"{path.stem}_{system}.jsonl")
         for row, _ in unique_rows(path, "problem_id"):
             if row["problem_id"] not in found:

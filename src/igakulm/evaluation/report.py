@@ -12,11 +12,11 @@ from typing import Any
 
 from igakulm.evaluation.report_bundle import bundle_section
 from igakulm.evaluation.report_corpus import corpus_section
+from igakulm.evaluation.report_evaluation import evaluation_section
 from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_overview import comparisons, overview_section, parameters, tokens_seen
 from igakulm.evaluation.report_page import Html, el, join, page
 from igakulm.evaluation.report_provenance import provenance_section
-from igakulm.evaluation.report_scores import scores_section
 from igakulm.evaluation.report_tokenizer import tokenizer_section
 from igakulm.evaluation.report_training import training_section
 from igakulm.files import write_text
@@ -52,7 +52,7 @@ def build_report(recipe: Recipe, inputs: Mapping[str, Path], out_dir: Path) -> d
         corpus_section(2, record),
         tokenizer_section(3, record),
         training_section(4, record),
-        scores_section(5, record),
+        evaluation_section(5, record.board),
         bundle_section(6, recipe, record),
         provenance_section(7, recipe, record),
     ]
@@ -78,7 +78,7 @@ def _summary(record: RunRecord) -> dict[str, Any]:
         "parameters": parameters(record),
         "tokens_pretrain": tokens_seen(record, "pretrain"),
         "tokens_finetune": tokens_seen(record, "finetune"),
-        "tasks": len(record.tasks),
+        "tasks": len(record.board.first_tasks),
         "above_guessing": sum(item.against_guess == "above" for item in compared),
         "above_best_baseline": sum(item.against_best == "above" for item in compared),
         "headline": {

@@ -1,4 +1,4 @@
-"""Charts of the report as hand-made SVG: curves, intervals, bars. Colours and type sizes come from the page's style.
+"""Charts of the report as hand-made SVG: curves and bars. Colours and type sizes come from the page's style.
 
 Does: scale numbers to coordinates and write the markup. Does not: read files, or choose what to show.
 """
@@ -12,17 +12,6 @@ from dataclasses import dataclass
 from igakulm.evaluation.report_page import Html, decimal, el, large
 
 Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """One line of a forest plot; `style` is "ours", "base" or "" (a baseline)."""
-
-    label: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,39 +117,6 @@ def _end_labels(points: Sequence[Point], checks: Sequence[Point], x: Scale, y: S
         middle = (labels[0][0] + labels[1][0]) / 2
         labels = [(middle - 7, *labels[0][1:]), (middle + 7, *labels[1][1:])]
     return [el("text", text, x=x.end + 8, y=round(level + 4, 2), class_=style) for level, text, style in labels]
-
-
-def forest_chart(
-    title: str, subtitle: str, rows: Sequence[Estimate], reference: float | None, width: int = 400
-) -> Html:
-    """Values with their intervals, one line each, on an axis from 0 (or the lowest bound) to 1 (or the highest)."""
-    bounds = [bound for row in rows for bound in (row.value, row.low, row.high) if bound is not None]
-    scale_top = 1.0 if max(bounds, default=1.0) <= 1.0 else max(bounds)
-    low = min(0.0, math.floor(10 * min(bounds, default=0.0)) / 10)
-    x = Scale(low, scale_top, 112, width - 46)
-    bottom = 19 * len(rows) + 8
-    parts = [el("line", x1=x(v), x2=x(v), y1=4, y2=bottom, class_="grid") for v in ticks(low, scale_top)]
-    parts += [
-        el("text", f"{v:g}".replace("-", "−"), x=x(v), y=bottom + 13, class_="middle") for v in ticks(low, scale_top)
-    ]
-    if reference is not None:
-        parts.append(el("line", x1=x(reference), x2=x(reference), y1=4, y2=bottom, class_="reference"))
-    for number, row in enumerate(rows):
-        parts.extend(_estimate(row, x, 19 * number + 16))
-    spoken = "、".join(f"{row.label} {decimal(row.value)}" for row in rows)
-    return _figure(title, subtitle, f"{title}: {spoken}", width, bottom + 20, parts)
-
-
-def _estimate(row: Estimate, x: Scale, level: float) -> list[Html]:
-    style = row.style
-    text_style = "ours" if style == "ours" else "strong"
-    parts = [el("text", row.label, x=x.start - 8, y=level + 4, class_=f"end {text_style}")]
-    if row.low is not None and row.high is not None:
-        parts.append(el("line", x1=x(row.low), x2=x(row.high), y1=level, y2=level, class_=f"{style} interval".strip()))
-    parts.append(el("circle", cx=x(row.value), cy=level, r=4, class_=f"{style} dot".strip()))
-    digits = 3 if abs(row.value) <= 1 else 1
-    parts.append(el("text", decimal(row.value, digits), x=x.end + 44, y=level + 4, class_=f"end {text_style}"))
-    return parts
 
 
 def bar(share: float | None, *, tall: bool = False, start: float = 0.0) -> Html:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igakulm.evaluation.report_board import listed, rows_of
 from igakulm.evaluation.report_charts import bar
-from igakulm.evaluation.report_inputs import RunRecord, listed, rows_of
+from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_page import (
     Child,
     Html,

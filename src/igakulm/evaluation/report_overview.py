@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from igakulm.evaluation.report_inputs import MODELS, RunRecord, Score, Task, listed
+from igakulm.evaluation.report_board import BASELINE_MODE, Score, Task, listed
+from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_page import (
     MISSING,
     Child,
@@ -85,14 +86,14 @@ def _bounds(score: Score) -> tuple[float, float]:
 
 
 def comparisons(record: RunRecord) -> list[Comparison]:
-    """One comparison for each task that the tuned model was evaluated on."""
+    """One comparison for each task that the tuned model was evaluated on, on the split that stands first."""
     found = []
-    for task in record.tasks:
+    for task in record.board.first_tasks:
         tuned = task.main("tuned")
         if tuned is None:
             continue
         guess = next((score for name in REFERENCES if (score := task.main(name))), None)
-        baselines = [score for score in task.main_scores if score.model not in MODELS]
+        baselines = [score for score in task.main_scores if score.role == BASELINE_MODE]
         found.append(Comparison(task, tuned, guess, max(baselines, key=lambda score: score.value, default=None)))
     return found
 
@@ -127,12 +128,13 @@ def _key_figures(record: RunRecord) -> Html:
     sources = [entry for entry in record.json("corpus", "sources.json").values() if isinstance(entry, dict)]
     documents = sum(finite(entry.get("documents")) or 0 for entry in sources) if sources else None
     characters = sum(finite(entry.get("characters")) or 0 for entry in sources) if sources else None
+    tasks = record.board.first_tasks
     figures: list[tuple[str, str, str]] = [
         ("モデルのパラメータ", large(parameters(record)), f"{count(parameters(record))} 個"),
         ("学習に使う文書", large(documents), f"{large(characters)}字"),
         ("事前学習のトークン", large(tokens_seen(record, "pretrain")), "のべ"),
         ("指示調整のトークン", large(tokens_seen(record, "finetune")), "のべ"),
-        ("評価課題", count(len(record.tasks)) if record.tasks else MISSING, f"{count(_questions(record))} 問"),
+        ("評価課題", count(len(tasks)) if tasks else MISSING, f"{count(_questions(record))} 問"),
         ("全段階の時間", duration(record.seconds), record.finished[:10] and f"{record.finished[:10]} 完了"),
     ]
     cells = [el("div", el("dt", name), el("dd", value, el("small", more))) for name, value, more in figures]
@@ -140,7 +142,7 @@ def _key_figures(record: RunRecord) -> Html:
 
 
 def _questions(record: RunRecord) -> int | None:
-    sizes = [max((score.n or 0 for score in task.main_scores), default=0) for task in record.tasks]
+    sizes = [max((score.n or 0 for score in task.main_scores), default=0) for task in record.board.first_tasks]
     return sum(sizes) if sizes else None
 
 

@@ -170,9 +170,17 @@ def size(number_of_bytes: object) -> str:
 
 
 def table(
-    head: Sequence[Child], rows: Iterable[Sequence[Child]], *, caption: str = "", numbers: bool = True, kind: str = ""
+    head: Sequence[Child],
+    rows: Iterable[Sequence[Child]],
+    *,
+    caption: str = "",
+    label: str = "",
+    numbers: bool = True,
+    kind: str = "",
 ) -> Html:
     """A table whose first cell of each row is its header; `numbers` sets the other cells right-aligned.
+
+    `label` names a table that stands below a heading and needs no caption.
 
     A cell that is a ready `<td …>` or `<th …>` element is taken as it is.
     """
@@ -183,7 +191,12 @@ def table(
     ]
     classes = " ".join(filter(None, ("numbers" if numbers else "words", kind)))
     inner = [el("caption", caption) if caption else None, el("thead", header), el("tbody", body)]
-    return el("div", el("table", inner, class_=classes), class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return scroll(caption or label, el("table", inner, class_=classes))
+
+
+def scroll(label: str, inner: Html) -> Html:
+    """A wide table in a frame that scrolls, by keyboard too."""
+    return el("div", inner, class_="scroll", tabindex=0, role="region", aria_label=label or None)
 
 
 def _is_cell(cell: Child) -> bool:
@@ -203,6 +216,21 @@ def note(*children: Child) -> Html:
 def details(summary: Child, *children: Child) -> Html:
     """A closed block that opens on a click and stands open on paper."""
     return el("details", el("summary", summary), *children)
+
+
+def bulk(summary: Child, *children: Child) -> Html:
+    """A closed block of material to look things up in; on paper only where the reader has opened it."""
+    return el("details", el("summary", summary), *children, class_="bulk")
+
+
+def one_of(group: str, summary: Child, *children: Child, is_open: bool = False) -> Html:
+    """A block of which one of the group stands open at a time (no script: the element's `name` does it)."""
+    return el("details", el("summary", summary), *children, name=group, open=is_open, class_="bulk")
+
+
+def heading(level: int, text: Child, *, anchor: str | None = None) -> Html:
+    """A heading of a level (1 to 6)."""
+    return el(f"h{min(max(level, 1), 6)}", text, id=anchor)
 
 
 def section(anchor: str, number: int, title: str, *children: Child) -> Html:

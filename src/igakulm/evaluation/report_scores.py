@@ -1,186 +1,260 @@
-"""The report's section on scores: scoreboard, intervals, definitions of the metrics, every figure.
+"""The report's scores: a table and forest plots for each split, and every figure.
 
-Does: show what the evaluate stage measured. Does not: measure, or rank what was not measured here.
+Does: show what was measured. Does not: measure, or rank what was not measured here.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
-from igakulm.evaluation.report_charts import Estimate, forest_chart
-from igakulm.evaluation.report_inputs import MODELS, RunRecord, Score, Task
-from igakulm.evaluation.report_items import items_part
+from igakulm.evaluation.report_board import BASELINE_MODE, OLD_MODELS, Board, Line, Score, Task, lines_of, stands_beside
+from igakulm.evaluation.report_forest import Estimate, Reported, forest_chart
 from igakulm.evaluation.report_page import (
     MISSING,
     Child,
     Html,
+    bulk,
     count,
     details,
     el,
+    finite,
+    heading,
     join,
     note,
     percent,
-    section,
+    scroll,
     table,
 )
-from igakulm.evaluation.report_published import leakage_part, published_part
-from igakulm.evaluation.report_words import METRICS, MODES, SPLITS, figure_text, metric_name, model_name
+from igakulm.evaluation.report_words import (
+    figure_text,
+    metric_name,
+    mode_name,
+    model_name,
+    shortened,
+    split_meaning,
+    split_name,
+    style_name,
+)
+
+WIDE = 3
+"""A table of more columns takes the whole width."""
+BASELINES = "基準線（言語モデルを使わない）"
 
 
-def scores_section(number: int, record: RunRecord) -> Html:
-    """Everything about the scores."""
-    if not record.tasks:
-        return section("scores", number, "評価", note("この実行には評価の記録がありません。"))
-    return section(
-        "scores",
-        number,
-        "評価",
-        _scoreboard(record),
-        _remarks(record),
-        _forests(record),
-        _definitions(record.tasks),
-        leakage_part(record),
-        items_part(record),
-        published_part(record),
-        _all_figures(record),
-        _prompts(record),
+def scores_part(board: Board, level: int) -> Html:
+    """For each split its table and forest plots (folded unless a task is new), then every figure."""
+    parts = []
+    for number, (split, tasks) in enumerate(board.splits.items()):
+        charts = _forests(board, tasks)
+        new = any(task in board.first_tasks for task in tasks)
+        shown = charts if new else bulk(f"図：課題ごとの値と95 %信頼区間（{split_name(split)}）", charts)
+        meaning = split_meaning(split)
+        parts += [
+            heading(level, split_name(split), anchor=f"split-{number}"),
+            el("p", meaning) if meaning else None,
+            _scoreboard(board, tasks, split_name(split)),
+            _cut_prompts(tasks),
+            shown,
+            _further_metrics(board, tasks),
+        ]
+    return join(_reading(board), *parts, _all_figures(board))
+
+
+def _reading(board: Board) -> Html:
+    bootstrap = board.raw.get("bootstrap")
+    samples = finite(bootstrap.get("samples")) if isinstance(bootstrap, dict) else None
+    times = f"（{count(samples)} 回）" if samples is not None else ""
+    return note(
+        "括弧内は95 %信頼区間。同じ文書から作られた問題を一組として選び直すブートストラップ"
+        f"{times}による。太字は列ごとの最高値で、区間が重なる相手との差を意味しない。"
+        "「不読」は答えとして読み取れなかった割合で、不正解に数える。"
     )
 
 
-def _scoreboard(record: RunRecord) -> Html:
-    tasks = record.tasks
-    usual = _usual_split(tasks)
-    head: list[Child] = ["モデル", *(_task_head(task, usual) for task in tasks)]
-    rows = []
-    for model in record.models:
-        cells = [el("th", model_name(model), el("small", el("code", model)), scope="row")]
-        cells += [_score_cell(task.main(model), task.best) for task in tasks]
-        rows.append(el("tr", cells, class_="ours" if model == "tuned" else None))
-    body = join(el("thead", el("tr", [_head_cell(cell) for cell in head])), el("tbody", rows))
-    caption = el("caption", "得点表（太字は課題ごとの最高値、括弧内は95 %信頼区間）")
-    inner = el("table", caption, body, class_="numbers wide scores")
-    return el("div", inner, class_="scroll", tabindex=0, role="region", aria_label="得点表")
+def _scoreboard(board: Board, tasks: Sequence[Task], name: str) -> Html:
+    """Tasks as columns; where there is one task only, its metrics."""
+    if len(tasks) == 1:
+        columns = [(tasks[0], metric) for metric in tasks[0].metrics]
+    else:
+        columns = [(task, task.metric) for task in tasks]
+    return _score_table(board, tasks, columns, f"得点表：{name}", with_caption=False)
 
 
-def _head_cell(cell: Child) -> Html:
-    return cell if isinstance(cell, Html) else el("th", cell, scope="col")
+def _score_table(
+    board: Board, tasks: Sequence[Task], columns: Sequence[tuple[Task, str]], title: str, *, with_caption: bool
+) -> Html:
+    lines = [line for line in lines_of(tasks) if any(line.score(*column) for column in columns)]
+    best = [max((score.value for score in task.in_metric(metric)), default=0.0) for task, metric in columns]
+    rows: list[Html] = []
+    for place, line in enumerate(lines):
+        if line.role == BASELINE_MODE and (place == 0 or lines[place - 1].role != BASELINE_MODE):
+            rows.append(el("tr", el("th", BASELINES, colspan=len(columns) + 1, scope="colgroup"), class_="part"))
+        cells = [_score_cell(line.score(*column), top) for column, top in zip(columns, best, strict=True)]
+        rows.append(el("tr", _line_head(line), cells, class_="ours" if line.model == board.focus else None))
+    head = el("tr", el("th", "モデル", scope="col"), [_column_head(*column) for column in columns])
+    caption = el("caption", title) if with_caption else None
+    kind = "numbers wide scores" if len(columns) > WIDE else "numbers scores"
+    inner = el("table", caption, el("thead", head), el("tbody", rows), class_=kind)
+    return scroll(title, inner)
 
 
-def _usual_split(tasks: Sequence[Task]) -> str:
-    """The split of most tasks; it is named once, the others in their columns."""
-    return max(Counter(task.split for task in tasks).items(), key=lambda pair: pair[1])[0]
+def _line_head(line: Line) -> Html:
+    return el("th", model_name(line.model), el("small", manner(line)) if manner(line) else None, scope="row")
 
 
-def _task_head(task: Task, usual_split: str) -> Html:
-    sizes = sorted({score.n for score in task.main_scores if score.n is not None})
+def manner(line: Line) -> str:
+    """How a line's model was asked: ways of answering, then the layouts of the prompt; empty for baselines.
+
+    >>> manner(Line("m", "model", [("options-letter", "chat"), ("generate", "chat")]))
+    '記号の尤度／自由生成 · 対話形式'
+    """
+    if line.role == BASELINE_MODE:
+        return ""
+    modes = dict.fromkeys(mode_name(mode) for mode, _ in line.variants if mode)
+    styles = dict.fromkeys(style_name(style) for _, style in line.variants if style)
+    return " · ".join(filter(None, ("／".join(modes), "／".join(styles))))
+
+
+def _column_head(task: Task, metric: str) -> Html:
+    sizes = sorted({score.n for score in task.in_metric(metric) if score.n is not None})
     n = f"n = {count(sizes[0])}" if len(sizes) == 1 else f"n = {count(sizes[0])}–{count(sizes[-1])}" if sizes else ""
-    split = SPLITS.get(task.split, task.split) if task.split != usual_split else None
     return el(
         "th",
-        task.name,
-        el("small", metric_name(task.metric)),
-        el("small", n),
-        split and el("small", split),
+        shortened(task.name, 32),
+        el("small", metric_name(metric)),
+        el("small", n) if n else None,
         scope="col",
     )
 
 
-def _score_cell(score: Score | None, best: float | None) -> Html:
+def interval_text(low: object, high: object) -> str:
+    """An interval in brackets; empty when it is not known."""
+    if finite(low) is None or finite(high) is None:
+        return ""
+    return f"[{figure_text(low)}, {figure_text(high)}]"
+
+
+def _score_cell(score: Score | None, best: float) -> Html:
     if score is None:
         return el("td", MISSING)
-    interval = None
-    if score.low is not None and score.high is not None:
-        interval = el("small", f"[{figure_text(score.low)}, {figure_text(score.high)}]")
-    unread = el("small", f"不読 {percent(score.unparsed, 0)}") if score.unparsed else None
+    interval = interval_text(score.low, score.high)
+    share = score.unparsed or 0.0
+    few = "1 % 未満" if share < 0.005 else percent(share, 0)
+    unread = el("small", f"不読 {few}") if share else None
     return el(
         "td",
         figure_text(score.value),
-        interval,
+        el("small", interval) if interval else None,
         unread,
-        class_="best" if math.isclose(score.value, best or 0.0, abs_tol=1e-9) else None,
+        class_="best" if math.isclose(score.value, best, abs_tol=1e-9) else None,
     )
 
 
-def _remarks(record: RunRecord) -> Html:
-    asked = [score for task in record.tasks for score in task.scores if score.model in MODELS]
-    modes = dict.fromkeys(score.answer_mode for score in asked if score.answer_mode)
-    bootstrap = record.scoreboard.get("bootstrap")
-    samples = count(bootstrap.get("samples")) if isinstance(bootstrap, dict) else MISSING
-    times = f"（{samples} 回）" if samples != MISSING else ""
-    parts = [f"区間はテスト文書を単位とするブートストラップ{times}による。"]
-    parts.append("「不読」は答えとして読み取れなかった割合で、不正解に数える。")
-    if modes:
-        parts.append(f"モデルの答え方：{'、'.join(MODES.get(mode, mode) for mode in modes)}。")
-    if usual := _usual_split(record.tasks):
-        parts.append(f"分割：{SPLITS.get(usual, usual)}（別のものは列の見出しに示す）。")
-    cut = {(score.task, score.model): score.truncated for score in asked if score.truncated}
-    for (task, model), number in cut.items():
-        parts.append(f"{task} の {count(number)} 問は、{model_name(model)}の文脈長に合わせて文書の前を切った。")
-    return note(*parts)
-
-
-def _forests(record: RunRecord) -> Html:
-    charts = []
-    for task in record.tasks:
-        scores = [score for model in record.models if (score := task.main(model))]
-        majority = task.main("majority")
-        estimates = [
-            Estimate(model_name(score.model), score.value, score.low, score.high, _style(score.model))
-            for score in scores
-        ]
-        charts.append(
-            forest_chart(task.name, metric_name(task.metric), estimates, majority.value if majority else None)
-        )
-    return join(
-        el("h3", "課題ごとの値と95 %信頼区間"),
-        el("div", charts, class_="charts"),
-        note("破線は「最頻の答え」の値。塗りつぶした青が調整後モデル、白抜きの青が事前学習モデル、灰色が基準線。"),
-    )
-
-
-def _style(model: str) -> str:
-    return {"tuned": "ours", "base": "base"}.get(model, "")
-
-
-def _definitions(tasks: Sequence[Task]) -> Html:
-    used = dict.fromkeys(score.metric.removesuffix("_micro") for task in tasks for score in task.scores)
-    lines = [
-        el("li", el("b", METRICS[name][0]), " ", el("code", name), "：", METRICS[name][1])
-        for name in METRICS
-        if name in used
+def _cut_prompts(tasks: Sequence[Task]) -> Html:
+    cut: dict[tuple[str, str], int] = {}
+    for score in (score for task in tasks for score in task.scores if score.truncated):
+        cut[(score.task, score.model)] = max(score.truncated, cut.get((score.task, score.model), 0))
+    if not cut:
+        return Html("")
+    remarks = [
+        f"{shortened(task)} の {count(number)} 問は、{model_name(model)}の文脈長に合わせて文書の前を切った。"
+        for (task, model), number in cut.items()
     ]
-    return join(el("h3", "指標の定義"), el("ul", lines, class_="definitions")) if lines else Html("")
+    return note("".join(remarks)) if len(remarks) <= 3 else details("文書の前を切った問題", note("".join(remarks)))
 
 
-def _all_figures(record: RunRecord) -> Html:
+def _forests(board: Board, tasks: Sequence[Task]) -> Html:
+    charts = []
+    for task in tasks:
+        for metric in _drawn_metrics(board, task):
+            reported = _reported(board, task, metric)
+            majority = task.of("majority", metric)
+            charts.append(
+                forest_chart(
+                    shortened(task.name),
+                    metric_name(metric) + (f"、n = {count(task.n)}" if task.n is not None else ""),
+                    _estimates(task, metric, lines_of(tasks)),
+                    majority.value if majority else None,
+                    reported,
+                )
+            )
+    return join(el("div", charts, class_="charts wide"), _legend("".join(charts)))
+
+
+def _drawn_metrics(board: Board, task: Task) -> list[str]:
+    """The main metric; beside it the one in which figures were published, where that is another."""
+    others = [metric for metric in task.metrics[1:] if metric.endswith("_upstream") and _reported(board, task, metric)]
+    return [task.metric] if _reported(board, task, task.metric) else [task.metric, *others[:1]]
+
+
+def _reported(board: Board, task: Task, metric: str) -> Reported | None:
+    values = tuple(
+        (str(row.get("model")), value)
+        for row in board.rows("published")
+        if row.get("metric") == metric and stands_beside(row, task) and (value := finite(row.get("value"))) is not None
+    )
+    wider = "、画像問題も含む" if task.split == "text-only" else ""
+    return Reported(f"公表値（{len(values)} モデル{wider}）", values) if values else None
+
+
+def _estimates(task: Task, metric: str, lines: Sequence[Line]) -> list[Estimate]:
+    several = {line.model for line in lines if sum(other.model == line.model for other in lines) > 1}
+    found = []
+    for line in lines:
+        score = line.score(task, metric)
+        if score is None:
+            continue
+        remark = ""
+        if line.model in several:
+            remark = mode_name(score.answer_mode) + (f" · {style_name(score.prompt_style)}" * bool(score.prompt_style))
+        style = "" if line.role == BASELINE_MODE else "base" if line.model == OLD_MODELS[0] else "ours"
+        found.append(Estimate(model_name(line.model), score.value, score.low, score.high, style, remark))
+    return found
+
+
+def _legend(charts: str) -> Html:
+    """Only what occurs in the charts."""
+    remarks = {
+        'class="ours"': "青はモデル",
+        'class="base"': "白抜きは事前学習モデル",
+        "<tr><th": "灰色は基準線",
+        "<i ": "横線は95 %信頼区間",
+        "<u ": "縦の破線は「最頻の答え」の値",
+        'class="reported"': "菱形は公表値で、ここでは測定していない（右端は最小値と最大値、内訳は「公表値」の表）",
+    }
+    return note("、".join(text for sign, text in remarks.items() if sign in charts) + "。")
+
+
+def _further_metrics(board: Board, tasks: Sequence[Task]) -> Html:
+    """A table for each metric that is not the main one of its task; a single task shows all of them already."""
+    metrics = dict.fromkeys(metric for task in tasks for metric in task.metrics[1:]) if len(tasks) > 1 else {}
+    if not metrics:
+        return Html("")
+    tables = []
+    for metric in metrics:
+        columns = [(task, metric) for task in tasks if metric in task.metrics]
+        tables.append(_score_table(board, tasks, columns, metric_name(metric), with_caption=True))
+    return bulk(f"ほかの指標の得点表（{'、'.join(map(metric_name, metrics))}）", *tables)
+
+
+def _all_figures(board: Board) -> Html:
+    scores = [score for task in board.tasks for score in task.scores]
     rows: list[Sequence[Child]] = [
         [
-            f"{task.name}",
+            shortened(score.task),
+            el("td", split_name(score.split), class_="text"),
             el("td", model_name(score.model), class_="text"),
+            el("td", mode_name(score.answer_mode) or MISSING, class_="text"),
             el("td", metric_name(score.metric), class_="text"),
             figure_text(score.value),
             figure_text(score.low),
             figure_text(score.high),
             count(score.n),
-            el("td", MODES.get(score.answer_mode, score.answer_mode or MISSING), class_="text"),
             percent(score.unparsed),
         ]
-        for task in record.tasks
-        for score in task.scores
+        for score in scores
     ]
-    text_heads = [el("th", name, scope="col", class_="text") for name in ("モデル", "指標")]
-    mode_head = el("th", "答え方", scope="col", class_="text")
-    head: list[Child] = ["課題", *text_heads, "値", "下限", "上限", "n", mode_head, "不読"]
-    return details(f"すべての指標（{count(len(rows))} 行）", table(head, rows, kind="wide"))
-
-
-def _prompts(record: RunRecord) -> Html:
-    seen: dict[tuple[str, str, str], None] = {}
-    for task in record.tasks:
-        for score in task.scores:
-            if score.prompt_sha256:
-                seen[(task.name, model_name(score.model), score.prompt_sha256)] = None
-    rows: list[Sequence[Child]] = [[task, model, el("td", el("code", sha))] for task, model, sha in seen]
-    return details("指示文のSHA-256", table(["課題", "モデル", "SHA-256"], rows, numbers=False)) if rows else Html("")
+    text_heads = [el("th", name, scope="col", class_="text") for name in ("分割", "モデル", "答え方", "指標")]
+    head: list[Child] = ["課題", *text_heads, "値", "下限", "上限", "n", "不読"]
+    return bulk(f"すべての値（{count(len(rows))} 行）", table(head, rows, kind="wide"))

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from igakulm.evaluation.report_inputs import RunRecord, rows_of
+from igakulm.evaluation.report_board import rows_of
+from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_page import (
     Child,
     Html,

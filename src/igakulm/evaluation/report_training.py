@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from igakulm.evaluation.report_board import rows_of
 from igakulm.evaluation.report_charts import curve_chart
-from igakulm.evaluation.report_inputs import RunRecord, rows_of
+from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_page import (
     MISSING,
     Child,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,20 @@ def batches(items: Sequence[Any], lengths: Sequence[int], budget: int) -> Iterat
         yield batch
 
 
-def lay_out(batch: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Ids and positions (rows x width), and a mask (rows x 1 x width x width) where a row has several options."""
-    width = max(row.length() for row in batch)
+def lay_out(batch: list[Row], skip: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """Ids and positions (rows x width), and a mask (rows x 1 x width x (skip + width)) where a row has several options.
+
+    The first `skip` tokens of every prompt, which the model has read, are left out; all others see them.
+    """
+    width = max(row.length() for row in batch) - skip
     inputs, positions = (
         torch.zeros(len(batch), width, dtype=torch.long),
         torch.zeros(len(batch), width, dtype=torch.long),
     )
     parts = torch.full((len(batch), width), -1)
     for number, row in enumerate(batch):
-        pieces = [list(row.prompt), *(list(ids[:-1]) for _, ids in row.options)]
-        starts = [0] + [len(row.prompt)] * len(row.options)
+        pieces = [list(row.prompt[skip:]), *(list(ids[:-1]) for _, ids in row.options)]
+        starts = [skip] + [len(row.prompt)] * len(row.options)
         flat = [token for piece in pieces for token in piece]
         inputs[number, : len(flat)] = torch.tensor(flat)
         places = [start + k for start, piece in zip(starts, pieces, strict=True) for k in range(len(piece))]
@@ -67,18 +71,22 @@ def lay_out(batch: list[Row]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor 
         return inputs, positions, None
     keys, queries = parts[:, None, :], parts[:, :, None]
     causal = torch.ones(width, width, dtype=torch.bool).tril()
-    return inputs, positions, (causal & ((keys == 0) | (keys == queries)))[:, None]
+    mask = functional.pad(causal & ((keys == 0) | (keys == queries)), (skip, 0), value=True)
+    return inputs, positions, mask[:, None]
 
 
-def questions(batch: list[Row]) -> tuple[list[int], list[int], list[int], list[tuple[int, int]]]:
-    """For every option token: its row, the place that predicts it, its id, and (row, number within the row)."""
+def questions(batch: list[Row], skip: int = 0) -> tuple[list[int], list[int], list[int], list[tuple[int, int]]]:
+    """For every option token: its row, the place that predicts it, its id, and (row, number within the row).
+
+    Places count from after the first `skip` tokens.
+    """
     rows, places, targets, owners = [], [], [], []
     for number, row in enumerate(batch):
-        block = len(row.prompt)
+        start = block = len(row.prompt) - skip
         for option, (_, ids) in enumerate(row.options):
             for k, token in enumerate(ids):
                 rows.append(number)
-                places.append(len(row.prompt) - 1 if k == 0 else block + k - 1)
+                places.append(start - 1 if k == 0 else block + k - 1)
                 targets.append(token)
                 owners.append((number, option))
             block += len(ids) - 1

@@ -6,9 +6,12 @@ Appending one token to the stock cache copies all of it; for 32 rows of 400 toke
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
+from torch.nn import functional
 from transformers.cache_utils import Cache, DynamicLayer
 
 ROOM = 64
@@ -50,3 +53,55 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
 def roomy_cache() -> Cache:
     """An empty cache for a model whose layers all see the whole text."""
     return Cache(layer_class_to_replicate=RoomyLayer)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Rows that a model has read, and what it would write next.
+
+    Attributes:
+        cache: keys and values.
+        mask: 1 where a column of the cache holds a token, (rows x width).
+        positions: of the last tokens, (rows x 1).
+        following: the likeliest next ids, (rows,).
+    """
+
+    cache: Any
+    mask: torch.Tensor
+    positions: torch.Tensor
+    following: torch.Tensor
+
+    def only(self, rows: torch.Tensor) -> Read:
+        """These rows alone; the cache is changed in place."""
+        self.cache.batch_select_indices(rows)
+        return Read(self.cache, self.mask[rows], self.positions[rows], self.following[rows])
+
+
+def joined(parts: Sequence[Read]) -> Read:
+    """Rows of several batches as one, all ending in the same column."""
+    width = max(part.mask.shape[1] for part in parts)
+    masks = [functional.pad(part.mask, (width - part.mask.shape[1], 0)) for part in parts]
+    layers = [_joined_layer(layers, width) for layers in zip(*(part.cache.layers for part in parts), strict=True)]
+    return Read(
+        Cache(layers=layers),
+        torch.cat(masks),
+        torch.cat([part.positions for part in parts]),
+        torch.cat([part.following for part in parts]),
+    )
+
+
+def _joined_layer(layers: Sequence[Any], width: int) -> RoomyLayer:
+    first, rows = layers[0].keys, sum(layer.keys.shape[0] for layer in layers)
+    _, heads, _, size = first.shape
+    # Zeros, not what happens to be in memory: a masked NaN would still spread.
+    room = [first.new_zeros(rows, heads, width + ROOM, size) for _ in range(2)]
+    start = 0
+    for layer in layers:
+        part = slice(start, start := start + layer.keys.shape[0])
+        for whole, tensor in zip(room, (layer.keys, layer.values), strict=True):
+            whole[part, :, width - tensor.shape[2] : width] = tensor
+    made: Any = RoomyLayer()  # type: ignore[no-untyped-call]
+    made.dtype, made.device, made.is_initialized = first.dtype, first.device, True
+    made._room = (room[0], room[1])
+    made.keys, made.values = room[0][:, :, :width], room[1][:, :, :width]
+    return cast(RoomyLayer, made)

@@ -10,38 +10,19 @@ Two differences to the transformers engine: the end-of-text token always ends an
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Continuation
+from igakulm.inference.engine import Continuation, check_prompt, nothing
+from igakulm.inference.gguf_header import GgufHeader
+from igakulm.inference.llamacpp_process import LlamaCppProcess
+from igakulm.inference.llamacpp_process import available as available
 
 LOOKS = (256, 4096)
 """How many of the most probable tokens a scoring step asks for before it asks for the whole vocabulary."""
-
-
-def available() -> bool:
-    """Whether the optional package is installed."""
-    return importlib.util.find_spec("xllamacpp") is not None
-
-
-def default_threads() -> int:
-    """One thread fewer than cores: when decoding shares all cores with other work it becomes ten times slower."""
-    return max(1, len(os.sched_getaffinity(0)) - 1) if hasattr(os, "sched_getaffinity") else max(1, os.cpu_count() or 1)
-
-
-def _nothing(_: int) -> None:
-    """Report nowhere."""
 
 
 class LlamaCppEngine:
@@ -60,41 +41,13 @@ class LlamaCppEngine:
     def __init__(
         self, path: Path, *, context_length: int | None = None, threads: int | None = None, precise: bool = False
     ) -> None:
-        if not available():
-            raise InputError("llama.cpp is not installed", mend="pip install 'igakulm[llamacpp]'")
+        header = GgufHeader.read(path)
+        if header.end is None:
+            raise InputError("the file names no end-of-text token", where=str(path), mend="export it again")
         self.path, self.name = path, path.stem
-        self.vocabulary, self.end, longest = _facts(path)
-        self.context_length = min(context_length or longest, longest)
-        settings = {
-            "path": str(path.resolve()),
-            "context_length": self.context_length,
-            "threads": threads or default_threads(),
-            "precise": precise,
-        }
-        self._folder = _socket_folder()
-        self._lock = threading.Lock()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        self._child: subprocess.Popen[str] = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "igakulm.inference.llamacpp_worker",
-                json.dumps({**settings, "folder": self._folder.name}),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
-        )
-        try:
-            self._read()
-        except (RuntimeError, InputError) as error:
-            self.close()
-            raise InputError(
-                f"llama.cpp does not load this file: {error}", where=str(path), mend="check it with `igakulm verify`"
-            ) from error
+        self.vocabulary, self.end = header.vocabulary, header.end
+        self.context_length = min(context_length or header.context_length, header.context_length)
+        self._process = LlamaCppProcess(path, self.context_length, threads, precise=precise)
 
     def __enter__(self) -> LlamaCppEngine:
         return self
@@ -104,56 +57,17 @@ class LlamaCppEngine:
 
     def close(self) -> None:
         """End the child; harmless when it is gone already."""
-        child = self._child
-        for pipe in (child.stdin, child.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        try:
-            child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        self._errors.close()
-        self._folder.cleanup()
+        self._process.close()
 
     def _ask(self, **request: Any) -> dict[str, Any]:
-        with self._lock:
-            if self._child.stdin is None or self._child.stdin.closed:
-                raise RuntimeError("this engine is closed")
-            try:
-                self._child.stdin.write(json.dumps(request) + "\n")
-                self._child.stdin.flush()
-            except OSError as error:
-                raise self._dead() from error
-            return self._read()
-
-    def _read(self) -> dict[str, Any]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line.endswith("\n"):
-            raise self._dead()
-        answer: dict[str, Any] = json.loads(line)
-        if "error" in answer:
-            raise InputError(str(answer["error"]), where=str(self.path))
-        return answer
-
-    def _dead(self) -> RuntimeError:
-        try:
-            code: int | None = self._child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            code = None
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        last = f": {lines[-1][:300]}" if lines else ""
-        return RuntimeError(f"the llama.cpp process ended (exit code {code}){last}")
+        return self._process.ask(**request)
 
     def score(
         self,
         prompts: Sequence[Sequence[int]],
         options: Sequence[Sequence[Sequence[int]]],
         *,
-        done: Callable[[int], None] = _nothing,
+        done: Callable[[int], None] = nothing,
     ) -> list[list[Continuation]]:
         """Exact natural log-probabilities; a step's answer is shared by all options that continue the same prefix."""
         scored = []
@@ -174,7 +88,7 @@ class LlamaCppEngine:
         ]
 
     def _next(self, prompt: list[int], wanted: set[int]) -> dict[int, float]:
-        self._check(prompt, 1)
+        check_prompt(prompt, 1, self.context_length)
         found: dict[int, float] = {}
         for top in (*(look for look in LOOKS if look < self.vocabulary), self.vocabulary):
             answer = self._ask(prompt=prompt, max_tokens=1, top=top, end=self.end, wanted=sorted(wanted))
@@ -185,7 +99,7 @@ class LlamaCppEngine:
 
     def next_log_probabilities(self, prompt: Sequence[int]) -> dict[int, float]:
         """Log-probabilities of every token of the vocabulary after `prompt`, by id."""
-        self._check(prompt, 1)
+        check_prompt(prompt, 1, self.context_length)
         answer = self._ask(prompt=list(prompt), max_tokens=1, top=self.vocabulary, end=self.end)
         return {int(token): float(value) for token, value in answer["top"]}
 
@@ -195,7 +109,7 @@ class LlamaCppEngine:
         max_new_tokens: int,
         stop: Sequence[int],
         *,
-        done: Callable[[int], None] = _nothing,
+        done: Callable[[int], None] = nothing,
     ) -> list[list[int]]:
         """Greedy continuations, one prompt after the other."""
         answers = []
@@ -205,7 +119,7 @@ class LlamaCppEngine:
         return answers
 
     def _continue(self, prompt: list[int], max_new_tokens: int, stop: set[int]) -> list[int]:
-        self._check(prompt, 0)
+        check_prompt(prompt, 0, self.context_length)
         room = min(max_new_tokens, self.context_length - len(prompt))
         made: list[int] = []
         # Pieces of 32 tokens: a stop id that llama.cpp does not know ends the answer early enough.
@@ -229,7 +143,7 @@ class LlamaCppEngine:
         seed: int = 0,
     ) -> Iterator[int]:
         """One request a token: a caller that stops listening costs nothing more than the token under way."""
-        self._check(prompt, 0)
+        check_prompt(prompt, 0, self.context_length)
         made, ends = list(prompt), set(stop) | {self.end}
         for step in range(min(max_new_tokens, self.context_length - len(prompt))):
             answer = self._ask(prompt=made, max_tokens=1, temperature=temperature, seed=(seed + step) % 2**32)
@@ -237,38 +151,3 @@ class LlamaCppEngine:
                 return
             made.append(int(answer["tokens"][0]))
             yield made[-1]
-
-    def _check(self, prompt: Sequence[int], room: int) -> None:
-        if not prompt:
-            raise ValueError("an empty prompt has no next token")
-        if len(prompt) + room > self.context_length:
-            raise InputError(
-                f"the prompt has {len(prompt):,} tokens, the model reads {self.context_length:,}",
-                mend="shorten the text",
-            )
-
-
-def _socket_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that only this user can enter; the system allows paths of about 100 bytes for sockets."""
-    folder = tempfile.TemporaryDirectory(prefix="igakulm-")
-    if len(os.fsencode(folder.name)) > 80:
-        folder.cleanup()
-        folder = tempfile.TemporaryDirectory(prefix="igakulm-", dir="/tmp")
-    return folder
-
-
-def _facts(path: Path) -> tuple[int, int, int]:
-    """Vocabulary size, end-of-text id and context length from the header of a GGUF file."""
-    import gguf
-
-    try:
-        reader = gguf.GGUFReader(path)
-        architecture = str(reader.fields["general.architecture"].contents())
-        vocabulary = len(reader.fields["tokenizer.ggml.tokens"].data)
-        end = int(reader.fields["tokenizer.ggml.eos_token_id"].contents())
-        longest = int(reader.fields[f"{architecture}.context_length"].contents())
-    except FileNotFoundError as error:
-        raise InputError("there is no such file", where=str(path)) from error
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"this is no complete GGUF file ({error})", where=str(path), mend="export it again") from error
-    return vocabulary, end, longest

@@ -1,7 +1,8 @@
 """The child process that holds llama.cpp; run as `python -m igakulm.inference.llamacpp_worker SETTINGS`.
 
 Does: load one GGUF file, answer one JSON line on standard input with one JSON line on standard output, until the input
-ends. Does not: see text, tokenize, read requests from elsewhere, or open a network port: the server inside xllamacpp
+ends. Requests hold token ids (our files), or text or messages (foreign files; llama.cpp tokenises, and applies the
+file's chat template). Does not: read requests from elsewhere, or open a network port: the server inside xllamacpp
 listens on a Unix socket in the folder that the parent made for this user alone, and with a random key.
 
 llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
@@ -73,6 +74,38 @@ def _answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
+def _text_answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        **_WITHOUT_LIMIT,
+        "max_tokens": request["max_tokens"],
+        "temperature": 0.0,
+        "seed": 0,
+        "stop": request.get("stop", []),
+    }
+    top = request.get("top")
+    if top:
+        body["logit_bias"] = [[request["end"], 1e6]]  # as in `_body`
+    if "messages" in request:
+        # Models that think aloud answer at once where their template lets them.
+        body |= {"messages": request["messages"], "chat_template_kwargs": {"enable_thinking": False}}
+        body |= {"logprobs": True, "top_logprobs": top} if top else {}
+        try:
+            reply = server.handle_chat_completions(body)
+        except (ValueError, RuntimeError) as error:  # the chat template refuses the messages
+            return {"refused": str(error).strip().splitlines()[-1]}
+    else:
+        reply = server.handle_completions({**body, "prompt": request["text"], **({"n_probs": top} if top else {})})
+    if "error" in reply:
+        return {"refused": str(reply["error"].get("message", "llama.cpp refused the request"))}
+    choice = reply["choices"][0]
+    if top:
+        entries = choice["logprobs"]["content"][0]["top_logprobs"]
+        letters = set(request["letters"])
+        return {"top": [[entry["token"], entry["logprob"]] for entry in entries if entry["token"].strip() in letters]}
+    text = choice["message"].get("content") if "messages" in request else choice["text"]
+    return {"text": text or "", "count": reply["usage"]["completion_tokens"]}
+
+
 def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
     def send(value: dict[str, Any]) -> None:
         answers.write(json.dumps(value) + "\n")
@@ -86,7 +119,8 @@ def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
     send({"ready": True})
     for line in requests:
         try:
-            send(_answer(server, json.loads(line)))
+            request = json.loads(line)
+            send((_answer if "prompt" in request else _text_answer)(server, request))
         except (KeyError, IndexError, TypeError, ValueError) as error:
             send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
 

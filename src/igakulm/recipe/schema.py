@@ -23,6 +23,7 @@ Data = Annotated[str, DataPath()]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+SplitName = Annotated[str, Field(pattern=r"^(published|document-disjoint|fold-[0-9]{1,2}-of-[0-9]{1,2})$")]
 Workers = Annotated[int, Field(ge=0), Unhashed()]  # processes; 0 = all cores
 
 
@@ -211,7 +212,7 @@ class FinetuneSection(TrainSection):
     neftune_alpha: float = Field(default=5.0, ge=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     max_length: Positive = 2048  # tokens of one row; longer rows are reported and left out
-    split: Literal["published", "document-disjoint"] = "published"
+    split: SplitName = "published"  # which training rows; evaluation then takes the test items of the same split
 
 
 class Jmed(Section):
@@ -226,6 +227,7 @@ class Igakuqa(Section):
 
     path: Data
     years: tuple[int, ...] = ()
+    parts: tuple[Literal["A", "B", "C", "D", "E", "F"], ...] = ()  # empty = all six
     text_only: bool = True
 
 
@@ -247,18 +249,26 @@ class BenchmarksSection(Section):
 
 
 class EvaluateSection(Section):
-    """How models are asked, and which are."""
+    """How models are asked, and what stands beside them."""
 
     models: tuple[Literal["base", "tuned"], ...] = ("base", "tuned")
     baselines: tuple[Literal["chance", "always-a", "majority", "nearest", "ngram", "dictionary"], ...] = (
         "chance",
+        "always-a",
         "majority",
+        "nearest",
         "ngram",
+        "dictionary",
     )
-    split: Literal["published", "document-disjoint"] = "published"
-    answer: Literal["options", "generate"] = "options"  # choice tasks: log-likelihood of the options, or free text
+    baseline_splits: tuple[Literal["published", "document-disjoint"], ...] = ("published", "document-disjoint")
+    folds: int = Field(default=5, ge=2, le=20)  # grouped k-fold for the baselines of tasks that become too small
+    fold_below: Count = 200  # too small: fewer document-disjoint training rows than this; 0 = no k-fold
+    answers: tuple[Literal["options", "options-text", "generate"], ...] = ("options",)
+    # choice tasks: log-likelihood of the options' letters, of their texts (as it is and per byte), or free text
+    prompts: Literal["chat", "published"] = "chat"  # our short format, or the leaderboards' layout
     max_new_tokens: Positive = 128
-    batch_tokens: Positive = 16_384
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto = bf16 on a GPU, fp32 on a CPU
+    batch_tokens: Annotated[Positive, Unhashed()] = 16_384
     bootstrap_samples: Positive = 2000
     max_items: Positive | None = None  # the first N items of each task, for trials
     seed: int | None = None

@@ -17,7 +17,7 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import load_train_items
+from igakulm.benchmarks.load import load_split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
@@ -88,7 +88,7 @@ def finetune(
             `loop.train` raises.
     """
     encoder = TextEncoder.load(tokenizer_dir)
-    items = load_train_items(benchmarks, train_section.split)
+    items = load_split(benchmarks, train_section.split).train
     rows, left_out = render_rows(items, encoder, train_section.max_length, progress)
     write_jsonl(out_dir / "left_out.jsonl", left_out)
     epochs = train_section.steps * train_section.global_batch / len(rows)

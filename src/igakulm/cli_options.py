@@ -1,0 +1,67 @@
+"""What the commands share: the options that name a recipe, and calling its stages.
+
+Does: parse, call, print. Every import of a stage is inside a function, so that `igakulm --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from igakulm.errors import InputError
+
+RecipeOption = Annotated[Path, typer.Option("--recipe", "-r", help="The recipe (YAML) that describes the run.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one key, e.g. `--set pretrain.steps=100`. May be repeated.")
+]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Wait when another process works on the same run.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+QUICKSTART = Path("recipes/quickstart.yaml")
+
+
+def load(path: Path, overrides: list[str] | None) -> Any:
+    """The recipe of a file, with `--set` applied."""
+    from igakulm.recipe import load_recipe
+
+    return load_recipe(path, overrides or [])
+
+
+def run_recipe(recipe_path: Path, overrides: list[str] | None, target: str, wait: bool) -> dict[str, Path]:
+    """Run a recipe up to a stage; the folder of every stage."""
+    from igakulm.progress import for_this_output
+    from igakulm.run import Runner
+
+    return Runner(load(recipe_path, overrides), for_this_output()).run(target, wait=wait)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def run_stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool) -> None:
+    """Run a recipe up to a stage and print what it found."""
+    from igakulm.manifest import read_manifest
+
+    folder = run_recipe(recipe, overrides, target, wait)[target]
+    manifest = read_manifest(folder)
+    print(f"\n{target}: {folder}")
+    for key, value in (manifest.summary if manifest else {}).items():
+        if isinstance(value, int | float | str):
+            print(f"  {key}: {value:,}" if isinstance(value, int) else f"  {key}: {value}")
+
+
+def finished_stage(recipe: Path, overrides: list[str] | None, stage: str) -> Path:
+    """The folder of a stage that is done, else an error that says how to get there."""
+    from igakulm.progress import SilentProgress
+    from igakulm.run import Runner
+
+    rows = Runner(load(recipe, overrides), SilentProgress()).status()
+    row = next(row for row in rows if row.stage == stage)
+    if row.state != "done" or row.folder is None:
+        why = f"stage {stage} is {row.state}: {row.why}"
+        raise InputError(why, mend=f"run: igakulm {stage} --recipe {recipe}")
+    return row.folder

@@ -1,0 +1,54 @@
+"""Finished answers in the place of a model, so that they stand in the same scoreboard and comparisons.
+
+Does: take the raw answers of a predictions file by item. Does not: score, or say how the answers were got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from igakulm.benchmarks.igakuqa import load_questions
+from igakulm.evaluation.igakuqa_predictions import read_predictions
+from igakulm.evaluation.predictions import read_exam_predictions, read_jmed_predictions
+from igakulm.recipe.schema import Igakuqa
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Raw answers by item id, of whoever `name` is."""
+
+    name: str
+    texts: Mapping[str, str]
+
+
+def recorded_jmed(data: Path, predictions: Path, tasks: tuple[str, ...], name: str) -> tuple[Recorded, tuple[str, ...]]:
+    """Answers to JMED-LLM, and the tasks that they cover.
+
+    Raises:
+        InputError: as `read_jmed_predictions`.
+    """
+    finished = read_jmed_predictions(data, predictions, tasks)
+    texts = {item.id: text for task in finished.values() for item, text in zip(task.items, task.texts, strict=True)}
+    return Recorded(name, texts), tuple(finished)
+
+
+def recorded_exam(exam: Path, predictions: Path, name: str) -> Recorded:
+    """Answers to an examination file.
+
+    Raises:
+        InputError: as `read_exam_predictions`.
+    """
+    finished = read_exam_predictions(exam, predictions)
+    return Recorded(name, {item.id: text for item, text in zip(finished.items, finished.texts, strict=True)})
+
+
+def recorded_igakuqa(chosen: Igakuqa, predictions: Path, system: str) -> Recorded:
+    """Published answers of one system to IgakuQA.
+
+    Raises:
+        InputError: a missing file, or a question without a prediction.
+    """
+    said = read_predictions(Path(chosen.path), predictions, system, chosen.years, chosen.parts)
+    return Recorded(system, {item.id: said[item.id] for item in load_questions(chosen)})
