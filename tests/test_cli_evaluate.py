@@ -422,6 +422,39 @@ def test_several_ways_of_answering_at_once(data: Path, tmp_path: Path) -> None:
     assert modes == ["options-letter", "generate", "options-text", "options-text-normalised"]
 
 
+def test_half_of_a_small_context_is_left_to_the_prompt(data: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "exam.jsonl", [question(0), question(1), question(2, question="長い。" * 9000)])
+    words = ("evaluate", "exam", "--data", tmp_path / "exam.jsonl", "--model", data / "model", "--answer", "generate")
+    done = igakulm(*words, "--max-new-tokens", "100000", "--json", "--out", tmp_path / "out", *QUICK)
+    assert done.code == 0, done.err
+    assert (done.json["n"], done.json["truncated"]) == (3, 1), "the model's context is 256 tokens"
+    short, _, long = read_jsonl(_items(tmp_path / "out", "tiny"))
+    assert "問0はどれか" in short["prompt"] and "長い。\nA. ア" in long["prompt"] and len(long["prompt"]) < 256
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_figures_are_numbers_also_where_nothing_can_be_won(data: Path, tmp_path: Path, points: int) -> None:
+    exam = write_rows(tmp_path / "exam.jsonl", [question(n, points=points, answer=["a"]) for n in range(12)])
+    words = ("evaluate", "exam", "--data", exam, "--predictions", data / "said.jsonl", "--json")
+    done = igakulm(*words, *_out(tmp_path / "out"))
+    assert done.code == 0 and done.json["accuracy"]["value"] == 1.0
+    assert "NaN" not in done.out and "NaN" not in (tmp_path / "out" / "scoreboard.json").read_text(encoding="utf-8")
+
+
+def test_nothing_of_a_question_or_name_is_markup(data: Path, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script><img src=x onerror=alert(1)>|"
+    rows = [question(n, question=evil, choices=[evil, "b"], answer=["a"], year=evil, exam=evil) for n in range(3)]
+    write_rows(tmp_path / "exam.jsonl", rows)
+    said = write_rows(tmp_path / "said.jsonl", [{"id": f"q{n}", "text": evil + "x"} for n in range(3)])
+    words = ("evaluate", "exam", "--data", tmp_path / "exam.jsonl", "--predictions", said, "--name", evil)
+    assert igakulm(*words, *_out(tmp_path / "out")).code == 0
+    assert igakulm("scoreboard", tmp_path / "out", "--out", tmp_path / "merged").code == 0
+    for folder in ("out", "merged"):
+        page = (tmp_path / folder / "report.html").read_text(encoding="utf-8")
+        assert "<script>alert" not in page and "<img" not in page
+        assert "<script" not in (tmp_path / folder / "scoreboard.md").read_text(encoding="utf-8")
+
+
 ODD: dict[str, str | None] = {
     "nothing": "",
     "null": None,

@@ -132,6 +132,7 @@ ODD = [
     "a.",
     "\ud800",
 ]
+ODD += ["\x00", "a\\b", "A", "a"]
 
 
 def test_names_are_plain_and_never_meet() -> None:

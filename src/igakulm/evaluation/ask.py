@@ -70,6 +70,13 @@ def prompt_style(model: Model, manner: Manner, item: Item) -> str:
     return "" if isinstance(model, Recorded) else manner.prompt_style(item, chat=is_chat(model, manner))
 
 
+def identity_of(model: Model) -> str:
+    """What was asked, as far as it can be known: weights and precision of a local model, else who answered."""
+    if isinstance(model, Recorded):
+        return "recorded answers"
+    return str(getattr(model, "identity", "") or "endpoint")
+
+
 def is_chat(model: OpenedModel | TextModel, manner: Manner) -> bool:
     """Whether the model is asked with chat messages."""
     if manner.plain:

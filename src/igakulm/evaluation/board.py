@@ -59,6 +59,7 @@ class Board:
     files: list[dict[str, str]] = field(default_factory=list)
     passing: list[dict[str, Any]] = field(default_factory=list)
     groups: list[dict[str, Any]] = field(default_factory=list)
+    models: dict[str, str] = field(default_factory=dict)
     _headlines: dict[tuple[str, str], list[_Headline]] = field(default_factory=dict)
     _items: dict[tuple[str, str], Sequence[Item]] = field(default_factory=dict)
     _resamplers: dict[tuple[str, str], Resampler] = field(default_factory=dict)
@@ -158,6 +159,7 @@ class Board:
             "paired": sorted(self.comparisons(), key=lambda row: place[row["task"]]),
             "passing": self.passing,
             "groups": self.groups,
+            "models": self.models,
             **more,
             "bootstrap": {"samples": self.samples, "seed": self.seed, "unit": "document"},
         }

@@ -18,7 +18,7 @@ from igakulm.benchmarks.load import Split, load_folds, load_split
 from igakulm.benchmarks.splits import leakage, shared_items
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Model, ask, prompt_style
+from igakulm.evaluation.ask import Model, ask, identity_of, prompt_style
 from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.item_files import BASELINE, Answered
 from igakulm.evaluation.kept import KeptAnswers
@@ -173,6 +173,7 @@ def _add_model(
     board: Board, name: str, candidate: Candidate, columns: Sequence[Column], kept: KeptAnswers, progress: Progress
 ) -> None:
     model = candidate.open()
+    board.models[name] = identity_of(model)
     try:
         for manner in candidate.manners:
             for column in columns:

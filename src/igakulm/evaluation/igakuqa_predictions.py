@@ -86,7 +86,7 @@ def _year(year: str, strict: Sequence[Marked], tolerant: Sequence[Marked], known
 
 def _mean_percent(years: Mapping[str, Mapping[str, Any]], key: str) -> float:
     """Rounded to two digits, as the figures are published."""
-    shares = [points[key] / points["total"] for points in years.values() if points["total"]]
+    shares: list[float] = [points[key] / points["total"] for points in years.values() if points["total"]]
     return round(100 * sum(shares) / len(years), 2)
 
 

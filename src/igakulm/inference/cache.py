@@ -81,7 +81,9 @@ def joined(parts: Sequence[Read]) -> Read:
     """Rows of several batches as one, all ending in the same column."""
     width = max(part.mask.shape[1] for part in parts)
     masks = [functional.pad(part.mask, (width - part.mask.shape[1], 0)) for part in parts]
-    layers = [_joined_layer(layers, width) for layers in zip(*(part.cache.layers for part in parts), strict=True)]
+    layers: list[Any] = [
+        _joined_layer(layers, width) for layers in zip(*(part.cache.layers for part in parts), strict=True)
+    ]
     return Read(
         Cache(layers=layers),
         torch.cat(masks),

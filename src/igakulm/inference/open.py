@@ -27,7 +27,7 @@ class OpenedModel:
 
     Attributes:
         name: of the folder or file.
-        identity: hex SHA-256 over the weights and the model's configuration.
+        identity: hex SHA-256 over the weights and the model's configuration, and the precision that it runs in.
     """
 
     engine: Engine
@@ -54,7 +54,7 @@ def open_model(
     Args:
         path: a Hugging Face folder with safetensors; a bundle (its Hugging Face folder is used); a GGUF file inside a
             bundle (tokenised by us); any other GGUF file (tokenised by llama.cpp, with its own chat template).
-        precision: for folders; "auto" = bfloat16 on a GPU that has it, else float32.
+        precision: for folders; "auto" = bfloat16 on a GPU or CPU that is faster with it, else float32.
         batch_tokens: for folders: tokens in one batch, padding included.
         threads: for GGUF files; None = one fewer than cores.
 
@@ -90,7 +90,8 @@ def _open_folder(folder: Path, precision: Precision, batch_tokens: int) -> Opene
     # The tokenizer first: it loads fast, and what is wrong with it would else show after minutes.
     codec = load_codec(folder)
     engine = load_engine(folder, precision=precision, batch_tokens=batch_tokens)
-    return OpenedModel(engine, codec, name, weights_identity([folder / "config.json", *folder.glob("*.safetensors")]))
+    weights = weights_identity([folder / "config.json", *folder.glob("*.safetensors")])
+    return OpenedModel(engine, codec, name, f"{weights} {engine.precision}")
 
 
 def _refuse_other_folders(folder: Path) -> None:

@@ -54,7 +54,8 @@ class TransformersEngine:
 
     Args:
         folder: Hugging Face folder with config.json and safetensors.
-        precision: of weights and activations; log-probabilities are always computed in float32.
+        precision: of weights and activations ("auto" = bf16 where the device is faster with it); log-probabilities are
+            always computed in float32.
         batch_tokens: tokens in one batch, padding included.
         device: "cpu", "cuda", ...; None = the first GPU where there is one.
     """
@@ -68,7 +69,9 @@ class TransformersEngine:
         device: str | None = None,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = load_model(folder, _dtype(precision, self.device)).to(self.device)
+        self.precision = _resolved(precision, self.device)
+        dtype = torch.float32 if self.precision == "fp32" else torch.bfloat16
+        self.model = load_model(folder, dtype).to(self.device)
         self.name = folder.name
         self.batch_tokens = batch_tokens
         config = self.model.config.get_text_config()
@@ -358,10 +361,10 @@ class TransformersEngine:
             raise InputError(f"token ids outside the model's vocabulary of {self.vocabulary:,}", where=self.name)
 
 
-def _dtype(precision: Precision, device: torch.device) -> torch.dtype:
+def _resolved(precision: Precision, device: torch.device) -> Precision:
     if precision == "auto":
-        precision = "bf16" if _fast_in_bf16(device) else "fp32"
-    return torch.float32 if precision == "fp32" else torch.bfloat16
+        return "bf16" if _fast_in_bf16(device) else "fp32"
+    return precision
 
 
 def _fast_in_bf16(device: torch.device) -> bool:
