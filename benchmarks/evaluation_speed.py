@@ -79,7 +79,7 @@ def run_ours(
     from igakulm.inference.open import open_model
 
     torch.set_num_threads(options.threads)
-    model = open_model(options.model, precision="fp32", batch_tokens=options.batch_tokens)
+    model = open_model(options.model, precision=options.precision, batch_tokens=options.batch_tokens)
     manner = Manner(options.prompts, answer, options.max_new_tokens)
     seconds, texts = {}, {}
     for task, items in tasks.items():
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=100, help="items of each task")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-tokens", type=int, default=16_384)
+    parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto", help="of our side")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--side", choices=["peer", "ours", "options"], help=argparse.SUPPRESS)
     options = parser.parse_args()

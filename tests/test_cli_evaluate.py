@@ -143,6 +143,30 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(here: Path, words: tuple[s
     assert set(here.iterdir()) == before
 
 
+def _said(*rows: tuple[str, int]) -> bytes:
+    return "".join(json.dumps({"task": task, "row": row, "text": "A"}) + "\n" for task, row in rows).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (_said(("smdi", 0)), "did you mean smdis"),
+        (_said(*(("smdis", row) for row in range(9))), "smdis has no row 8"),
+        (_said(("smdis", 0), ("smdis", 0)), "row 0 of smdis is answered twice"),
+        (_said(("smdis", 0)), "7 of 8 rows of smdis have no answer; the first is 1"),
+        (_said(("crade", 0)), "crade.csv"),
+        (b'{"task": "smdis", "row": ' + b"9" * 5000 + b"}", "line 1"),
+        (b"", "no answers"),
+    ],
+)
+def test_wrong_finished_answers_are_named(data: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.jsonl").write_bytes(content)
+    words = ("evaluate", "jmed", "--data", data / "jmed", "--predictions", tmp_path / "x.jsonl")
+    refused(igakulm(*words), said)
+    refused(igakulm(*words, "--out", tmp_path / "out"), said)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]
+
+
 def _exam(**changes: Any) -> str:
     return json.dumps(question(1, **changes), ensure_ascii=False) + "\n"
 

@@ -5,6 +5,7 @@ Every import of a stage is inside a command, so that `igakulm --help` answers at
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -283,6 +284,9 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # Rows of ever-changing length would fill oneDNN's cache of 1,024 kernels with gigabytes that are never reused.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+    # A terminal of another encoding must not lose the result of an hour.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except InputError as error:

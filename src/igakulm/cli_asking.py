@@ -17,7 +17,7 @@ import typer
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
-    from igakulm.evaluation.session import Options, Target
+    from igakulm.evaluation.target import Options, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _asking(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> Asking:
-    from igakulm.evaluation.session import Options, Target
+    from igakulm.evaluation.target import Options, Target
 
     target = Target(
         model, endpoint, name, route, system_role, tokens_parameter, concurrency, precision, batch_tokens, threads

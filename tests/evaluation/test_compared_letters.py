@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.benchmarks.items import normalised_document
@@ -14,6 +14,7 @@ from igakulm.evaluation.compared_letters import compared_letters
 AWKWARD = "がか\u3099ｶﾞﾟ①㌔…ﬁé\u0301한ᄒ\u1161ᆫㅎㅏ。A1\x1e_\ud800𠮟\u0345\u0f71\U000e0100"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.sampled_from(AWKWARD), max_size=12) | st.text(max_size=12), max_size=6))
 def test_letters_are_those_that_documents_are_compared_by(texts: list[str]) -> None:
     found = compared_letters(texts)

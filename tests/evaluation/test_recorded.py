@@ -11,7 +11,8 @@ from igakulm.evaluation.igakuqa_predictions import score_predictions
 from igakulm.evaluation.predictions import score_exam_predictions, score_jmed_predictions
 from igakulm.evaluation.recorded import recorded_exam, recorded_igakuqa, recorded_jmed
 from igakulm.evaluation.results import igakuqa_results, task_results
-from igakulm.evaluation.session import Options, Target, evaluate_model
+from igakulm.evaluation.session import evaluate_model
+from igakulm.evaluation.target import Options, Target
 from igakulm.files import read_json
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, Igakuqa, Jmed, RowTask

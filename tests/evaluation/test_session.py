@@ -14,7 +14,8 @@ from igakulm.errors import InputError
 from igakulm.evaluation import session
 from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.recorded import Recorded
-from igakulm.evaluation.session import Options, Target, default_folder, evaluate_model, manners_for, store_name
+from igakulm.evaluation.session import default_folder, evaluate_model, store_name
+from igakulm.evaluation.target import Options, Target, manners_for
 from igakulm.files import locked, read_json
 from igakulm.manifest import read_manifest
 from igakulm.progress import SilentProgress

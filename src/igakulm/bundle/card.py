@@ -120,9 +120,13 @@ def _data(facts: CardFacts, heads: Sequence[str], empty: str) -> str:
 
 
 def _scores(facts: CardFacts, heads: Sequence[str], empty: str) -> str:
+    """The columns in which a model was scored; those of baselines alone stay in the scoreboard."""
+    scored = {(row["task"], row.get("split", "")) for row in facts.rows if row.get("role", "model") == "model"}
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in facts.rows:
-        groups.setdefault((row["task"], row.get("split", ""), row["model"]), []).append(row)
+        if (row["task"], row.get("split", "")) in scored:
+            mode = f" ({row['answer_mode']})" if row.get("role") == "model" and row.get("answer_mode") else ""
+            groups.setdefault((row["task"], row.get("split", ""), row["model"] + mode), []).append(row)
     rows = [(*key, "; ".join(map(_score, group)), group[0].get("n")) for key, group in groups.items()]
     return _table(heads, rows) if rows else empty
 

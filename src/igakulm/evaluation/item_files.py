@@ -15,6 +15,7 @@ from typing import Any
 
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.splits import documents_of
+from igakulm.benchmarks.wording import is_exam
 from igakulm.errors import InputError
 from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.ask import Reply
@@ -88,6 +89,7 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "gold": list(item.answer),
             "also": [list(other) for other in item.also],
             "choices": len(item.choices),
+            "exam": is_exam(item),
             "ordered": item.ordered,
             "wanted": item.wanted,
             "points": item.points,
@@ -113,6 +115,7 @@ def read_items(path: Path) -> tuple[list[Item], list[Prediction]]:
     """Items and predictions of a file, enough to score them again.
 
     The question is the prompt as sent, the options are without text, and documents are hashes: equal ones stay equal.
+    An examination question is its own document, as it was.
 
     Raises:
         InputError: a missing or malformed file.
@@ -138,6 +141,7 @@ def _item(row: dict[str, Any]) -> Item:
         question=row["prompt"],
         choices=("",) * row["choices"],
         answer=tuple(row["gold"]),
+        document=row["prompt"] if row["exam"] else "",
         tag=row["tag"],
         wanted=row["wanted"],
         points=row["points"],

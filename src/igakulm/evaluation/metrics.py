@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.benchmarks.items import LETTERS, Item
+from igakulm.benchmarks.wording import is_exam
 from igakulm.evaluation.answers import UPSTREAM_LETTERS, Prediction
 
 Array = NDArray[np.float64]
@@ -41,17 +42,18 @@ class Measured:
 def measure(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
     """All metrics that fit the items (all of one task), the headline metric first.
 
-    Entities: overlap, exact and character F1 (macro and micro). Choices: kappa (where every question wants one answer)
-    and accuracy. Items with groups (IgakuQA's years): the mean over groups of the share of points, and accuracy.
+    Entities: overlap, exact and character F1 (macro and micro). Choices: kappa and accuracy. Examinations, where a
+    letter means another thing in every question: accuracy; where questions have years or different points, before it
+    the mean over years of the share of points.
     """
     if items[0].kind == "entities":
         return entity_metrics(items, predictions)
     accuracy = mean_of("accuracy", [float(is_right(*pair)) for pair in zip(items, predictions, strict=True)])
-    if any(item.group for item in items):
+    if any(item.group or item.points != 1 for item in items):
         return [score_share(items, predictions), accuracy]
-    if all(item.wanted == 1 and item.choices for item in items):
-        return [cohen_kappa(items, predictions), accuracy]
-    return [accuracy]
+    if is_exam(items[0]) or not all(item.wanted == 1 and item.choices for item in items):
+        return [accuracy]
+    return [cohen_kappa(items, predictions), accuracy]
 
 
 def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igakulm.errors import InputError
-from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.files import explain_os_error, read_json, sha256_file, sha256_json
 from igakulm.inference.engine import Codec, Engine, Precision, TextModel
 from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
 
@@ -61,10 +61,13 @@ def open_model(
     Raises:
         InputError: no model there, or one that cannot be run here; says what to do.
     """
-    path = Path(path)
-    if path.is_dir():
+    try:
+        is_folder, exists = path.is_dir(), path.exists()
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    if is_folder:
         return _open_folder(path, precision, batch_tokens)
-    if not path.exists():
+    if not exists:
         mend = "give a model folder, a bundle or a GGUF file"
         raise InputError("there is no model at this path", where=str(path), mend=mend)
     if path.suffix.lower() != ".gguf":
