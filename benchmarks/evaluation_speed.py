@@ -31,10 +31,14 @@ def load_items(options: argparse.Namespace) -> dict[str, Any]:
     codec, manner = load_codec(options.model), Manner(options.prompts, "generate")
     context = json.loads((options.model / "config.json").read_text())["max_position_embeddings"]
     room = context - options.max_new_tokens
+
+    def length(item: Any) -> int:
+        return len(codec.chat_ids(manner.messages(item)) if codec.chat else codec.plain_ids(manner.text(item)))
+
     jmed = Jmed(path=str(options.data), tasks=tuple(options.task or ()))
     tasks = {}
     for task, items in load_test_items(BenchmarksSection(jmed=jmed)).items():
-        tasks[task] = [item for item in items if len(codec.chat_ids(manner.messages(item))) <= room][: options.items]
+        tasks[task] = [item for item in items if length(item) <= room][: options.items]
     return {task: items for task, items in tasks.items() if items}
 
 
@@ -54,9 +58,7 @@ def run_peer(options: argparse.Namespace, tasks: dict[str, Any]) -> tuple[dict[s
         for task, items in tasks.items():
             start, found = time.perf_counter(), []
             for item in items:
-                ids = tokenizer.apply_chat_template(
-                    manner.messages(item), add_generation_prompt=True, return_tensors="pt", return_dict=False
-                )
+                ids = prompt_ids(tokenizer, manner, item)
                 made = model.generate(
                     ids,
                     attention_mask=torch.ones_like(ids),
@@ -66,6 +68,15 @@ def run_peer(options: argparse.Namespace, tasks: dict[str, Any]) -> tuple[dict[s
                 found.append(tokenizer.decode(made[0][ids.shape[1] :], skip_special_tokens=True))
             seconds[task], texts[task] = time.perf_counter() - start, found
     return seconds, texts
+
+
+def prompt_ids(tokenizer: Any, manner: Any, item: Any) -> Any:
+    """A conversation where the model has a chat template, else the plain text of a base model."""
+    if not tokenizer.chat_template:
+        return tokenizer(manner.text(item), return_tensors="pt").input_ids
+    return tokenizer.apply_chat_template(
+        manner.messages(item), add_generation_prompt=True, return_tensors="pt", return_dict=False
+    )
 
 
 def run_ours(
@@ -92,6 +103,8 @@ def run_ours(
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One side, in this process: seconds and texts by task, and the peak memory in MiB."""
     tasks = load_items(options)
+    if not tasks:
+        sys.exit("no prompt leaves room for --max-new-tokens in this model's context")
     if options.side == "peer":
         seconds, texts = run_peer(options, tasks)
     else:

@@ -55,19 +55,28 @@ def tokenizer_identity(folder: Path) -> str:
     return sha256_json({path.name: sha256_file(path) for path in files if _TOKENIZER_FILES.fullmatch(path.name)})
 
 
-class OwnCodec:
-    """IgakuLM's tokenizer; see `Codec`."""
+def _without_template(folder: Path) -> InputError:
+    return InputError("this model has no chat template", where=str(folder), mend="ask it with a plain prompt")
 
-    chat = True
+
+class OwnCodec:
+    """IgakuLM's tokenizer; see `Codec`. A base model's folder has no chat template: it never saw the chat tokens."""
 
     def __init__(self, encoder: TextEncoder) -> None:
         self.encoder = encoder
+        self.chat = (encoder.folder / "chat_template.jinja").is_file()
         self.identity = tokenizer_identity(encoder.folder)
         self.stop: tuple[int, ...] = (encoder.eos,)
         self.line_end: tuple[int, ...] = (encoder.eos, encoder.newline)
 
     def chat_ids(self, messages: Sequence[Message]) -> list[int]:
-        """See `Codec.chat_ids`."""
+        """See `Codec.chat_ids`.
+
+        Raises:
+            InputError: a base model.
+        """
+        if not self.chat:
+            raise _without_template(self.encoder.folder)
         return render_chat(self.encoder, messages, add_generation_prompt=True)[0]
 
     def plain_ids(self, text: str) -> list[int]:
@@ -112,9 +121,7 @@ class FolderCodec:
             InputError: a model without chat template, or messages that its template refuses.
         """
         if not self.chat:
-            raise InputError(
-                "this model has no chat template", where=str(self._folder), mend="ask it with a plain prompt"
-            )
+            raise _without_template(self._folder)
         turns = messages if self._system_role else merge_system(messages)
         turns = [{**turn, "content": _mended(turn["content"])} for turn in turns]
         if not any(self._tokenizer.spelled.search(turn["content"]) for turn in turns):
