@@ -140,7 +140,7 @@ def test_comparisons_are_made_anew_on_common_items(first: Path, second: Path, tm
         wanted.high,
         wanted.p,
     )
-    assert (found["n"], found["documents"], found["metric"]) == (20, 10, "kappa")
+    assert (found["n"], found["documents"], found["metric"]) == (20, 10, "accuracy")
 
 
 def test_the_unshared_subset_is_compared_from_the_published_answers(first: Path, second: Path) -> None:

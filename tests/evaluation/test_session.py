@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 from character_model import RuleEngine, opened
 from chat_server import ChatServer, chat_reply
 from igakulm.errors import InputError
-from igakulm.evaluation import session
+from igakulm.evaluation import session, target
 from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.recorded import Recorded
 from igakulm.evaluation.session import default_folder, evaluate_model, store_name
 from igakulm.evaluation.target import Options, Target, manners_for
 from igakulm.files import locked, read_json
+from igakulm.inference.open import OpenedModel
 from igakulm.manifest import read_manifest
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, RowTask
@@ -36,7 +38,11 @@ def benchmarks(tmp_path: Path) -> BenchmarksSection:
 def model(monkeypatch: pytest.MonkeyPatch) -> RuleEngine:
     """What every path opens: an engine that prefers B."""
     engine = RuleEngine(text="a")
-    monkeypatch.setattr(session, "open_model", lambda path, **options: opened(engine))
+
+    def open_model(path: Path, *, precision: str, **options: object) -> OpenedModel:
+        return replace(opened(engine), identity=f"rule {precision}")
+
+    monkeypatch.setattr(target, "open_model", open_model)
     return engine
 
 
