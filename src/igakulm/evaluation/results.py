@@ -48,7 +48,7 @@ def igakuqa_results(board: Mapping[str, Any], model: str, task: str = "igakuqa")
         if (row["model"], row["answer_mode"]) != (model, mode):
             continue
         figures = {key: row[key] for key in ("points", "total", "right", "n")}
-        year = years.setdefault(row["group"], {"parts": {}})
+        year = years.setdefault(row["group"], {"points": 0, "total": 0, "right": 0, "n": 0, "parts": {}})
         if row["part"]:
             year["parts"][row["part"]] = figures
         else:
