@@ -39,7 +39,7 @@ def tokenizer_folder() -> Path:
     write_documents(folder / "corpus" / "documents", [Doc(f"d{i}", t, "ward", "CC0-1.0") for i, t in enumerate(texts)])
     write_json(folder / "corpus" / "sources.json", SOURCES)
     write_terms(folder / "lexicon" / "terms.tsv", [Term("糖尿病", "disease"), Term("高血圧症", "disease")])
-    section = TokenizerSection(vocabulary_size=512, user_dictionary=False, workers=1, seed=0)
+    section = TokenizerSection(vocabulary_size=512, user_dictionary=False, required_characters="", workers=1, seed=0)
     (folder / "tokenizer").mkdir()
     build_tokenizer(section, folder / "corpus", folder / "lexicon", folder / "tokenizer", SilentProgress())
     kept = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))

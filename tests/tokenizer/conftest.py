@@ -77,7 +77,7 @@ def lexicon(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-SMALL = TokenizerSection(vocabulary_size=600, workers=1, seed=7)
+SMALL = TokenizerSection(vocabulary_size=600, required_characters="μ℃", workers=1, seed=7)
 
 
 @pytest.fixture(scope="session")

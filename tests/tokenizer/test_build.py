@@ -93,3 +93,35 @@ def test_any_seed_is_used_for_sampling_only(build_small: Build, tmp_path: Path) 
     assert section.seed == 3
     one, two = build_small(tmp_path / "1", seed=3), build_small(tmp_path / "2", seed=4)
     assert digest(one)["report.json"] != digest(two)["report.json"]
+
+
+def test_weights_of_sources_change_the_vocabulary(plain_folder: Path, build_small: Build, tmp_path: Path) -> None:
+    folder = build_small(tmp_path, source_weights={"town": 50.0})
+    assert digest(folder)["sentencepiece.model"] != digest(plain_folder)["sentencepiece.model"]
+
+
+def test_a_weight_for_an_unknown_source(build_small: Build, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="elsewhere"):
+        build_small(tmp_path, source_weights={"elsewhere": 2.0})
+
+
+def test_chains_of_function_words_become_pieces(plain: TextEncoder, build_small: Build, tmp_path: Path) -> None:
+    single = TextEncoder.load(build_small(tmp_path, merge_function_words=False))
+    text = "治療には薬を用いることがある。"
+    assert len(plain.encode(text)) <= len(single.encode(text))
+    assert plain.merge_function_words and not single.merge_function_words
+
+
+def test_mecab_joins_the_chains_that_training_joined(mecab: TextEncoder, build_small: Build, tmp_path: Path) -> None:
+    from igakulm.tokenizer.segment import Segmenter
+
+    text = "治療には薬を用いることがある。"
+    words = Segmenter(mecab.folder / "user_dictionary.dic", True).words(text)
+    assert "ことがある" in words
+    assert mecab.encode(text) == mecab.encode_words(words)
+
+
+def test_the_user_dictionary_is_measured_in_sentences(plain_folder: Path) -> None:
+    report = json.loads((plain_folder / "report.json").read_text(encoding="utf-8"))
+    assert report["user_dictionary"]["one_word_share"] == 1.0
+    assert report["user_dictionary"]["contexts"] == 5 * 11

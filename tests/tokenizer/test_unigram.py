@@ -1,26 +1,15 @@
-"""Selection of text, weighted counts, and training."""
+"""Seeds and training."""
 
 import struct
-from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import sentencepiece
 
 from igakulm.errors import InputError
-from igakulm.files import Doc, read_json, write_json
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.tokenizer import unigram
-from igakulm.tokenizer.unigram import (
-    Selection,
-    count_words,
-    seed_pieces,
-    select_documents,
-    train_unigram,
-    weighted_counts,
-)
+from igakulm.tokenizer.unigram import seed_pieces, train_unigram
 
 COUNTS = {
     "患者": 50,
@@ -57,7 +46,8 @@ def test_training_twice_gives_the_same_bytes_and_layout() -> None:
 
 
 def test_scores_are_multiples_of_a_thousand_and_twenty_fourth() -> None:
-    processor = sentencepiece.SentencePieceProcessor(model_proto=train(512, many_words(1)))
+    counts = {word: 3 + number for number, word in enumerate(many_words(1))}
+    processor = sentencepiece.SentencePieceProcessor(model_proto=train(512, counts))
     scores = [processor.get_score(index) for index in range(260, 512)]
     assert all(score * 1024 == round(score * 1024) for score in scores)
     assert scores == sorted(scores, reverse=True)
@@ -82,20 +72,6 @@ def test_no_words() -> None:
         train(512, {})
 
 
-def test_weights_are_whole_numbers() -> None:
-    config = TokenizerSection(medical_weight=0.4, name_pseudo_count=10)
-    counts = {"general": Counter({"a": 2}), "medical": Counter({"a": 1, "b": 4, " c": 5})}
-    assert weighted_counts(counts, ["b"], config) == {"a": 3, "b": 12, "▁c": 2}  # type: ignore[arg-type]
-    config = TokenizerSection(medical_weight=2.5, name_pseudo_count=0)
-    assert weighted_counts(counts, ["b"], config) == {"a": 4, "b": 10, "▁c": 12}  # type: ignore[arg-type]
-
-
-def test_words_that_cannot_be_pieces_are_left_out() -> None:
-    words = Counter({"\n": 9, "a\tb": 9, "▁": 9, "x" * 65: 9, "\0": 9, "\ud800": 9, "良い": 9})
-    config = TokenizerSection()
-    assert weighted_counts({"general": words}, ["y" * 65, "名\t前"], config) == {"良い": 9}
-
-
 def test_seeds_hold_no_digits_when_digits_are_split() -> None:
     seeds = dict(seed_pieces({"第12番目": 2, "番目": 1}, split_digits=True))
     assert seeds == {"番目": 3}
@@ -110,65 +86,6 @@ def test_seeds_are_at_most_sixteen_characters() -> None:
     assert max(len(piece) for piece, _ in seed_pieces({"あいうえおかきくけこさしすせそたちつてと": 2}, True)) == 16
 
 
-def documents(kind: unigram.Kind, number: int) -> list[tuple[unigram.Kind, str]]:
-    return [(kind, f"{index}人の患者は血圧が高い。\n") for index in range(number)]
-
-
-def test_counting_in_processes_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = documents("general", 300) + documents("medical", 300)
-    here = count_words(texts, None, 1, SilentProgress(), 1)
-    monkeypatch.setattr(unigram, "BATCH_BYTES", 4000)
-    there = count_words(texts, None, 2, SilentProgress(), 10**6)
-    assert here == there
-    assert here["medical"]["血圧"] == 300
-
-
-def read(folder: Path, budget: int, seed: int = 0) -> tuple[list[tuple[unigram.Kind, str]], Selection]:
-    selection = Selection(seed)
-    return list(select_documents(folder, budget, selection)), selection
-
-
-def test_everything_is_counted_or_held(corpus: Path) -> None:
-    chosen, selection = read(corpus, 2**30)
-    held = sum(map(len, selection.held.values()))
-    assert 0 < held < 20
-    assert len(chosen) + held == 60 + 112
-    assert selection.documents["general"] + len(selection.held["general"]) == 60
-
-
-def test_a_small_budget_keeps_medical_text_first(corpus: Path) -> None:
-    sources = read_json(corpus / "sources.json")
-    budget = 3 * sources["ward"]["characters"] + 3 * sources["town"]["characters"] // 2
-    chosen, selection = read(corpus, budget)
-    assert selection.documents["medical"] + len(selection.held["medical"]) == 112
-    assert 15 < selection.documents["general"] < 45
-    again, _ = read(corpus, budget)
-    assert chosen == again
-    assert chosen != read(corpus, budget, seed=1)[0]
-
-
-def test_a_budget_smaller_than_the_medical_text_takes_no_other(corpus: Path) -> None:
-    _, selection = read(corpus, 10_000)
-    assert selection.documents["general"] == 0
-    assert 5_000 < selection.text_bytes["medical"] < 11_000
-
-
-def test_an_empty_corpus_is_an_input_error(tmp_path: Path, make_corpus: Callable[[Path, list[Doc]], Path]) -> None:
-    for docs in ([], [Doc("1", " \n", "town", "CC0")]):
-        folder = make_corpus(tmp_path / str(len(docs)), docs)
-        with pytest.raises(InputError, match="no text"):
-            read(folder, 1000)
-
-
-def test_an_unknown_source_is_an_input_error(tmp_path: Path, make_corpus: Callable[[Path, list[Doc]], Path]) -> None:
-    folder = make_corpus(tmp_path, [Doc("1", "患者", "elsewhere", "CC0")])
-    with pytest.raises(InputError, match="elsewhere"):
-        read(folder, 1000)
-    write_json(folder / "sources.json", {})
-    with pytest.raises(InputError, match="elsewhere"):
-        read(folder, 1000)
-
-
 def test_rounding_refuses_an_unexpected_layout() -> None:
     piece = b"\x0a\x01a\x15" + struct.pack("<f", -1.23456)
     assert unigram._round_scores(b"\x0a" + bytes([len(piece)]) + piece + b"\x12\x00")[-6:-2] == struct.pack(
@@ -176,3 +93,19 @@ def test_rounding_refuses_an_unexpected_layout() -> None:
     )
     with pytest.raises(RuntimeError, match="layout"):
         unigram._round_scores(b"\x0a\x08\x15\x00\x00\x00\x00\x0a\x01a")
+
+
+def test_required_characters_push_no_others_out() -> None:
+    counts = {**many_words(1), "é": 20, "【": 20, "癜": 1}
+    processor = sentencepiece.SentencePieceProcessor(model_proto=train(3600, counts, required_kanji="jis-1"))
+    assert all(processor.piece_to_id(character) > 259 for character in "é【癜亜")
+
+
+def test_characters_beyond_the_coverage_are_left_out() -> None:
+    counts = {**many_words(1), "癜": 1, "疹": 1, "頰": 1}
+    processor = sentencepiece.SentencePieceProcessor(
+        model_proto=train(512, counts, character_coverage=0.999, required_characters="頰μ")
+    )
+    assert processor.piece_to_id("頰") > 259
+    assert processor.piece_to_id("μ") > 259
+    assert processor.piece_to_id("癜") == processor.unk_id() or processor.piece_to_id("疹") == processor.unk_id()

@@ -134,11 +134,18 @@ class TokenizerSection(Section):
     user_dictionary_min_characters: Positive = 3
     user_dictionary_cost: int = 5000
     drugs_in_dictionary: bool = True
+    merge_function_words: bool = True  # pieces may span particles and auxiliaries (ではない); the paper: false
     medical_weight: float = Field(default=3.0, gt=0)  # counts of words of medical documents are multiplied
+    source_weights: dict[str, Annotated[float, Field(gt=0)]] = {}  # by source name; the medical weight comes on top
     name_pseudo_count: Count = 10  # each name counts as if seen so often
     character_coverage: float = Field(default=0.9999, gt=0.9, le=1.0)
     split_digits: bool = True
-    required_characters: str = "µμ℃±≤≥×÷αβγδ→←↑↓囊頰"
+    required_characters: str = (  # always in the vocabulary: units, signs, Greek, letters of eponyms, variant kanji
+        "µμ°℃℉Å±≤≥≠≒×÷√∞‰→←↑↓⇔♂♀†‡§¶※○●◎△▲□■◇◆☆★【】〈〉"
+        "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλνξοπρστυφχψωéèëêáàâäåíïóôöøúüçñ"
+        "囊頰剝塡𠮟瘦嚙搔摑蟬醬麴繡軀顚瘙痤"
+    )
+    required_kanji: Literal["none", "jis-1", "jis-2"] = "none"  # kana and JIS X 0208 kanji of level 1, or 1 and 2
     max_corpus_mebibytes: Positive = 2048
     seed: int | None = None
     workers: Workers = 0

@@ -5,20 +5,25 @@ Does: call dictionary, word counts, training, conversion and report in turn. Doe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json, write_json
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import read_terms
+from igakulm.tokenizer.counting import count_words, weighted_counts
 from igakulm.tokenizer.dictionary import build_user_dictionary, clean_terms, dictionary_names, lexicon_names
+from igakulm.tokenizer.dictionary_report import measure_user_dictionary
 from igakulm.tokenizer.encode import DICTIONARY_FILE, MODEL_FILE, TextEncoder
 from igakulm.tokenizer.fast import write_tokenizer_files
 from igakulm.tokenizer.report import measure
 from igakulm.tokenizer.segment import Segmenter
-from igakulm.tokenizer.unigram import Selection, count_words, select_documents, train_unigram, weighted_counts
+from igakulm.tokenizer.selection import Kind, Selection, select_documents
+from igakulm.tokenizer.unigram import train_unigram
 
 
 def build_tokenizer(
@@ -30,8 +35,9 @@ def build_tokenizer(
     and, with names and `user_dictionary`, user_dictionary.dic. The same inputs and seed give the same bytes.
 
     Raises:
-        InputError: an empty corpus, or a vocabulary size that the text does not allow.
+        InputError: an empty corpus, a weight for an unknown source, or a vocabulary that the text does not allow.
     """
+    _check_source_weights(config, corpus_dir)
     terms = clean_terms(read_terms(lexicon_dir))
     names = lexicon_names(terms, drugs=config.drugs_in_dictionary)
     entries = dictionary_names(names, config.user_dictionary_min_characters) if config.user_dictionary else []
@@ -39,13 +45,18 @@ def build_tokenizer(
 
     budget = config.max_corpus_mebibytes * 2**20
     selection = Selection(config.seed or 0)
-    documents = select_documents(corpus_dir, budget, selection)
-    counts = count_words(documents, dictionary, config.workers, progress, _expected_bytes(corpus_dir, budget))
-    words = weighted_counts(counts, _trained_names(names, config, dictionary), config)
+    documents = select_documents(corpus_dir, budget, selection, partial(_weight, config))
+    make_segmenter = partial(Segmenter, dictionary, config.merge_function_words)
+    expected_bytes = _expected_bytes(corpus_dir, budget)
+    words = weighted_counts(
+        count_words(documents, make_segmenter, config.workers, progress, expected_bytes),
+        _trained_names(names, config, make_segmenter),
+        config.name_pseudo_count,
+    )
     model = train_unigram(words, config, progress)
     with atomic_path(out_dir / MODEL_FILE) as temporary:
         temporary.write_bytes(model)
-    write_tokenizer_files(out_dir, config.runtime)
+    write_tokenizer_files(out_dir, config.runtime, config.merge_function_words)
 
     encoder = TextEncoder.load(out_dir)
     training = {
@@ -56,7 +67,12 @@ def build_tokenizer(
         "user_dictionary_names": len(entries),
     }
     vocabulary = {"runtime": encoder.runtime, "base_size": encoder.base_size, "size": encoder.size}
-    report = {"vocabulary": vocabulary, "training": training, **measure(encoder, selection.held, terms, dictionary)}
+    report = {
+        "vocabulary": vocabulary,
+        "training": training,
+        "user_dictionary": measure_user_dictionary(entries, selection.held["general"], dictionary),
+        **measure(encoder, selection.held, terms, dictionary),
+    }
     write_json(out_dir / "report.json", report)
     return {**vocabulary, "training": training, "compression": report["compression"]}
 
@@ -74,11 +90,24 @@ def _write_dictionary(
     return path
 
 
-def _trained_names(names: Sequence[str], config: TokenizerSection, dictionary: Path | None) -> list[str]:
+def _weight(config: TokenizerSection, source: str, kind: Kind) -> float:
+    return config.source_weights.get(source, 1.0) * (config.medical_weight if kind == "medical" else 1.0)
+
+
+def _check_source_weights(config: TokenizerSection, corpus_dir: Path) -> None:
+    unknown = sorted(config.source_weights.keys() - read_json(corpus_dir / "sources.json").keys())
+    if unknown:
+        what = f"the corpus has no source named {unknown[0]!r}"
+        raise InputError(what, where="tokenizer.source_weights", mend="use the names under corpus.sources")
+
+
+def _trained_names(
+    names: Sequence[str], config: TokenizerSection, make_segmenter: Callable[[], Segmenter]
+) -> list[str]:
     """Names as the encoder will meet them: whole, or in MeCab's words where MeCab also runs later."""
     if config.runtime == "plain":
         return list(names)
-    segmenter = Segmenter(dictionary)
+    segmenter = make_segmenter()
     return [word for name in names for word in segmenter.words(name)]
 
 

@@ -33,8 +33,11 @@ WORD_BORDER = "\u2063"
 """Where MeCab split the text, for stock tools with the runtime `mecab`; removed before encoding."""
 
 
-def write_tokenizer_files(folder: Path, runtime: Literal["plain", "mecab"]) -> None:
-    """Write tokenizer.json, tokenizer_config.json, chat_template.jinja and encoder.json beside sentencepiece.model."""
+def write_tokenizer_files(folder: Path, runtime: Literal["plain", "mecab"], merge_function_words: bool = False) -> None:
+    """Write tokenizer.json, tokenizer_config.json, chat_template.jinja and encoder.json beside sentencepiece.model.
+
+    `merge_function_words`: how text is segmented with the runtime "mecab" (chains.py).
+    """
     tokenizer = convert(folder / MODEL_FILE, runtime)
     write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=False) + "\n")
     write_json(folder / "tokenizer_config.json", _config())
@@ -43,6 +46,7 @@ def write_tokenizer_files(folder: Path, runtime: Literal["plain", "mecab"]) -> N
     description = {
         "format": FORMAT,
         "runtime": runtime,
+        "merge_function_words": merge_function_words,
         "ids": _special_ids(tokenizer),
         "base_size": tokenizer.get_vocab_size(with_added_tokens=False),
         "size": tokenizer.get_vocab_size(with_added_tokens=True),

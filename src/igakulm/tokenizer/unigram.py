@@ -1,9 +1,8 @@
 """Training of the Unigram vocabulary (section 2.2.3) from word counts.
 
-Does: pick documents within the budget, count their MeCab words, turn names into pseudo-counts, and train sentencepiece
-in a child process. Does not: build dictionaries, convert the model, or measure it.
-Words are counted once, and the trainer sees each word type with its count and every substring as a seed: a tenth of
-the time and memory of training on running text.
+Does: propose seed pieces and train sentencepiece in a child process. Does not: count words, convert the model, or
+measure it. The trainer sees each word type once with its count, and our own substrings as seeds: a tenth of the time
+and memory of training on running text.
 """
 
 from __future__ import annotations
@@ -11,254 +10,55 @@ from __future__ import annotations
 import heapq
 import json
 import math
-import multiprocessing
-import os
 import re
 import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.files import read_documents, read_json
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
+from igakulm.tokenizer.characters import required_characters
 from igakulm.tokenizer.chat import BEGIN, END
-from igakulm.tokenizer.encode import METASPACE, SENTENCE_END
-from igakulm.tokenizer.segment import Segmenter
-
-Kind = Literal["general", "medical"]
+from igakulm.tokenizer.encode import SENTENCE_END
 
 MAX_PIECE = 16
 """Characters of the longest piece."""
-MAX_WORD = 64
-"""Longer words (unbroken ASCII, mostly) teach the vocabulary nothing."""
-BATCH_BYTES = 2**20
-HELD_EVERY, HELD_BYTES = 50, 2**20
-"""One document in fifty, up to a mebibyte a kind, is kept out of training and measured in the report."""
-MAX_SEEDS, MAX_SEED_WORDS, MAX_TYPES = 1_000_000, 300_000, 8_000_000
-"""Bounds of memory: about 1 GB for the seeds of so many words."""
+MAX_WORDS = 300_000
+"""Different words that the trainer sees, the most frequent ones: bounds its time and memory (about 1 GB)."""
+SEEDS_PER_ENTRY = 6
+"""Seed pieces for each entry of the vocabulary. Thirty took four times as long for a vocabulary no better."""
 TRAINER_THREADS = 4
 """Fixed: the trainer's sums depend on it, and the result must not depend on the machine."""
+RAREST_CHARACTER = 5_000_000
+"""The trainer computes shares of text in 32-bit floats: one in 16 million is the least that it can see."""
 SCORE_STEP = 1024
 """Scores are rounded to 1/1024, so that sums of 32-bit (sentencepiece) and of 64-bit floats (tokenizers) are both
 exact and the two give identical ids."""
 
-_UNUSABLE = re.compile(f"[\x00-\x1f{METASPACE}\u2063\ud800-\udfff]|<\\||<unk>|<0x")
-"""Control characters, and spellings of control, unknown and byte pieces, which must not be pieces twice."""
 _NEVER_INSIDE = {True: re.compile(rf"\d+|{SENTENCE_END}"), False: re.compile(SENTENCE_END)}
 """No piece crosses these (with and without `split_digits`); `TextEncoder` relies on the end of a sentence."""
-_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 
 
-@dataclass(slots=True)
-class Selection:
-    """What of a corpus was used: bytes of UTF-8 and documents by kind, and the held-out texts for the report."""
-
-    seed: int
-    text_bytes: Counter[str] = field(default_factory=Counter)
-    documents: Counter[str] = field(default_factory=Counter)
-    held: dict[str, list[str]] = field(default_factory=lambda: {"general": [], "medical": []})
-
-
-def select_documents(corpus_dir: Path, budget: int, selection: Selection) -> Iterator[tuple[Kind, str]]:
-    """Yield (kind, text) of a corpus within about `budget` bytes: medical text first, then a sample of the general.
-
-    The sample depends on the documents' ids and the seed only. `selection` is filled while iterating.
-
-    Raises:
-        InputError: no corpus there, no documents, or a document of a source that sources.json does not know.
-    """
-    sources = read_json(corpus_dir / "sources.json")
-    kinds: dict[str, Kind] = {name: source["kind"] for name, source in sources.items()}
-    rates = _rates(sources, budget)
-    held_bytes: Counter[str] = Counter()
-    found = False
-    for document in read_documents(corpus_dir / "documents"):
-        kind = kinds.get(document.source)
-        if kind is None:
-            where = f"{corpus_dir / 'documents'}, document {document.id}"
-            raise InputError(f"sources.json does not know the source {document.source!r}", where=where)
-        found = found or bool(document.text.strip())
-        draw = zlib.crc32(f"{selection.seed}:{document.id}".encode("utf-8", "replace"))
-        if draw / 2**32 >= rates[kind] or sum(selection.text_bytes.values()) >= budget:
-            continue
-        size = len(document.text.encode("utf-8", "replace"))
-        # The bits that sampling does not depend on decide which documents are held out.
-        if zlib.crc32(draw.to_bytes(4, "little")) % HELD_EVERY == 0 and held_bytes[kind] + size <= HELD_BYTES:
-            held_bytes[kind] += size
-            selection.held[kind].append(document.text)
-            continue
-        selection.text_bytes[kind] += size
-        selection.documents[kind] += 1
-        yield kind, document.text
-    if not found:
-        mend = "check the sources and filters of the corpus; funnel.json says where documents were dropped"
-        raise InputError("the corpus holds no text", where=str(corpus_dir), mend=mend)
-
-
-def _rates(sources: Mapping[str, Mapping[str, Any]], budget: int) -> dict[Kind, float]:
-    characters: Counter[str] = Counter()
-    for source in sources.values():
-        characters[source["kind"]] += int(source["characters"])
-    medical, general = characters["medical"] * 3, characters["general"] * 3  # Japanese takes three bytes a character
-    left = max(0, budget - medical)
-    return {"medical": min(1.0, budget / max(medical, 1)), "general": min(1.0, left / max(general, 1))}
-
-
-def count_words(
-    documents: Iterable[tuple[Kind, str]],
-    user_dictionary: Path | None,
-    workers: int,
-    progress: Progress,
-    total_bytes: int,
-) -> dict[Kind, Counter[str]]:
-    """Count the MeCab words of documents by kind; a word carries the space before it.
-
-    Args:
-        documents: (kind, text) pairs; lone surrogates are counted as "?".
-        user_dictionary: compiled MeCab user dictionary or None.
-        workers: processes, 0 = all cores; a small corpus is counted in this process. The result is the same.
-        progress: shows MiB of text.
-        total_bytes: about how much text will come, UTF-8.
-
-    Raises:
-        InputError: a broken user dictionary, or a process that was killed.
-    """
-    totals: dict[Kind, Counter[str]] = {"general": Counter(), "medical": Counter()}
-    workers = workers or _cores()
-    with progress.task("counting words", total_bytes / 2**20, "MiB") as task:
-        batches = _batches(documents)
-        results = (
-            _count_in_processes(batches, user_dictionary, workers)
-            if workers > 1 and total_bytes > 8 * BATCH_BYTES
-            else _count_here(batches, user_dictionary)
-        )
-        for size, counts in results:
-            for kind, counter in counts.items():
-                totals[kind].update(counter)
-                if len(totals[kind]) > MAX_TYPES:
-                    totals[kind] = Counter({word: count for word, count in totals[kind].items() if count > 1})
-            task.advance(size / 2**20)
-            task.note(f"{len(totals['general']) + len(totals['medical']):,} words")
-    return totals
-
-
-def _cores() -> int:
-    # What this process may use, which in containers is less than the machine has; unknown to macOS.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
-Batch = list[tuple[Kind, str]]
-
-
-def _batches(documents: Iterable[tuple[Kind, str]]) -> Iterator[tuple[int, Batch]]:
-    batch: Batch = []
-    size = 0
-    for kind, text in documents:
-        batch.append((kind, text))
-        size += len(text.encode("utf-8", "replace"))
-        if size >= BATCH_BYTES:
-            yield size, batch
-            batch, size = [], 0
-    if batch:
-        yield size, batch
-
-
-_segmenter: Segmenter | None = None
-
-
-def _start_worker(user_dictionary: Path | None) -> None:
-    global _segmenter
-    _segmenter = Segmenter(user_dictionary)
-
-
-def _count_batch(batch: Batch) -> dict[Kind, Counter[str]]:
-    assert _segmenter is not None
-    return _count_with(_segmenter, batch)
-
-
-def _count_with(segmenter: Segmenter, batch: Batch) -> dict[Kind, Counter[str]]:
-    counts: dict[Kind, Counter[str]] = {}
-    for kind, text in batch:
-        counts.setdefault(kind, Counter()).update(segmenter.words(text.encode("utf-8", "replace").decode()))
-    return counts
-
-
-Counted = Iterator[tuple[int, dict[Kind, Counter[str]]]]
-
-
-def _count_here(batches: Iterator[tuple[int, Batch]], user_dictionary: Path | None) -> Counted:
-    segmenter = Segmenter(user_dictionary)
-    for size, batch in batches:
-        yield size, _count_with(segmenter, batch)
-
-
-def _count_in_processes(batches: Iterator[tuple[int, Batch]], user_dictionary: Path | None, workers: int) -> Counted:
-    # "spawn": this process may hold threads (Arrow), and forking those is not safe.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (user_dictionary,)) as pool:
-        waiting: deque[tuple[int, Future[dict[Kind, Counter[str]]]]] = deque()
-        try:
-            for size, batch in batches:
-                waiting.append((size, pool.submit(_count_batch, batch)))
-                if len(waiting) >= 2 * workers:  # bounds the memory: batches are read only as they are counted
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        except BrokenProcessPool as error:
-            mend = (
-                "most often memory ran out: set tokenizer.workers to a smaller number. "
-                "A script of your own needs `if __name__ == '__main__':` around the call"
-            )
-            raise InputError("a process that counts words was killed", mend=mend) from error
-
-
-def weighted_counts(
-    counts: Mapping[Kind, Mapping[str, int]], names: Iterable[str], config: TokenizerSection
-) -> dict[str, int]:
-    """Whole-number counts for the trainer: medical counts times their weight, and each name `name_pseudo_count` times.
-
-    A space is written U+2581. Words that cannot be pieces (control characters, over 64 characters) are left out.
-    """
-    weighted: Counter[str] = Counter()
-    for kind, counter in counts.items():
-        weight = config.medical_weight if kind == "medical" else 1.0
-        for word, count in counter.items():
-            if len(word) <= MAX_WORD and not _UNUSABLE.search(word):
-                weighted[word.replace(" ", METASPACE)] += max(1, round(count * weight))
-    if config.name_pseudo_count:
-        for name in names:
-            if len(name) <= MAX_WORD and not _UNUSABLE.search(name):
-                weighted[name.replace(" ", METASPACE)] += config.name_pseudo_count
-    return {word: weighted[word] for word in sorted(weighted)}
-
-
-def seed_pieces(counts: Mapping[str, int], split_digits: bool) -> list[tuple[str, int]]:
-    """Substrings of 2 to 16 characters of the most frequent words, with the counts of their words; best first.
+def seed_pieces(counts: Mapping[str, int], split_digits: bool, most: int = 200_000) -> list[tuple[str, int]]:
+    """Substrings of 2 to 16 characters of words, with the counts of their words; the `most` best, best first.
 
     >>> seed_pieces({"血圧": 3, "血圧計": 2}, split_digits=True)
     [('血圧', 5), ('血圧計', 2), ('圧計', 2)]
     """
-    frequent = heapq.nsmallest(MAX_SEED_WORDS, counts.items(), key=lambda item: (-item[1], item[0]))
     seeds: Counter[str] = Counter()
-    for word, count in frequent:
+    for word, count in counts.items():
         for part in _NEVER_INSIDE[split_digits].split(word):
             for start in range(len(part) - 1):
                 for end in range(start + 2, min(len(part), start + MAX_PIECE) + 1):
                     seeds[part[start:end]] += count
     kept = ((piece, count) for piece, count in seeds.items() if count > 1)
-    return heapq.nsmallest(MAX_SEEDS, kept, key=lambda item: (-item[1] * len(item[0]), item[0]))
+    return heapq.nsmallest(most, kept, key=lambda item: (-item[1] * len(item[0]), item[0]))
 
 
 def train_unigram(counts: Mapping[str, int], config: TokenizerSection, progress: Progress) -> bytes:
@@ -273,8 +73,11 @@ def train_unigram(counts: Mapping[str, int], config: TokenizerSection, progress:
         raise InputError("there are no words to train a vocabulary on", mend="give the corpus more text")
     with tempfile.TemporaryDirectory(prefix="igakulm-unigram-") as name:
         folder = Path(name)
-        _write_counts(folder / "words.tsv", counts.items())
-        _write_counts(folder / "seeds.tsv", seed_pieces(counts, config.split_digits))
+        words = _in_alphabet(counts, config)
+        _write_counts(folder / "words.tsv", words.items())
+        _write_counts(
+            folder / "seeds.tsv", seed_pieces(words, config.split_digits, SEEDS_PER_ENTRY * config.vocabulary_size)
+        )
         _run_trainer(folder, _trainer_options(config), progress)
         return _round_scores((folder / "unigram.model").read_bytes())
 
@@ -284,8 +87,42 @@ def _write_counts(path: Path, items: Iterable[tuple[str, int]]) -> None:
         file.writelines(f"{piece}\t{count}\n" for piece, count in items)
 
 
+def _in_alphabet(counts: Mapping[str, int], config: TokenizerSection) -> dict[str, int]:
+    """Counts of the most frequent words whose characters all go into the vocabulary; each such character is a word.
+
+    The vocabulary gets the required characters, and the most frequent others until `character_coverage` of the text is
+    covered. The trainer's own option leaves out required characters once the others cover the text, or others for
+    rare required ones; here it meets the alphabet only, and every character often enough to survive its rounding.
+    """
+    characters = _character_counts(counts)
+    total = characters.total()
+    chosen = set(required_characters(config.required_characters, config.required_kanji))
+    covered = sum(characters[character] for character in chosen)
+    for character, count in sorted(characters.items(), key=lambda item: (-item[1], item[0])):
+        if covered >= config.character_coverage * total:
+            break
+        if character not in chosen:
+            chosen.add(character)
+            covered += count
+    spelt = (item for item in counts.items() if chosen.issuperset(item[0]))
+    words = Counter(dict(sorted(heapq.nsmallest(MAX_WORDS, spelt, key=lambda item: (-item[1], item[0])))))
+    characters = _character_counts(words)
+    least = 1 + total // RAREST_CHARACTER
+    for character in sorted(chosen):
+        if characters[character] < least:
+            words[character] += least - characters[character]
+    return dict(words)
+
+
+def _character_counts(counts: Mapping[str, int]) -> Counter[str]:
+    characters: Counter[str] = Counter()
+    for word, count in counts.items():
+        for character in word:
+            characters[character] += count
+    return characters
+
+
 def _trainer_options(config: TokenizerSection) -> dict[str, Any]:
-    required = _ASCII + METASPACE + "".join(c for c in config.required_characters if not c.isspace())
     return {
         "input": "words.tsv",  # relative names: the trainer writes them into the model
         "input_format": "tsv",
@@ -293,8 +130,7 @@ def _trainer_options(config: TokenizerSection) -> dict[str, Any]:
         "seed_sentencepieces_file": "seeds.tsv",
         "model_type": "unigram",
         "vocab_size": config.vocabulary_size,
-        "character_coverage": config.character_coverage,
-        "required_chars": "".join(sorted(set(required))),
+        "character_coverage": 1.0,
         "max_sentencepiece_length": MAX_PIECE,
         "normalization_rule_name": "identity",
         "add_dummy_prefix": False,
@@ -347,7 +183,10 @@ def _explain_failure(log: str, wanted: int, code: int) -> Exception:
         return InputError(what, where="tokenizer.vocabulary_size", mend=mend)
     if found := _TOO_LOW.search(log):
         what = f"a vocabulary of {wanted:,} cannot hold the characters of this text: at least {int(found[1]):,}"
-        mend = f"set tokenizer.vocabulary_size well above {int(found[1])}, or lower tokenizer.character_coverage"
+        mend = (
+            f"set tokenizer.vocabulary_size well above {int(found[1])}, lower tokenizer.character_coverage, or require "
+            "fewer characters (tokenizer.required_characters, tokenizer.required_kanji)"
+        )
         return InputError(what, where="tokenizer.vocabulary_size", mend=mend)
     if code < 0:
         mend = "most often memory ran out: lower tokenizer.max_corpus_mebibytes"
