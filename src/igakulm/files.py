@@ -242,11 +242,16 @@ def write_table(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
 
 def read_documents(folder: Path) -> Iterator[Doc]:
     """Yield the documents of a folder of shards, in order, one row group in memory at a time."""
+    for path in sorted(folder.glob("*.parquet")):
+        yield from read_shard(path)
+
+
+def read_shard(path: Path) -> Iterator[Doc]:
+    """Yield the documents of one shard, in order."""
     import pyarrow.parquet as pq
 
-    for path in sorted(folder.glob("*.parquet")):
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1024, columns=list(DOC_COLUMNS)):
-                columns = [column.to_pylist() for column in batch.columns]
-                for values in zip(*columns, strict=True):
-                    yield Doc(*values)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=1024, columns=list(DOC_COLUMNS)):
+            columns = [column.to_pylist() for column in batch.columns]
+            for values in zip(*columns, strict=True):
+                yield Doc(*values)

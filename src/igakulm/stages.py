@@ -114,8 +114,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage("synth", 1, ("synth",), ("lexicon",), _synth, "textbooks written by another model", resumable=True),
     Stage("corpus", 1, ("corpus", "benchmarks"), ("synth",), _corpus, "sources to clean documents, with reasons"),
-    Stage("tokenizer", 1, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram"),
-    Stage("pack", 1, ("pack",), ("corpus", "tokenizer"), _pack, "documents to rows of token ids"),
+    Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram"),
+    Stage("pack", 1, ("pack",), ("corpus", "tokenizer"), _pack, "documents to rows of token ids", resumable=True),
     Stage("pretrain", 1, ("model", "pretrain"), ("pack", "tokenizer"), _pretrain, "a base model", resumable=True),
     Stage(
         "finetune",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.errors import InputError
-from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder, decode_lines, encode_lines
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 FRAGMENTS = st.sampled_from(
@@ -153,20 +153,33 @@ def test_a_changed_or_missing_file_is_refused(plain_folder: Path, tmp_path: Path
         TextEncoder.load(folder)
 
 
-def test_lines_for_the_command_line(plain: TextEncoder, plain_folder: Path) -> None:
-    lines = ["患者は\n", "\n", "最後"]
-    ids = list(encode_lines(plain_folder, iter(lines)))
-    assert ids == [plain.encode("患者は"), [], plain.encode("最後")]
-    assert list(encode_lines(plain_folder, lines, "mecab")) == [
-        TextEncoder.load(plain_folder, "mecab").encode(line.strip()) for line in lines
-    ]
-    assert list(decode_lines(plain_folder, map(json.dumps, ids))) == ["患者は", "", "最後"]
+@pytest.mark.parametrize("name", ["tokenizer.json", "sentencepiece.model", "user_dictionary.dic"])
+def test_a_truncated_file_is_refused(plain_folder: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(plain_folder, folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:-10])
+    for runtime in ("plain", "mecab"):
+        with pytest.raises(InputError, match=name):
+            TextEncoder.load(folder, runtime)
 
 
-@pytest.mark.parametrize("line", ["[1, 2", "{}", '["a"]', "[true]", "[1.5]", "[99999]", "[-1]"])
-def test_lines_that_hold_no_ids_name_their_line(plain_folder: Path, line: str) -> None:
-    with pytest.raises(InputError, match="line 2"):
-        list(decode_lines(plain_folder, ["[300]", line]))
+@pytest.mark.parametrize(
+    "changed",
+    [{"sha256": None}, {"sha256": {}}, {"sha256": {"../other": "0"}}, {"runtime": "juman"}, {"runtime": None}],
+)
+def test_a_description_of_something_else_is_refused(
+    plain_folder: Path, tmp_path: Path, changed: dict[str, object]
+) -> None:
+    description = json.loads((plain_folder / "encoder.json").read_text(encoding="utf-8"))
+    (tmp_path / "encoder.json").write_text(json.dumps({**description, **changed}), encoding="utf-8")
+    with pytest.raises(InputError, match="not the description"):
+        TextEncoder.load(tmp_path)
+
+
+def test_identity_is_everything_that_decides_the_ids(plain: TextEncoder, mecab: TextEncoder) -> None:
+    assert plain.identity == TextEncoder.load(plain.folder).identity
+    others = [TextEncoder.load(plain.folder, "mecab").identity, mecab.identity]
+    assert len({plain.identity, *others}) == 3
 
 
 def test_encoding_is_fast(plain: TextEncoder) -> None:

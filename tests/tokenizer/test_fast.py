@@ -121,7 +121,7 @@ def test_template_refuses_unknown_roles(stock: Any) -> None:
 
 def test_mecab_borders_give_the_ids_of_the_mecab_runtime(mecab: TextEncoder) -> None:
     tokenizer = Tokenizer.from_file(str(mecab.folder / "tokenizer.json"))
-    words = Segmenter(mecab.folder / "user_dictionary.dic").words(
+    words = Segmenter(mecab.folder / "user_dictionary.dic", mecab.merge_function_words).words(
         "患者は急性心筋梗塞の診断で 入院し、\n5 mgの内服を開始した。"
     )
     ids = tokenizer.encode(WORD_BORDER.join(words), add_special_tokens=False).ids

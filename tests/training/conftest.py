@@ -26,7 +26,8 @@ class CharacterEncoder:
     system, user, assistant = 100, 101, 102
 
     def __init__(self, folder: Path) -> None:
-        self.sha256 = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+        self.folder = folder
+        self.sha256 = self.identity = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         return [self.newline if character == "\n" else 4 + ord(character) % 96 for character in text]

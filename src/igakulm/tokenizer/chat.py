@@ -57,6 +57,11 @@ def chat_template() -> str:
 
     There a spelling such as `<|user|>` inside a message would become the token, so the template puts a space after its
     `<`. `render_chat` needs no such change and is the exact form. `{% generation %}` marks what the loss is taken on.
+
+    Promised in stock tools: through `apply_chat_template` no content forges a role, a begin or an end; content without
+    such spellings gives the ids of `render_chat`; content that is not a string is refused. Not promised, as the
+    template is not asked there: prompts that a program writes by hand, or text given to the stock tokenizer itself
+    without `split_special_tokens=True`.
     """
     content = "message['content']"
     for token in (BEGIN, END, *CHAT_TOKENS):
@@ -66,6 +71,9 @@ def chat_template() -> str:
         "{%- for message in messages -%}\n"
         "{%- if message['role'] not in ['system', 'user', 'assistant'] -%}\n"
         "{{- raise_exception('unknown role in a conversation: ' ~ message['role']) -}}\n"
+        "{%- endif -%}\n"
+        "{%- if message['content'] is not string -%}\n"
+        "{{- raise_exception('the content of a message must be text') -}}\n"
         "{%- endif -%}\n"
         "{%- set content = " + content + " -%}\n"
         "{{- '<|' ~ message['role'] ~ '|>' -}}\n"

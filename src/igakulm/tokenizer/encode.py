@@ -1,7 +1,8 @@
 """Text to token ids and back: what every other room uses.
 
-Does: encode plain text exactly as the stock tokenizer.json does, only faster; decode; encode lines for the CLI.
-Does not: train anything, or turn spellings of control tokens into control tokens (`<|user|>` in a text stays text).
+Does: encode plain text exactly as the stock tokenizer.json does, only faster; decode.
+Does not: train anything, read or write streams (lines.py), or turn spellings of control tokens into control tokens
+(`<|user|>` in a text stays text).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import sentencepiece
 
 from igakulm.errors import InputError
-from igakulm.files import read_json, sha256_file
+from igakulm.files import read_json, sha256_file, sha256_json
 
 if TYPE_CHECKING:
     from igakulm.tokenizer.segment import Segmenter
@@ -39,15 +40,20 @@ METASPACE = "▁"
 CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>")
 SENTENCE_END = "。"
 """No piece of our vocabularies holds it beside another character, so text can be cut after it."""
-LONG_LINE = 1000
-"""Characters. sentencepiece adds scores as 32-bit floats, which stay exact up to a few thousand characters."""
+EXACT_SUM = 2**24 / 1024
+"""sentencepiece adds scores as 32-bit floats: sums of multiples of 1/1024 (unigram.SCORE_STEP) are exact up to here."""
+UNKNOWN_PENALTY = 10.0
+"""How far below the worst piece sentencepiece and tokenizers put a character that the vocabulary lacks."""
+PART_CHARACTERS = 100_000
+LONGEST_STRETCH = 2**20
+"""Characters. A longer stretch without any place where a piece must end is cut there, to bound the memory."""
 RUNTIMES = ("plain", "mecab")
 FORMAT = 1
 
 PieceKind = Literal["normal", "unknown", "control", "byte", "newline"]
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _METASPACE_SPLIT = re.compile(f"({METASPACE})")
-_AFTER_SENTENCE = re.compile(f"(?<={SENTENCE_END})")
+_SENTENCE = re.compile(f"[^{SENTENCE_END}]*{SENTENCE_END}|[^{SENTENCE_END}]+")
 
 
 class TextEncoder:
@@ -57,14 +63,18 @@ class TextEncoder:
         bos, eos, newline, unk: ids. `system`, `user`, `assistant`: ids of the chat tokens.
         base_size: entries of the vocabulary without the chat tokens; `size`: with them.
         sha256: hash of tokenizer.json; token files and checkpoints remember it.
+        identity: hash of everything that decides the ids: all files of the tokenizer, and the runtime.
         runtime: "plain", or "mecab" when text is segmented by MeCab before it is encoded.
+        merge_function_words: whether that segmentation joins chains of function words.
     """
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
         """Use `TextEncoder.load`."""
         self.folder = folder
         self.runtime: str = description["runtime"]
+        self.merge_function_words = bool(description.get("merge_function_words", False))
         self.sha256: str = description["sha256"][TOKENIZER_FILE]
+        self.identity: str = sha256_json(description)
         self._model = sentencepiece.SentencePieceProcessor(model_file=str(folder / MODEL_FILE))
         self.base_size: int = self._model.vocab_size()
         self.unk, self.bos, self.eos = self._model.unk_id(), self._model.bos_id(), self._model.eos_id()
@@ -72,13 +82,22 @@ class TextEncoder:
         self.system, self.user, self.assistant = (self.base_size + index for index in range(len(CHAT_TOKENS)))
         self.size = self.base_size + len(CHAT_TOKENS)
         self._metaspace_ids = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in METASPACE.encode()]
-        self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in self.pieces()]
+        pieces = self.pieces()
+        self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in pieces]
+        worst = min(score for _, score, kind in pieces if kind == "normal")
+        self._longest = int(EXACT_SUM / (UNKNOWN_PENALTY - worst))
+        # As many sentences as sums stay exact for; else one, however long.
+        many = f"(?s:.{{1,{max(1, self._longest - 1)}}}){SENTENCE_END}"
+        self._sentences = re.compile(f"{many}|{_SENTENCE.pattern}")
+        self._inner_pairs: frozenset[str] | None = None
+        self._stock: Any = None
         self._segmenter: Segmenter | None = None
         if self.runtime == "mecab":
             from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
 
             dictionary = folder / DICTIONARY_FILE
-            self._segmenter = Segmenter(dictionary if DICTIONARY_FILE in description["sha256"] else None)
+            found = dictionary if DICTIONARY_FILE in description["sha256"] else None
+            self._segmenter = Segmenter(found, self.merge_function_words)
 
     @classmethod
     def load(cls, folder: Path, runtime: str | None = None) -> TextEncoder:
@@ -95,7 +114,8 @@ class TextEncoder:
             raise InputError(f"unknown runtime {runtime!r}", mend=f"use one of {', '.join(RUNTIMES)}")
         path = Path(folder) / ENCODER_FILE
         description = read_json(path)
-        if not isinstance(description, dict) or description.get("format") != FORMAT:
+        known = isinstance(description, dict) and description.get("format") == FORMAT
+        if not known or description.get("runtime") not in RUNTIMES or not _names(description.get("sha256")):
             raise InputError(f"this is not the description of a tokenizer (format {FORMAT})", where=str(path))
         for name, expected in description["sha256"].items():
             file = Path(folder) / name
@@ -139,28 +159,92 @@ class TextEncoder:
             results.append(ids)
         return results
 
+    def encode_in_parts(self, line: str) -> Iterator[list[int]]:
+        """Ids of one line (no newline, no lone surrogate) of any length, in parts, so that memory stays small."""
+        units: list[str] = []
+        size = 0
+        for unit in self._units(line):
+            units.append(unit)
+            size += len(unit)
+            if size >= PART_CHARACTERS:
+                yield self._encode_units([units])[0]
+                units, size = [], 0
+        if units:
+            yield self._encode_units([units])[0]
+
     def encode_words(self, words: Sequence[str]) -> list[int]:
         """Ids of words encoded one by one and joined, whatever the runtime; no word may hold a newline."""
-        parts = [part for word in words for part in _METASPACE_SPLIT.split(word) if part]
-        encoded = iter(self._model.encode([part for part in parts if part != METASPACE], num_threads=1))
-        return [i for part in parts for i in (self._metaspace_ids if part == METASPACE else next(encoded))]
+        return self._encode_units([[unit for word in words for unit in self._parts(word)]])[0]
 
     def _encode_lines(self, lines: list[str]) -> list[list[int]]:
-        if self._segmenter is None and not any(len(line) > LONG_LINE or METASPACE in line for line in lines):
-            plain: list[list[int]] = self._model.encode(lines, num_threads=1)
-            return plain
-        units = [self._units(line) for line in lines]
-        flat = [unit for line_units in units for unit in line_units if unit != METASPACE]
-        encoded = iter(self._model.encode(flat, num_threads=1))
-        return [
-            [i for unit in line_units for i in (self._metaspace_ids if unit == METASPACE else next(encoded))]
-            for line_units in units
-        ]
+        if self._segmenter is not None:
+            return self._encode_units([list(self._units(line)) for line in lines])
+        longest = self._longest
+        odd = [place for place, line in enumerate(lines) if len(line) > longest or METASPACE in line]
+        whole = list(lines)
+        for place in odd:
+            whole[place] = ""
+        encoded: list[list[int]] = self._model.encode(whole, num_threads=1)
+        for place, ids in zip(odd, self._encode_units([list(self._units(lines[place])) for place in odd]), strict=True):
+            encoded[place] = ids
+        return encoded
 
-    def _units(self, line: str) -> list[str]:
-        """The parts of a line that are encoded apart: words or sentences, and every literal U+2581."""
-        words = self._segmenter.words(line) if self._segmenter else _AFTER_SENTENCE.split(line)
-        return [part for word in words for part in _METASPACE_SPLIT.split(word) if part]
+    def _encode_units(self, lines: list[list[str]]) -> list[list[int]]:
+        """Ids of lines that are given as their units, each unit encoded apart."""
+        short = [unit for units in lines for unit in units if unit != METASPACE and len(unit) <= self._longest]
+        encoded = iter(self._model.encode(short, num_threads=1))
+
+        def ids_of(unit: str) -> list[int]:
+            if unit == METASPACE:
+                return self._metaspace_ids
+            ids: list[int] = next(encoded) if len(unit) <= self._longest else self._encode_exactly(unit)
+            return ids
+
+        return [[i for unit in units for i in ids_of(unit)] for units in lines]
+
+    def _units(self, line: str) -> Iterator[str]:
+        """The parts of a line that are encoded apart: words or groups of sentences, and every literal U+2581."""
+        if self._segmenter is None:
+            for group in self._sentences.finditer(line):
+                yield from self._parts(group[0])
+            return
+        for sentence in _SENTENCE.finditer(line):  # MeCab, too, sees one sentence at a time
+            for word in self._segmenter.words(sentence[0]):
+                yield from self._parts(word)
+
+    def _parts(self, word: str) -> Iterator[str]:
+        for part in _METASPACE_SPLIT.split(word) if METASPACE in word else (word,):
+            if len(part) > self._longest:
+                yield from self._cut(part)
+            elif part:
+                yield part
+
+    def _cut(self, text: str) -> Iterator[str]:
+        """Cut where two characters meet that stand side by side in no piece: a piece must end there, so ids stay.
+
+        Parts are as long as sums of scores stay exact; a longer one has no such place inside.
+        """
+        if self._inner_pairs is None:
+            pieces = [piece.replace(METASPACE, " ") for piece, _, kind in self.pieces() if kind == "normal"]
+            self._inner_pairs = frozenset(piece[i : i + 2] for piece in pieces for i in range(len(piece) - 1))
+        pairs, start = self._inner_pairs, 0
+        while len(text) - start > self._longest:
+            end = start + self._longest
+            far = range(end + 1, min(len(text), start + LONGEST_STRETCH))
+            places = itertools.chain(range(end, start, -1), far)
+            end = next((place for place in places if text[place - 1 : place + 1] not in pairs), max(end, far.stop))
+            yield text[start:end]
+            start = end
+        if start < len(text):
+            yield text[start:]
+
+    def _encode_exactly(self, text: str) -> list[int]:
+        """Ids by tokenizers, whose sums are 64-bit floats: a fifth of the speed, exact at any length."""
+        if self._stock is None:
+            from tokenizers import Tokenizer
+
+            self._stock = Tokenizer.from_file(str(self.folder / TOKENIZER_FILE)).model
+        return [token.id for token in self._stock.tokenize(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; control, chat and unknown ids are rendered as nothing, broken UTF-8 as U+FFFD.
@@ -194,40 +278,13 @@ class TextEncoder:
         return [*rows, *((token, 0.0, "control") for token in CHAT_TOKENS)]
 
 
+def _names(hashes: object) -> bool:
+    return isinstance(hashes, dict) and {TOKENIZER_FILE, MODEL_FILE} <= hashes.keys() <= set(TOKENIZER_FILES)
+
+
 def _piece_bytes(piece: str, kind: PieceKind) -> bytes:
     if kind == "byte":
         return bytes([int(piece[3:5], 16)])
     if kind in ("control", "unknown"):
         return b""
     return piece.replace(METASPACE, " ").encode()
-
-
-def encode_lines(folder: Path, lines: Iterable[str], runtime: str | None = None) -> Iterator[list[int]]:
-    """Ids of each line (its newline removed), for the CLI; reads ahead at most 256 lines. `runtime` as in `load`."""
-    encoder = TextEncoder.load(folder, runtime)
-    stripped = (line.removesuffix("\n") for line in lines)
-    while batch := list(itertools.islice(stripped, 256)):
-        yield from encoder.encode_batch(batch)
-
-
-def decode_lines(folder: Path, lines: Iterable[str]) -> Iterator[str]:
-    """Text of each line that holds a JSON list of ids, for the CLI.
-
-    Raises:
-        InputError: a line that is no list of ids of this vocabulary, with its number.
-    """
-    import json
-
-    encoder = TextEncoder.load(folder)
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            yield ""
-            continue
-        try:
-            ids = json.loads(line)
-            if not isinstance(ids, list) or not all(type(token) is int for token in ids):
-                raise ValueError("not a list of whole numbers")
-            yield encoder.decode(ids)
-        except ValueError as error:
-            mend = "give one JSON list of ids a line, such as [260, 3, 412]"
-            raise InputError(f"this line cannot be decoded: {error}", where=f"line {number}", mend=mend) from error
