@@ -27,6 +27,7 @@ from igakulm.cli_options import (
     run_recipe,
     run_stage,
 )
+from igakulm.cli_tokenizer import tokenizer_app
 from igakulm.errors import InputError
 
 app = typer.Typer(
@@ -199,41 +200,7 @@ def corpus_explain(
     print_json(explain(finished_stage(recipe, set_, "corpus"), identifier))
 
 
-tokenizer_app = typer.Typer(help="Stage: train the tokenizer; `encode` and `decode` use a finished one.")
 app.add_typer(tokenizer_app, name="tokenizer")
-TokenizerFolder = Annotated[Path, typer.Option("--tokenizer", help="A folder with tokenizer.json.")]
-
-
-@tokenizer_app.callback(invoke_without_command=True)
-def tokenizer(
-    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
-) -> None:
-    """Stage: MeCab pre-split Unigram tokenizer in Hugging Face form."""
-    if context.invoked_subcommand is None:
-        run_stage(recipe, set_, "tokenizer", wait)
-
-
-@tokenizer_app.command("encode")
-def tokenizer_encode(
-    tokenizer: TokenizerFolder,
-    runtime: Annotated[str | None, typer.Option(help="plain or mecab; default: the tokenizer's own.")] = None,
-) -> None:
-    """Lines on standard input to JSON lists of ids on standard output."""
-    from igakulm.tokenizer.encode import encode_lines
-
-    for line in encode_lines(tokenizer, sys.stdin, runtime):
-        print(line)
-
-
-@tokenizer_app.command("decode")
-def tokenizer_decode(tokenizer: TokenizerFolder) -> None:
-    """JSON lists of ids on standard input to text lines; the inverse of `encode`."""
-    from igakulm.tokenizer.encode import decode_lines
-
-    for line in decode_lines(tokenizer, sys.stdin):
-        print(line)
-
-
 app.add_typer(evaluate_app, name="evaluate")
 app.command()(scoreboard)
 

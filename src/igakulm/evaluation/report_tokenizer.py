@@ -5,7 +5,7 @@ Does: turn the tokenizer's `report.json` (see tokenizer/report.py) into markup. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from igakulm.evaluation.report_board import rows_of
@@ -32,14 +32,16 @@ RUNTIMES = {"plain": "実行時にMeCabを使わない", "mecab": "実行時に�
 
 
 def tokenizer_section(number: int, record: RunRecord) -> Html:
-    """Vocabulary, characters per token, names, byte fallback."""
+    """Vocabulary, characters per token, names, byte fallback, token borders."""
     report = record.json("tokenizer", "report.json")
     if not report:
         return section("tokenizer", number, "トークナイザー", note("この実行にはトークナイザーの記録がありません。"))
-    return section(
-        "tokenizer",
-        number,
-        "トークナイザー",
+    return section("tokenizer", number, "トークナイザー", stored_figures(report))
+
+
+def stored_figures(report: Mapping[str, Any]) -> Html:
+    """Everything that a tokenizer's report.json says."""
+    return join(
         facts(_facts(report)),
         el("div", _compression(_inner(report, "compression")), _names(_inner(report, "names")), class_="pair"),
         note(
@@ -47,6 +49,7 @@ def tokenizer_section(number: int, record: RunRecord) -> Html:
             "「MeCabの1語」は、利用者辞書を入れたMeCabが名称を分割しない割合。"
         ),
         _fallback(_inner(report, "byte_fallback")),
+        _samples(report.get("samples")),
     )
 
 
@@ -58,6 +61,7 @@ def _inner(report: Mapping[str, Any], key: str) -> dict[str, Any]:
 def _facts(report: Mapping[str, Any]) -> list[tuple[Child, Child]]:
     vocabulary, training = _inner(report, "vocabulary"), _inner(report, "training")
     agreement, fallback = _inner(report, "mecab_agreement"), _inner(report, "byte_fallback")
+    dictionary = _inner(report, "user_dictionary")
     runtime = str(vocabulary.get("runtime") or "")
     text_bytes = sum(finite(value) or 0.0 for value in _inner(training, "bytes").values())
     pairs: list[tuple[Child, Child, bool]] = [
@@ -68,6 +72,12 @@ def _facts(report: Mapping[str, Any]) -> list[tuple[Child, Child]]:
         ("異なり語数", count(training.get("word_types")), "word_types" in training),
         ("加えた名称", count(training.get("names")), "names" in training),
         ("利用者辞書の語", count(training.get("user_dictionary_names")), "user_dictionary_names" in training),
+        ("文の中で1語になる辞書の名称", percent(dictionary.get("one_word_share"), 2), "one_word_share" in dictionary),
+        (
+            "辞書で境目が動いた一般の文",
+            percent(dictionary.get("moved_border_share"), 2),
+            "moved_border_share" in dictionary,
+        ),
         ("バイトに分かれたトークン", percent(fallback.get("token_share"), 3), "token_share" in fallback),
         ("MeCabの有無で同じになる文", percent(agreement.get("same_share")), "same_share" in agreement),
     ]
@@ -109,6 +119,11 @@ def _fallback(found: Mapping[str, Any]) -> Html:
     worst = rows_of(found.get("worst_characters"))
     if not worst:
         return note("語彙にないためバイトに分かれた文字はない。") if found else Html("")
+    return join(el("h3", "バイトに分かれる文字（多い順）"), broken_characters(worst))
+
+
+def broken_characters(worst: Iterable[Mapping[str, Any]]) -> Html:
+    """Characters without a token of their own, with code point and count."""
     characters = [
         el(
             "span",
@@ -117,4 +132,24 @@ def _fallback(found: Mapping[str, Any]) -> Html:
         )
         for entry in worst
     ]
-    return join(el("h3", "バイトに分かれる文字（多い順）"), el("p", characters, class_="characters"))
+    return el("p", characters, class_="characters")
+
+
+def _samples(samples: object) -> Html:
+    lines = [el("p", token_line(parts)) for parts in samples] if isinstance(samples, list) else []
+    if not lines:
+        return Html("")
+    return join(
+        el("h3", "分割の例"),
+        lines,
+        note("色の変わり目がトークンの境目。赤は、一つの文字が複数のトークンに分かれるところ。"),
+    )
+
+
+def token_line(parts: Iterable[Sequence[Any]]) -> Html:
+    """Text with its token borders: `parts` are pairs of text and number of tokens (2 or more: a broken character)."""
+    return el(
+        "span",
+        [el("span", text, class_="broken" if tokens > 1 else None) for text, tokens in parts],
+        class_="tokens",
+    )

@@ -2,17 +2,20 @@
 
 Does: load one GGUF file, answer one JSON line on standard input with one JSON line on standard output, until the input
 ends. Requests hold token ids (our files), or text or messages (foreign files; llama.cpp tokenises, and applies the
-file's chat template). Does not: read requests from elsewhere, or open a network port: the server inside xllamacpp
-listens on a Unix socket in the folder that the parent made for this user alone, and with a random key.
+file's chat template), or texts of which only the ids are wanted. Does not: read requests from elsewhere, or open a
+network port: the server inside xllamacpp listens on a Unix socket in the folder that the parent made for this user
+alone, and with a random key.
 
 llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import secrets
+import socket
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +23,11 @@ from typing import Any, TextIO
 _WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature"], "cache_prompt": True}
 
 
-def _load(settings: dict[str, Any]) -> Any:
+def _socket_path(settings: dict[str, Any]) -> Path:
+    return Path(settings["folder"]) / "llama.sock"
+
+
+def _load(settings: dict[str, Any], key: str) -> Any:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -36,8 +43,8 @@ def _load(settings: dict[str, Any]) -> Any:
         params.flash_attn_type = int(xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED)
     params.cache_ram_mib = 0
     # The defaults are a TCP port, every origin and an hour of patience.
-    params.hostnames = [str(Path(settings["folder"]) / "llama.sock")]
-    params.api_keys = [secrets.token_urlsafe(32)]
+    params.hostnames = [str(_socket_path(settings))]
+    params.api_keys = [key]
     params.cors_origins = "http://127.0.0.1"
     params.ui = params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
     return xllamacpp.Server(params)
@@ -106,22 +113,48 @@ def _text_answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"text": text or "", "count": reply["usage"]["completion_tokens"]}
 
 
+class _Tokenizer(http.client.HTTPConnection):
+    """The tokenizer inside, which the Python binding leaves out: asked over the server's own Unix socket."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._path))
+
+    def ids(self, text: str) -> list[int] | None:
+        """Ids of plain text, None where the tokenizer refuses it."""
+        body = json.dumps({"content": text, "add_special": False, "parse_special": False})
+        self.request("POST", "/tokenize", body, self._headers)
+        reply = self.getresponse()
+        content = reply.read()
+        return json.loads(content)["tokens"] if reply.status == 200 else None
+
+
 def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
     def send(value: dict[str, Any]) -> None:
         answers.write(json.dumps(value) + "\n")
         answers.flush()
 
+    key = secrets.token_urlsafe(32)
     try:
-        server = _load(settings)
+        server = _load(settings, key)
     except Exception as error:
         send({"error": f"llama.cpp cannot load the file ({error})"})
         return
     send({"ready": True})
+    tokenizer = _Tokenizer(_socket_path(settings), key)
     for line in requests:
         try:
             request = json.loads(line)
+            if "tokenize" in request:
+                send({"ids": [tokenizer.ids(text) for text in request["tokenize"]]})
+                continue
             send((_answer if "prompt" in request else _text_answer)(server, request))
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError, OSError, http.client.HTTPException) as error:
             send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
 
 
