@@ -83,3 +83,16 @@ def test_divergence_is_the_textbook_sum() -> None:
     refuse_divergence(same, "f32", Path("m.gguf"))
     with pytest.raises(InputError):
         refuse_divergence({"kl_mean": float("nan")}, "f32", Path("m.gguf"))
+
+
+def test_a_shift_of_all_log_probabilities_is_no_divergence() -> None:
+    class Shifted:
+        """An engine whose float32 sum over the vocabulary is a little off."""
+
+        def next_log_probabilities(self, prompt: Sequence[int]) -> dict[int, float]:
+            return {token: math.log(share) + 2e-5 for token, share in enumerate((0.5, 0.3, 0.2))}
+
+    mine = {token: math.log(share) for token, share in enumerate((0.5, 0.3, 0.2))}
+    assert compare_predictions([mine], Shifted(), [[1]])["kl_mean"] == 0.0
+    other = {token: math.log(share) for token, share in enumerate((0.3, 0.5, 0.2))}
+    assert compare_predictions([other], Shifted(), [[1]])["kl_mean"] == pytest.approx(0.10, abs=0.01)

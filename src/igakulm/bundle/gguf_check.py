@@ -125,8 +125,7 @@ def compare_predictions(
     divergences, same = [], 0
     for prompt, mine in zip(prompts, original, strict=True):
         other = converted.next_log_probabilities(prompt)
-        # Tokens of no weight may be missing in the other engine's answer.
-        divergences.append(sum(math.exp(p) * (p - other.get(token, -100.0)) for token, p in mine.items() if p > -50))
+        divergences.append(_divergence(mine, other))
         same += max(mine, key=mine.__getitem__) == max(other, key=other.__getitem__)
     return {
         "prompts": len(prompts),
@@ -134,6 +133,18 @@ def compare_predictions(
         "kl_max": _rounded(max(divergences)),
         "same_first_choice": round(same / len(prompts), 3),
     }
+
+
+def _divergence(mine: dict[int, float], other: dict[int, float]) -> float:
+    """KL divergence in nats; both sides are made to sum to 1 again.
+
+    An engine's float32 sum over the vocabulary shifts all of its log-probabilities by about 1e-5 alike, which says
+    nothing about the model but would count in full.
+    """
+    # Tokens of no weight may be missing in the other engine's answer.
+    pairs = [(p, other.get(token, -100.0)) for token, p in mine.items() if p > -50]
+    shift = [math.log(math.fsum(math.exp(pair[side]) for pair in pairs)) for side in range(2)]
+    return math.fsum(math.exp(p - shift[0]) * ((p - shift[0]) - (q - shift[1])) for p, q in pairs)
 
 
 def _rounded(value: float) -> float:
