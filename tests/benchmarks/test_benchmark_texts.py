@@ -11,7 +11,7 @@ import pytest
 
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.literals import string_list
-from igakulm.benchmarks.load import load_test_items, load_train_items
+from igakulm.benchmarks.load import load_split, load_test_items
 from igakulm.benchmarks.prompts import base_prompt, chat_answer, chat_prompt, prompt_sha256
 from igakulm.benchmarks.splits import document_disjoint, leakage, shared_items
 from igakulm.benchmarks.wording import Wording, conversation
@@ -104,22 +104,22 @@ def test_loading(tmp_path: Path) -> None:
     )
     config = BenchmarksSection(rows=(task, RowTask(name="bare", kind="exam", test=task.test)))
     assert list(load_test_items(config)) == ["own", "bare"]
-    assert [item.id for item in load_train_items(config, "published")["own"]] == ["1", "2"]
-    assert [item.id for item in load_train_items(config, "document-disjoint")["own"]] == ["2"]
+    assert [item.id for item in load_split(config, "published").train["own"]] == ["1", "2"]
+    assert [item.id for item in load_split(config, "document-disjoint").train["own"]] == ["2"]
     assert load_test_items(BenchmarksSection()) == {}
     with pytest.raises(InputError, match="cannot be named"):
         load_test_items(BenchmarksSection(rows=(task.model_copy(update={"name": "../own"}),)))
     with pytest.raises(InputError, match="two tasks"):
         load_test_items(BenchmarksSection(rows=(task, task)))
     with pytest.raises(InputError, match="unknown split"):
-        load_train_items(config, "random")
+        load_split(config, "random")
 
 
 def test_real_leakage(real_data: Path) -> None:
     config = BenchmarksSection(
         jmed=Jmed(path=str(real_data / "jmed-llm")), igakuqa=Igakuqa(path=str(real_data / "igakuqa/data"))
     )
-    test, train = load_test_items(config), load_train_items(config, "published")
+    test, train = load_test_items(config), load_split(config, "published").train
     own = {name: leakage({name: train[name]}, {name: test[name]})[0]["train_shared"] for name in train if name in test}
     assert (own["crade"], own["rrtnm"], own["smdis"], own["nrner"]) == (605, 128, 692, 91)
     assert (own["mrner_medicine"], own["jcsts"]) == (8, 367)

@@ -179,3 +179,20 @@ def test_identity_is_everything_that_decides_the_ids(plain: TextEncoder, mecab: 
     assert plain.identity == TextEncoder.load(plain.folder).identity
     others = [TextEncoder.load(plain.folder, "mecab").identity, mecab.identity]
     assert len({plain.identity, *others}) == 3
+
+
+def test_ordinary_lines_go_through_one_call_whatever_stands_beside_them(plain_folder: Path) -> None:
+    """Line by line, or in parts, is many times slower (benchmarks/encoding_speed.py)."""
+    encoder = TextEncoder.load(plain_folder)
+    calls: list[list[str]] = []
+
+    class Counted:
+        def encode(self, texts: list[str], num_threads: int) -> list[list[int]]:
+            calls.append(texts)
+            return model.encode(texts, num_threads=num_threads)  # type: ignore[no-any-return]
+
+    model = encoder._model
+    encoder._model = Counted()  # type: ignore[assignment]
+    text = "患者は急性心筋梗塞の診断で入院し、アスピリンの内服を開始した。\n" * 5000
+    encoder.encode(text + "▁")
+    assert sum(len(texts) > 1 for texts in calls) == 1 and len(calls) <= 3

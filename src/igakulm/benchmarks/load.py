@@ -132,11 +132,6 @@ def load_test_items(config: BenchmarksSection) -> dict[str, list[Item]]:
     return tasks
 
 
-def load_train_items(config: BenchmarksSection, split: str) -> dict[str, list[Item]]:
-    """The training side of `load_split`: task name to rows of the tasks that have any (IgakuQA has none)."""
-    return load_split(config, split).train
-
-
 def _published_train(config: BenchmarksSection) -> dict[str, list[Item]]:
     tasks: dict[str, list[Item]] = {}
     if config.jmed is not None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
-from igakulm.inference.endpoint import merge_system
 from igakulm.inference.engine import Codec, Message
 from igakulm.inference.folder_tokenizer import FolderTokenizer
+from igakulm.inference.messages import merge_system
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
 

@@ -12,7 +12,6 @@ Protocol: the OpenAI API reference (chat completions, completions), as llama.cpp
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,7 +19,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Message, TextAnswer, TextRequest, nothing
+from igakulm.inference.engine import TextAnswer, TextRequest, nothing
+from igakulm.inference.letters import first_token_logprobs, letter_logprobs
+from igakulm.inference.messages import merge_system, render_plain
 from igakulm.llm import Answer, Body, Client, EndpointError, RequestError, ResponseStore, Retry, chat_body, endpoint_url
 
 Route: TypeAlias = Literal["chat", "completions"]
@@ -39,7 +40,6 @@ _ABOUT_SYSTEM = re.compile(
 )
 _ABOUT_LENGTH = re.compile(r"max_(?:completion_)?tokens", re.IGNORECASE)
 _UNKNOWN = re.compile(r"not supported|unsupported|unrecogni[sz]ed|unknown|not permitted|unexpected", re.IGNORECASE)
-_SPACES = str.maketrans("▁Ġ", "  ")  # how raw pieces of SentencePiece and of byte-level BPE spell a space
 
 
 class _NoLogprobsError(RequestError):
@@ -244,84 +244,6 @@ class Endpoint:
             what = f"no request has an answer, the first one: {call.failures[0].what}"
             return EndpointError(what, where=self.url, mend=KEPT)
         return None
-
-
-def merge_system(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """The conversation with each system text put before the next user message, a blank line between.
-
-    >>> merge_system([{"role": "system", "content": "短く。"}, {"role": "user", "content": "血圧とは"}])
-    [{'role': 'user', 'content': '短く。\\n\\n血圧とは'}]
-    """
-    merged: list[dict[str, str]] = []
-    waiting: list[str] = []
-    for message in messages:
-        if message["role"] == "system":
-            waiting.append(message["content"])
-        elif message["role"] == "user":
-            merged.append({**message, "content": "\n\n".join([*waiting, message["content"]])})
-            waiting = []
-        else:
-            merged.append(dict(message))
-    return [*merged, {"role": "user", "content": "\n\n".join(waiting)}] if waiting else merged
-
-
-def render_plain(messages: Sequence[Message]) -> str:
-    """A conversation as blocks of plain text, each ended by a blank line, so that the next block is the answer.
-
-    >>> render_plain([{"role": "system", "content": "短く。"}, {"role": "user", "content": "血圧とは"}])
-    '短く。\\n\\n血圧とは\\n\\n'
-    """
-    return "".join(f"{message['content']}\n\n" for message in messages)
-
-
-def first_token_logprobs(body: Body) -> list[tuple[str, float]] | None:
-    """The first token's candidates (text, natural log-probability), or None where the server gave none.
-
-    Reads the chat form (`content`, which llama.cpp also uses for completions) and the completions form (`tokens`).
-
-    Raises:
-        ValueError, TypeError, LookupError, AttributeError: neither form.
-
-    >>> entry = {"token": "A", "logprob": -0.5, "top_logprobs": [{"token": "A", "logprob": -0.5}]}
-    >>> first_token_logprobs({"choices": [{"logprobs": {"content": [entry]}}]})
-    [('A', -0.5)]
-    >>> old = {"tokens": ["B"], "token_logprobs": [-0.5], "top_logprobs": [{"A": -1.5, "B": -0.5}]}
-    >>> first_token_logprobs({"choices": [{"logprobs": old}]})
-    [('A', -1.5), ('B', -0.5)]
-    """
-    given = body["choices"][0].get("logprobs") or {}
-    if given.get("content"):
-        chosen = given["content"][0]
-        listed = [(entry["token"], entry["logprob"]) for entry in chosen.get("top_logprobs") or ()]
-        own = chosen["token"], chosen["logprob"]
-    elif given.get("tokens"):
-        listed = list(((given.get("top_logprobs") or [None])[0] or {}).items())
-        own = given["tokens"][0], given["token_logprobs"][0]
-    else:
-        return None
-    # Some servers list the chosen token only beside the candidates.
-    if own[0] not in [token for token, _ in listed]:
-        listed.append(own)
-    found = [(str(token), float(value)) for token, value in listed if value is not None]
-    if any(math.isnan(value) for _, value in found):
-        raise ValueError("a log-probability is not a number")
-    return found
-
-
-def letter_logprobs(candidates: Sequence[tuple[str, float]], letters: Sequence[str]) -> dict[str, float]:
-    """Natural log-probability of each letter, summed over the tokens that spell it with or without spaces around.
-
-    >>> {letter: round(value, 2) for letter, value in letter_logprobs([("A", -1.0), (" A", -1.0)], "AB").items()}
-    {'A': -0.31}
-    """
-    found: dict[str, float] = {}
-    for token, value in candidates:
-        letter = token.translate(_SPACES).strip()
-        if letter in letters and value > -math.inf:
-            known = found.get(letter, -math.inf)
-            high = max(known, value)
-            found[letter] = high + math.log(math.exp(known - high) + math.exp(value - high))
-    return {letter: found[letter] for letter in letters if letter in found}
 
 
 def _sendable(text: str) -> str:
