@@ -38,6 +38,7 @@ _URLS = tuple(
     (literal, re.compile(rf"{pattern}{_URL_CHARACTERS}+{_URL_END}"))
     for literal, pattern in (
         ("http", "https?://"),
+        ("HTTP", "HTTPS?://"),
         ("ttp", "ttps?://"),
         ("ftp", "ftps?://"),
         ("www.", r"www\.(?<![\w.@-]www\.)"),
@@ -45,7 +46,7 @@ _URLS = tuple(
 )
 _TOP_LEVELS = (".jp", ".com", ".org", ".info", ".biz")
 _DOMAIN = re.compile(
-    r"(?<![\w.@/-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
+    r"(?<![\w.@/-])(?!(?:co|or|ne|go|ac|ed|lg|gr)\.jp(?![.A-Za-z0-9]))(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+"
     rf"(?:(?:co|or|ne|go|ac|ed|lg|gr)\.jp|jp|com|org|info|biz)(?![A-Za-z0-9_-]|\.[a-z])(?:/{_URL_CHARACTERS}*)?{_URL_END}"
 )
 _AT = ("@", "(at)", "[at]", "アットマーク")
@@ -58,7 +59,7 @@ _TAG = re.compile(r"#(?<![0-9A-Za-z&/#]#)[0-9A-Za-z_ぁ-ゖァ-ヺー々〆㐀-�
 _DIRECTIVE = re.compile("#(?:include|define|ifdef|ifndef|endif|pragma|undef|if|else|elif|region|endregion)")
 _COLOUR = re.compile(r"#(?:[0-9A-F]{6}|[0-9a-f]{6})")
 
-_BETWEEN = r"(?:\) ?-?|\(| ?[-.] ?| )"
+_BETWEEN = r"(?:\) ?-?|\(| ?[-.―] ?| )"
 _GROUPS = rf"[0-9]{{1,4}}{_BETWEEN}[0-9]{{1,4}}{_BETWEEN}[0-9]{{3,4}}(?![0-9]|[.-][0-9])"
 _BRACKETED = re.compile(rf"\(0{_GROUPS}")
 _SEPARATED = re.compile(rf"0(?<![0-9]0){_GROUPS}")
@@ -100,7 +101,7 @@ _PATIENT = re.compile(
     r"|(?:診察券|カルテ|マイナンバー)(?:ID|番号|No\.?)?)[:は]? ?)"
     r"[A-Z]{0,3}-?[0-9](?:[- ]?[0-9]){4,15}(?![0-9]|[年月日歳回人mgLk%名床件円])"
 )
-_MY_NUMBER = re.compile(r"(?<![0-9-])[0-9]{4}([- ])[0-9]{4}\1[0-9]{4}(?![0-9-])")
+_MY_NUMBER = re.compile(r"(?<![0-9-])[0-9]{4}([- ]?)[0-9]{4}\1[0-9]{4}(?![0-9-])")
 
 _EMPTIED = re.compile(rf"[(\[「〈《<] ?{_GAP}(?: ?{_GAP})* ?[)\]」〉》>]")
 _GAPS = re.compile(rf"( ?)(?:{_GAP} ?)*{_GAP}( ?)")
@@ -264,8 +265,26 @@ def _postal_code(text: str) -> tuple[str, int]:
 
 def _patient_number(text: str) -> tuple[str, int]:
     text, count = _PATIENT.subn(rf"\1{_GAP}", text)
-    text, found = _MY_NUMBER.subn(_GAP, text)
-    return text, count + found
+
+    def delete(found: re.Match[str]) -> str:
+        nonlocal count
+        if not _is_my_number(found[0]):
+            return found[0]
+        count += 1
+        return _GAP
+
+    return _MY_NUMBER.sub(delete, text), count
+
+
+def _is_my_number(text: str) -> bool:
+    """Whether the last of twelve digits is the check digit of the eleven before (ministerial ordinance 85 of 2014).
+
+    >>> _is_my_number("1234 5678 9018"), _is_my_number("1200-1400-1600")
+    (True, False)
+    """
+    digits = [int(character) for character in text if character.isdigit()]
+    total = sum(digit * (place % 6 + 2) for place, digit in enumerate(reversed(digits[:-1])))
+    return digits[-1] == (11 - total % 11 if total % 11 > 1 else 0)
 
 
 _DELETE: dict[str, Callable[[str], tuple[str, int]]] = {
