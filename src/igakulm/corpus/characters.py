@@ -114,8 +114,8 @@ RUNS: dict[str, int] = {
 }
 """A run of at least so many becomes one character. Digits and letters are never shortened."""
 
-LETTER, KATAKANA, ALNUM, DIGIT, BEFORE_STOP, BEFORE_WIDE_STOP, AFTER_STOP, NO_WORD_START = (
-    1 << bit for bit in range(8)
+LETTER, KATAKANA, ALNUM, DIGIT, BEFORE_STOP, BEFORE_WIDE_STOP, AFTER_STOP, NO_WORD_START, BEFORE_LAUGH = (
+    1 << bit for bit in range(9)
 )
 CLOSING = "」』】〉》〕"
 NEVER_FIRST = "ンッャュョァィゥェォヮ"
@@ -138,7 +138,7 @@ class Tables:
 
     kind: NDArray[np.uint8]
     fused: Codes
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     runs: NDArray[np.uint8]
 
 
@@ -185,12 +185,12 @@ def _composing() -> frozenset[int]:
     return frozenset(found)
 
 
-def _mark(flags: NDArray[np.uint8], bit: int, characters: str) -> None:
+def _mark(flags: NDArray[np.uint16], bit: int, characters: str) -> None:
     flags[[ord(character) for character in characters]] |= bit
 
 
-def _flags() -> NDArray[np.uint8]:
-    flags = np.zeros(0x110000, np.uint8)
+def _flags() -> NDArray[np.uint16]:
+    flags = np.zeros(0x110000, np.uint16)
     letters = ((0x3041, 0x3096), (0x309D, 0x309E), (0x30A1, 0x30FA), (0x30FC, 0x30FE), (0x3400, 0x4DBF))
     for first, last in (*letters, (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)):
         flags[first : last + 1] |= LETTER
@@ -204,6 +204,9 @@ def _flags() -> NDArray[np.uint8]:
     _mark(flags, BEFORE_WIDE_STOP, ")]}%℃\"'")
     _mark(flags, AFTER_STOP, CLOSING + "「『【〈《〔()\"' \n" + SEPARATOR)
     _mark(flags, NO_WORD_START, NEVER_FIRST)
+    for first, last in ((0x3041, 0x3096), (0x30A1, 0x30FA), (0x3400, 0x4DBF), (0x4E00, 0x9FFF)):
+        flags[first : last + 1] |= BEFORE_LAUGH
+    _mark(flags, BEFORE_LAUGH, "ー々!?")
     return flags
 
 

@@ -95,12 +95,13 @@ _BATCH_CHARACTERS = 1 << 20
 _NUMBERS = re.compile(
     rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９⁰¹²³⁴-⁹])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])"
 )
-_DOTS = re.compile(r"．[.．]+|\.[.．]{2,}")
-_MIDDLE_DOTS = re.compile("・{3,}")
-_LAUGH = re.compile(r"(?<=[ぁ-ゖァ-ヺー々㐀-䶿一-鿿!?])[wW]{2,}(?![A-Za-z0-9.])")
-_SMILE = re.compile("笑{2,}")
 _BEFORE_NFKC = str.maketrans(ch.BEFORE_NFKC)
-_SPACE, _NEWLINE, _HYPHEN, _LONG = (np.uint32(ord(character)) for character in " \n-ー")
+_SPACE, _NEWLINE, _HYPHEN, _LONG, _STOP, _WIDE_STOP, _MIDDLE_DOT, _ELLIPSIS = (
+    np.uint32(ord(character)) for character in " \n-ー.．・…"
+)
+_DEGREE, _C, _F, _CELSIUS, _FAHRENHEIT, _W, _CAPITAL_W, _SMILE = (
+    np.uint32(ord(character)) for character in "°CF℃℉wW笑"
+)
 
 
 def clean_text(text: str) -> str:
@@ -151,16 +152,11 @@ def _clean_joined(documents: Sequence[str]) -> list[str]:
     text = SEPARATOR.join([one.replace(SEPARATOR, "") if SEPARATOR in one else one for one in documents])
     codes = codes_of(text)
     kinds = table.kind[codes]
-    if (kinds == ch.CONTEXT).any():
-        text = _NUMBERS.sub(_write_number, text)
-        codes = codes_of(text)
-        kinds = table.kind[codes]
     special = np.flatnonzero(kinds)
     if special.size:
-        codes = codes_of(_normalise_at(text, special))
+        codes = codes_of(_normalise_at(text, special, kinds[special] == ch.CONTEXT))
     codes = table.fused[codes]
-    text = _shorten(_text_of(codes[codes != 0]))
-    codes = _tidy_spaces(codes_of(text))
+    codes = _tidy_spaces(_shorten(codes[codes != 0]))
     codes = _drop_spaces_after_stops(_settle_stops(codes))
     codes = _settle_long_vowels(_collapse_runs(codes))
     return [one.strip(" \n") for one in _text_of(codes).split(SEPARATOR)]
@@ -174,36 +170,78 @@ def _write_number(found: re.Match[str]) -> str:
     return sign + unicodedata.normalize("NFKC", characters)
 
 
-def _normalise_at(text: str, positions: NDArray[np.intp]) -> str:
-    """NFKC of the runs at `positions`, each with the character before it, to which a mark may be joined."""
+def _normalise_at(text: str, positions: NDArray[np.intp], context: NDArray[np.bool_]) -> str:
+    """Numbers and NFKC of the runs at `positions`, each with the character before it, to which a mark may be joined.
+
+    `context` marks the positions whose form depends on the neighbours (`_NUMBERS`).
+    """
     breaks = np.flatnonzero(np.diff(positions) > 1)
     starts = [int(positions[0]), *positions[breaks + 1].tolist()]
     ends = [*(positions[breaks] + 1).tolist(), int(positions[-1]) + 1]
+    numbers = np.logical_or.reduceat(context, [0, *(breaks + 1)]).tolist()
     pieces: list[str] = []
     done = 0
-    for start, end in zip(starts, ends, strict=True):
+    for start, end, has_number in zip(starts, ends, numbers, strict=True):
+        run = _numbers_of(text, start, end) if has_number else text[start:end]
         if start > done and text[start - 1] not in ch.PROTECTED:
             start -= 1
+            run = text[start] + run
         pieces.append(text[done:start])
-        pieces.append(unicodedata.normalize("NFKC", text[start:end].translate(_BEFORE_NFKC)))
+        pieces.append(unicodedata.normalize("NFKC", run.translate(_BEFORE_NFKC)))
         done = end
     pieces.append(text[done:])
     return "".join(pieces)
 
 
-def _shorten(text: str) -> str:
-    """Rules that replace several characters by one."""
-    if ".." in text or "．" in text:
-        text = _DOTS.sub("…", text)
-    if "・・・" in text:
-        text = _MIDDLE_DOTS.sub("…", text)
-    if "°" in text:
-        text = text.replace("°C", "℃").replace("°F", "℉")
-    if "ww" in text or "WW" in text or "wW" in text or "Ww" in text:
-        text = _LAUGH.sub("", text)
-    if "笑笑" in text:
-        text = _SMILE.sub("笑", text)
-    return text
+def _numbers_of(text: str, start: int, end: int) -> str:
+    """`_NUMBERS` on a run of special characters; the pattern looks at one character before and one after it."""
+    first, last = max(start - 1, 0), min(end + 1, len(text))
+    written = _NUMBERS.sub(_write_number, text[first:last])
+    return written[start - first : len(written) - (last - end)]
+
+
+def _runs_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Starts and lengths of the runs of True."""
+    places = np.flatnonzero(mask)
+    heads = np.flatnonzero(np.diff(places, prepend=-2) > 1)
+    return places[heads], np.diff(heads, append=places.size)
+
+
+def _tails(starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Positions of all but the first character of each run."""
+    counts = lengths - 1
+    places: NDArray[np.intp] = np.repeat(starts + 1 - np.cumsum(counts) + counts, counts)
+    places += np.arange(places.size)
+    return places
+
+
+def _shorten(codes: Codes) -> Codes:
+    """Several characters that become one, or nothing: .. and ・・・ and °C, laughs. Writes into `codes`."""
+    starts, lengths = _runs_of((codes == _STOP) | (codes == _WIDE_STOP))
+    several = (lengths > 2) | ((lengths == 2) & (codes[starts] == _WIDE_STOP))
+    dots = starts[several], lengths[several]
+    starts, lengths = _runs_of(codes == _MIDDLE_DOT)
+    middle_dots = starts[lengths > 2], lengths[lengths > 2]
+    degrees = np.flatnonzero(codes[:-1] == _DEGREE)
+    units = codes[degrees + 1]
+    degrees, units = degrees[(units == _C) | (units == _F)], units[(units == _C) | (units == _F)]
+    codes[dots[0]] = codes[middle_dots[0]] = _ELLIPSIS
+    codes[degrees] = np.where(units == _C, _CELSIUS, _FAHRENHEIT)
+    codes = _without(codes, np.concatenate((_tails(*dots), _tails(*middle_dots), degrees + 1, _laughs(codes))))
+    starts, lengths = _runs_of(codes == _SMILE)
+    return _without(codes, _tails(starts, lengths))
+
+
+def _laughs(codes: Codes) -> NDArray[np.intp]:
+    """Positions of ww… behind a Japanese character or !? that no letter, digit or full stop follows."""
+    flags = tables().flags
+    starts, lengths = _runs_of((codes == _W) | (codes == _CAPITAL_W))
+    starts, lengths = starts[lengths > 1], lengths[lengths > 1]
+    before, _ = _neighbours(codes, starts)
+    _, after = _neighbours(codes, starts + lengths - 1)
+    behind = ((flags[before] & ch.BEFORE_LAUGH) > 0) & ((flags[after] & ch.ALNUM) == 0) & (after != _STOP)
+    starts, lengths = starts[behind], lengths[behind]
+    return np.concatenate((starts, _tails(starts, lengths)))
 
 
 def _neighbours(codes: Codes, positions: NDArray[np.intp]) -> tuple[Codes, Codes]:
