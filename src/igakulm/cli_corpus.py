@@ -42,3 +42,11 @@ def corpus_explain(
     from igakulm.corpus.build import explain
 
     print_json(explain(finished_stage(recipe, set_, "corpus"), identifier))
+
+
+@corpus_app.command("rules")
+def corpus_rules() -> None:
+    """Print the rules of the cleaning with an example of each, as a Markdown table."""
+    from igakulm.corpus.clean import rules_table
+
+    print(rules_table())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.corpus.characters import RUNS, SEPARATOR, UNIFIED, needed
-from igakulm.corpus.clean import RULES, Rule, clean_text, clean_texts
+from igakulm.corpus.clean import RULES, Rule, clean_text, clean_texts, rules_table
 
 
 def load_oracle() -> Callable[[str], str]:
@@ -126,3 +126,7 @@ def test_real_documents_equal_the_oracle(real_data: Path) -> None:
     source = Source(name="s", path=path, format="oscar", licence="x", max_documents=300)
     documents = [row.text for row in read_source(source)]
     assert clean_texts(documents) == [oracle(document) for document in documents]
+
+
+def test_the_documentation_holds_the_rules(project: Path) -> None:
+    assert rules_table() in (project / "docs" / "cleaning.md").read_text(encoding="utf-8")

@@ -104,6 +104,19 @@ _DEGREE, _C, _F, _CELSIUS, _FAHRENHEIT, _W, _CAPITAL_W, _SMILE = (
 )
 
 
+def rules_table() -> str:
+    """`RULES` as a Markdown table (docs/cleaning.md holds it)."""
+    shown = {"\n": "⏎", "|": "\\|", "\u2063": "<U+2063>", "\u200b": "<U+200B>", "\ue000": "<U+E000>"}
+
+    def code(text: str) -> str:
+        return "`" + "".join(shown.get(character, character) for character in text) + "`"
+
+    rows = [
+        f"| {one.name} | {one.what} | {code(one.before)} | {code(one.after)} | {code(one.untouched)} |" for one in RULES
+    ]
+    return "\n".join(["| rule | what it does | before | after | left alone |", "|---|---|---|---|---|", *rows])
+
+
 def clean_text(text: str) -> str:
     """Clean one document (`clean_texts` is much faster for many).
 
