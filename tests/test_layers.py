@@ -30,7 +30,7 @@ LAYERS = [
     {"doctor"},
     {"cli_options"},
     {"cli_asking"},
-    {"cli_evaluate", "cli_tokenizer", "cli_corpus"},
+    {"cli_evaluate", "cli_tokenizer", "cli_corpus", "cli_lexicon"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -31,7 +31,8 @@ SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 27,
 @functools.cache
 def tokenizer_folder() -> Path:
     """A tokenizer built by the project's own builder, once for all tests of a process."""
-    from igakulm.synth.lexicon import Term, write_terms
+    from igakulm.synth.lexicon import write_terms
+    from igakulm.synth.term_lists import Term
     from igakulm.tokenizer.build import build_tokenizer
 
     folder = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))

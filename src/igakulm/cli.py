@@ -16,6 +16,7 @@ import typer
 from igakulm import __version__
 from igakulm.cli_corpus import corpus_app
 from igakulm.cli_evaluate import evaluate_app, scoreboard
+from igakulm.cli_lexicon import lexicon_app
 from igakulm.cli_options import (
     QUICKSTART,
     JsonOption,
@@ -124,12 +125,6 @@ def plan(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: Jso
 
 
 @app.command()
-def lexicon(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
-    """Stage: disease and drug names from the recipe's lists into one table."""
-    run_stage(recipe, set_, "lexicon", wait)
-
-
-@app.command()
 def synth(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: textbook passages from an OpenAI-compatible server that the recipe names (`synth.endpoint`)."""
     run_stage(recipe, set_, "synth", wait)
@@ -165,6 +160,7 @@ def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = Fals
     run_stage(recipe, set_, "report", wait)
 
 
+app.add_typer(lexicon_app, name="lexicon")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(evaluate_app, name="evaluate")

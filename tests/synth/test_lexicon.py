@@ -9,7 +9,8 @@ import pytest
 from igakulm.errors import InputError
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import LexiconSection, TermList
-from igakulm.synth.lexicon import Term, build_lexicon, read_list, read_terms, write_terms
+from igakulm.synth.lexicon import build_lexicon, build_table, read_terms, select, write_terms
+from igakulm.synth.term_lists import Term, read_list
 
 Fields = tuple[str, str, str, str, str]
 MANBYO_2019 = (
@@ -217,3 +218,62 @@ def test_published_workbooks_equal_the_merged_table(real_data: Path) -> None:
     books = listed(real_data / "drug-prices" / "tp20250716-01_0*.xlsx", kind="drug")
     one, other = ({(term.term, term.standard_name) for term in read_list(each)} for each in (merged, books))
     assert one == other
+
+
+def named(term: str, **values: str) -> Term:
+    return Term(**{"term": term, "kind": "disease", **values})
+
+
+def test_the_selection_by_level_frequency_and_number() -> None:
+    terms = [
+        named("甲", confidence="C", frequency="90-95%"),
+        named("乙", confidence="S", frequency="10-15%"),
+        named("丙", confidence="S", frequency="高"),
+        named("丁", frequency="1957360"),
+        named("薬", kind="drug"),
+    ]
+
+    def chosen(**keys: Any) -> str:
+        return "".join(term.term for term in select(terms, LexiconSection(**keys)))
+
+    assert chosen() == "甲乙丙丁薬"
+    assert chosen(kinds=("drug",)) == "薬"
+    assert chosen(min_confidence="B") == "乙丙薬"
+    assert chosen(min_frequency=11) == "甲丁薬"
+    assert chosen(max_terms=1) == "乙薬"
+    assert chosen(max_terms=3) == "甲乙丙薬"
+
+
+def test_generic_products_can_be_left_out(tmp_path: Path) -> None:
+    header = "薬価基準収載医薬品コード,成分名,品名,診療報酬において加算等の算定対象となる後発医薬品\n"
+    text = header + "1121001X1018,塩酸塩,先発錠,\n1121001X1026,塩酸塩,後発錠,後発品\n1121001X1034,塩酸塩,星錠,★\n"
+    path = written(tmp_path, text)
+    assert [term.term for term in read_list(listed(path, kind="drug"))] == ["先発錠", "後発錠", "星錠"]
+    assert [term.term for term in read_list(listed(path, kind="drug", generics=False))] == ["先発錠"]
+    with pytest.raises(InputError, match="does not say which products are generic"):
+        list(read_list(listed(written(tmp_path, PRICES), kind="drug", generics=False)))
+
+
+def test_a_table_of_several_lists_without_a_recipe(tmp_path: Path) -> None:
+    diseases, drugs = written(tmp_path, MINI, "mini.txt"), written(tmp_path, PRICES, "prices.csv")
+    out = tmp_path / "names.tsv"
+    summary = build_table([diseases, drugs], ["CC BY 4.0", "Government data"], out, SilentProgress())
+    assert (summary["diseases"], summary["drugs"]) == (1, 1)
+    rows = [line.split("\t") for line in out.read_text("utf-8").splitlines()]
+    assert rows[0] == [
+        "term",
+        "kind",
+        "reading",
+        "icd10",
+        "standard_name",
+        "confidence",
+        "frequency",
+        "source",
+        "licence",
+    ]
+    assert [(row[0], row[1], row[7], row[8]) for row in rows[1:]] == [
+        ("2型DM", "disease", "mini.txt", "CC BY 4.0"),
+        ("テスト錠5mg", "drug", "prices.csv", "Government data"),
+    ]
+    with pytest.raises(InputError, match="1 licences were given for 2 sources"):
+        build_table([diseases, drugs], ["CC0"], out, SilentProgress())

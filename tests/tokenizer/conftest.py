@@ -9,7 +9,8 @@ import pytest
 from igakulm.files import Doc, write_documents, write_json
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
-from igakulm.synth.lexicon import Term, write_terms
+from igakulm.synth.lexicon import write_terms
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.encode import TextEncoder
 

@@ -10,7 +10,8 @@ import pytest
 from igakulm.errors import InputError
 from igakulm.files import Doc
 from igakulm.recipe.schema import TokenizerSection
-from igakulm.synth.lexicon import Term, write_terms
+from igakulm.synth.lexicon import write_terms
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.encode import TextEncoder
 
 Build = Callable[..., Path]

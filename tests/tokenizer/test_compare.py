@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from foreign_tokenizers import byte_level
-from igakulm.synth.lexicon import Term
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.compare import compare, mecab_agreement, name_figures, text_figures, worst_characters
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.tokenizer.foreign import Own, open_tokenizer

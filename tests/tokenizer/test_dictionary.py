@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from igakulm.errors import InputError
-from igakulm.synth.lexicon import Term
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer import dictionary as module
 from igakulm.tokenizer.dictionary import build_user_dictionary, clean_terms, dictionary_names, lexicon_names
 

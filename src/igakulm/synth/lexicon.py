@@ -1,109 +1,36 @@
-"""Disease and drug names in one table: Manbyo lists, the Ministry's drug price list, or a table of one's own.
+"""The lexicon stage: disease and drug names of every list in one table.
 
-Does: read the published layouts (columns by name, not by place), normalise names, drop duplicates, write terms.tsv.
-Does not: fetch lists, build MeCab dictionaries or prompts.
+Does: drop duplicates, select by kind, confidence, frequency and number, write and read terms.tsv.
+Does not: know the layouts of lists (term_lists.py), fetch them, build MeCab dictionaries or prompts.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.files import explain_os_error, write_text
+from igakulm.files import write_text
 from igakulm.progress import Progress
-from igakulm.recipe.loading import data_files
 from igakulm.recipe.schema import LexiconSection, TermList
+from igakulm.synth.term_lists import Term, kind_of, read_list, read_text
 
 TERMS_FILE = "terms.tsv"
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One name. Fields that a list does not have are empty; `standard_name` of a drug is its ingredient."""
-
-    term: str
-    kind: str
-    reading: str = ""
-    icd10: str = ""
-    standard_name: str = ""
-    confidence: str = ""
-    frequency: str = ""
-    source: str = ""
-    licence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A layout of columns: field of `Term` to the header names that may hold it, the required fields first."""
-
-    name: str
-    columns: dict[str, tuple[str, ...]]
-    required: tuple[str, ...]
-
-
-_LAYOUTS = (
-    Layout(
-        "igakulm",
-        {
-            "term": ("term",),
-            "reading": ("reading",),
-            "icd10": ("icd10",),
-            "standard_name": ("standard_name", "generic"),
-            "confidence": ("confidence",),
-            "frequency": ("frequency",),
-        },
-        ("term",),
-    ),
-    Layout(
-        "manbyo_mini",
-        {
-            "term": ("出現形",),
-            "icd10": ("ICDコード",),
-            "standard_name": ("標準病名",),
-            "reading": ("しゅつげんけい",),
-            "frequency": ("東大診療録頻度",),
-        },
-        ("term", "icd10", "standard_name", "reading", "frequency"),
-    ),
-    Layout(
-        "manbyo",
-        {
-            "term": ("出現形",),
-            "icd10": ("ICDコード", "ICD10コード", "TO:ICD-10"),
-            "standard_name": ("標準病名", "正規形"),
-            "reading": ("出現形よみ", "しゅつげんけい"),
-            "confidence": ("信頼度レベル", "信頼度LEVEL"),
-            "frequency": ("頻度レベル", "頻度LEVEL", "FREQ:GLOBAL"),
-        },
-        ("term",),
-    ),
-    Layout(
-        "drug_price",
-        {"code": ("薬価基準収載医薬品コード",), "term": ("品名",), "standard_name": ("成分名",)},
-        ("code", "term", "standard_name"),
-    ),
-)
-_MANBYO_LABEL = "しゅつげんけい;icd=ICDコード;lv=信頼度LEVEL/freq=頻度LEVEL;標準病名"
-"""Header of the 2019 list's last column, which packs the other fields into one."""
-_LABEL = re.compile(r"(?P<reading>[^;]*);icd=(?P<icd10>[^;]*);lv=(?P<confidence>[^/;]*)/freq=(?P<frequency>[^;]*);(.*)")
-_CODE = re.compile(r"\d{7}[A-Z]\d{4}")
-_ICD = re.compile(r"[A-Z]\d{2}.*|-1|")
-_MAKER = re.compile(r"「[^」]*」")
-_ABSENT = {"-1", "[NULL]", "NULL"}
+CONFIDENCE = ("S", "A", "B", "C", "D", "E", "F")
+"""Manbyo's levels, the best first."""
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_LEVELS = {"高": 3.0, "中": 2.0, "低": 1.0}
 
 
 def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> dict[str, Any]:
     """Read every list of the recipe and write `terms.tsv` (columns: the fields of `Term`).
 
     The first of two equal names of one kind is kept; its empty fields are filled from the later ones. Names shorter
-    than `min_characters` or longer than `max_characters` are left out and counted.
+    than `min_characters` or longer than `max_characters` are left out and counted; then the recipe's selection is made
+    (`select`).
 
     Returns:
         Number of terms by kind, and for each list the rows read and what became of them.
@@ -111,6 +38,13 @@ def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> 
     Raises:
         InputError: a list is missing or unreadable, or lacks a column.
     """
+    chosen, summary = collect(config, progress)
+    write_terms(out_dir / TERMS_FILE, chosen)
+    return summary
+
+
+def collect(config: LexiconSection, progress: Progress) -> tuple[list[Term], dict[str, Any]]:
+    """The chosen terms of all lists, and the counts that `build_lexicon` returns."""
     seen: dict[tuple[str, str], Term] = {}
     lists = []
     for term_list in config.lists:
@@ -121,9 +55,83 @@ def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> 
                 counts[_add(term, seen, config)] += 1
                 task.advance()
         lists.append({"source": term_list.source, "licence": term_list.licence, "kind": term_list.kind, **counts})
-    write_terms(out_dir / TERMS_FILE, list(seen.values()))
-    kinds = [term.kind for term in seen.values()]
-    return {"terms": len(kinds), "diseases": kinds.count("disease"), "drugs": kinds.count("drug"), "lists": lists}
+    chosen = select(list(seen.values()), config)
+    kinds = [term.kind for term in chosen]
+    return chosen, {
+        "terms": len(kinds),
+        "diseases": kinds.count("disease"),
+        "drugs": kinds.count("drug"),
+        "not_selected": len(seen) - len(chosen),
+        "lists": lists,
+    }
+
+
+def build_table(
+    sources: Sequence[Path], licences: Sequence[str], out: Path, progress: Progress, **selection: Any
+) -> dict[str, Any]:
+    """One table of the given lists (of drugs where a list is laid out as the drug price list, else of diseases).
+
+    Args:
+        sources: files; the name of each becomes the `source` of its terms.
+        licences: one for each source, or none.
+        out: the table, as terms.tsv.
+        progress: shows what is done.
+        selection: keys of `LexiconSection` other than `lists`.
+
+    Raises:
+        InputError: as `build_lexicon`; or another number of licences than of sources.
+    """
+    if licences and len(licences) != len(sources):
+        raise InputError(
+            f"{len(licences)} licences were given for {len(sources)} sources",
+            where="--licence",
+            mend="give one for each --source, in the same order",
+        )
+    stated = licences or ["not stated"] * len(sources)
+    lists = tuple(
+        TermList(path=str(path), kind=kind_of(path), source=path.name, licence=licence)
+        for path, licence in zip(sources, stated, strict=True)
+    )
+    terms, summary = collect(LexiconSection(lists=lists, **selection), progress)
+    write_terms(out, terms)
+    return summary
+
+
+def select(terms: Sequence[Term], config: LexiconSection) -> list[Term]:
+    """The terms that the recipe wants, in their order.
+
+    A disease without a level of confidence or frequency fails a minimum of it; drugs have neither and always pass.
+    `max_terms` takes of each kind the most confident names, of equal ones the most frequent, then the first.
+    """
+    wanted = [term for term in terms if (not config.kinds or term.kind in config.kinds) and _reaches(term, config)]
+    if config.max_terms is None:
+        return wanted
+    chosen: set[int] = set()
+    for kind in ("disease", "drug"):
+        places = [place for place, term in enumerate(wanted) if term.kind == kind]
+        places.sort(key=lambda place: (_rank(wanted[place]), -(_frequency(wanted[place]) or 0.0)))
+        chosen.update(places[: config.max_terms])
+    return [term for place, term in enumerate(wanted) if place in chosen]
+
+
+def _reaches(term: Term, config: LexiconSection) -> bool:
+    if term.kind == "drug":
+        return True
+    if config.min_confidence is not None and _rank(term) > CONFIDENCE.index(config.min_confidence):
+        return False
+    frequency = _frequency(term)
+    return config.min_frequency is None or (frequency is not None and frequency >= config.min_frequency)
+
+
+def _rank(term: Term) -> int:
+    """Place in `CONFIDENCE`; a name without a level stands behind all."""
+    return CONFIDENCE.index(term.confidence) if term.confidence in CONFIDENCE else len(CONFIDENCE)
+
+
+def _frequency(term: Term) -> float | None:
+    """The number that a frequency begins with (1957360, or 95 of 95-100%), or that of a level in words."""
+    found = _NUMBER.match(term.frequency)
+    return float(found[0]) if found else _LEVELS.get(term.frequency)
 
 
 def _add(term: Term, seen: dict[tuple[str, str], Term], config: LexiconSection) -> str:
@@ -164,7 +172,7 @@ def read_terms(folder: Path) -> list[Term]:
         InputError: it is missing or is no table of terms.
     """
     path = folder / TERMS_FILE
-    rows = [line.split("\t") for line in _read_text(path).split("\n") if line]
+    rows = [line.split("\t") for line in read_text(path).split("\n") if line]
     names = [field.name for field in fields(Term)]
     if not rows or rows[0] != names:
         raise InputError("this is not a table of terms", where=str(path), mend="build the lexicon again")
@@ -172,167 +180,3 @@ def read_terms(folder: Path) -> list[Term]:
         if len(row) != len(names):
             raise InputError(f"{len(row)} columns instead of {len(names)}", where=f"{path}, line {number}")
     return [Term(*row) for row in rows[1:]]
-
-
-def clean_name(text: str) -> str:
-    """Normalise one cell: NFKC, white space to single spaces, nothing at the ends.
-
-    >>> clean_name(" ２型糖尿病\u3000 ")
-    '2型糖尿病'
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).split())
-
-
-def read_list(term_list: TermList) -> Iterator[Term]:
-    """Yield the names of one list, normalised, in its order; duplicates and bounds are the caller's matter.
-
-    Raises:
-        InputError: no such file, a layout that is not recognised, a column that is missing.
-    """
-    for path in data_files(term_list.path):
-        rows = _read_rows(path)
-        number, header = next(rows, (1, None))
-        if header is None:
-            raise InputError("the list is empty", where=str(path))
-        for term in _terms_of(path, term_list, number, header, rows):
-            if term.term:
-                yield replace(term, kind=term_list.kind, source=term_list.source, licence=term_list.licence)
-
-
-Rows = Iterator[tuple[int, list[str]]]
-
-
-def _terms_of(path: Path, term_list: TermList, number: int, first: list[str], rows: Rows) -> Iterator[Term]:
-    header = [name.strip() for name in first]
-    if term_list.format == "headerless" or (term_list.format == "auto" and _looks_headerless(header)):
-        yield _headerless_term(path, number, first)
-        for number, row in rows:
-            yield _headerless_term(path, number, row)
-        return
-    layout = _choose_layout(path, term_list, header)
-    places = _places(path, layout, header)
-    row_reader: Callable[[list[str]], Term | None]
-    if layout.name == "drug_price":
-        row_reader = lambda row: _drug_term(row, places)  # noqa: E731
-    else:
-        label = header.index(_MANBYO_LABEL) if _MANBYO_LABEL in header else None
-        row_reader = lambda row: _plain_term(row, places, label)  # noqa: E731
-    for number, row in rows:
-        if len(row) > len(header) and any(row[len(header) :]):
-            raise InputError(f"{len(row)} columns under a header of {len(header)}", where=f"{path}, line {number}")
-        term = row_reader(row + [""] * (len(header) - len(row)))
-        if term is not None:
-            yield term
-
-
-def _looks_headerless(row: list[str]) -> bool:
-    return len(row) == 3 and _ICD.fullmatch(row[1]) is not None
-
-
-def _choose_layout(path: Path, term_list: TermList, header: list[str]) -> Layout:
-    if term_list.format != "auto":
-        return next(layout for layout in _LAYOUTS if layout.name == term_list.format)
-    for layout in _LAYOUTS:
-        if all(any(name in header for name in layout.columns[field]) for field in layout.required):
-            return layout
-    raise InputError(
-        "the layout of this list is not recognised",
-        where=f"{path}, header: {', '.join(header[:8])}",
-        mend="set `format`, or name the columns term, reading, icd10, standard_name",
-    )
-
-
-def _places(path: Path, layout: Layout, header: list[str]) -> dict[str, int]:
-    places = {}
-    for field, names in layout.columns.items():
-        found = next((header.index(name) for name in names if name in header), None)
-        if found is not None:
-            places[field] = found
-        elif field in layout.required:
-            where = f"{path}, header: {', '.join(header[:8])}"
-            mend = f"a list of format {layout.name} needs this column; set `format` if the list is of another kind"
-            raise InputError(f"the column {names[0]!r} is missing", where=where, mend=mend)
-    return places
-
-
-def _plain_term(row: list[str], places: dict[str, int], label: int | None) -> Term:
-    values = {field: clean_name(row[place]) for field, place in places.items()}
-    if label is not None and (found := _LABEL.fullmatch(row[label].strip())):
-        packed = {**found.groupdict(), "standard_name": found[5]}
-        values |= {field: clean_name(value) for field, value in packed.items() if not values.get(field)}
-    return Term(kind="", **{field: "" if value in _ABSENT else value for field, value in values.items()})
-
-
-def _drug_term(row: list[str], places: dict[str, int]) -> Term | None:
-    """A product without its maker; None for rows that are no products (notes, repeated headers).
-
-    The price list writes the maker in 「」 at the end of the product's name.
-    """
-    if not _CODE.fullmatch(row[places["code"]].strip()):
-        return None
-    name = clean_name(_MAKER.sub("", row[places["term"]]))
-    return Term(name, "", standard_name=clean_name(row[places["standard_name"]]))
-
-
-def _headerless_term(path: Path, number: int, row: list[str]) -> Term:
-    if len(row) != 3:
-        what = f"{len(row)} columns; a list without a header has three: name, ICD-10 code, standard name"
-        raise InputError(what, where=f"{path}, line {number}", mend="set `format` if the list is of another kind")
-    name, icd10, standard = (clean_name(cell) for cell in row)
-    return Term(
-        name, "", icd10="" if icd10 in _ABSENT else icd10, standard_name="" if standard in _ABSENT else standard
-    )
-
-
-def _read_rows(path: Path) -> Rows:
-    """Rows with their line numbers; workbooks by openpyxl, text by commas or tabs. Empty rows are skipped."""
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        rows: Iterator[tuple[int, list[str]]] = enumerate(_read_workbook(path), 1)
-    else:
-        text = _read_text(path)
-        first, _, _ = text.partition("\n")
-        # Tab-separated lists hold quotation marks as they are.
-        tabs = first.count("\t") >= max(1, first.count(","))
-        reader = (
-            csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
-            if tabs
-            else csv.reader(io.StringIO(text))
-        )
-        rows = ((reader.line_num, row) for row in reader)
-    try:
-        yield from ((number, row) for number, row in rows if any(row))
-    except csv.Error as error:
-        raise InputError(f"the list is not valid CSV: {error}", where=str(path)) from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise explain_os_error(error, path) from error
-    for encoding in ("utf-8-sig", "cp932"):  # lists saved by a Japanese spreadsheet program are cp932
-        try:
-            return data.decode(encoding).replace("\r\n", "\n")
-        except UnicodeDecodeError:
-            continue
-    raise InputError("the list is neither UTF-8 nor Shift_JIS", where=str(path), mend="save it as CSV in UTF-8")
-
-
-def _read_workbook(path: Path) -> Iterator[list[str]]:
-    try:
-        import openpyxl
-    except ImportError as error:
-        mend = "pip install 'igakulm[excel]', or save the sheet as CSV in UTF-8"
-        raise InputError("reading workbooks needs the package openpyxl", where=str(path), mend=mend) from error
-    try:
-        workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except FileNotFoundError as error:
-        raise explain_os_error(error, path) from error
-    except Exception as error:  # openpyxl documents no exceptions for broken files (zip, XML and key errors)
-        mend = "open it in a spreadsheet program and save it as CSV in UTF-8"
-        raise InputError(f"the workbook cannot be read: {error}", where=str(path), mend=mend) from error
-    try:
-        for row in workbook.worksheets[0].iter_rows(values_only=True):
-            yield ["" if cell is None else str(cell) for cell in row]
-    finally:
-        workbook.close()
