@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from igakulm.cli_options import QUICKSTART, RecipeOption, SetOption, WaitOption, finished_stage, print_json, run_stage
+from igakulm.cli_options import (
+    QUICKSTART,
+    JsonOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    finished_stage,
+    load,
+    print_json,
+    run_stage,
+    stage_folder,
+)
 
 corpus_app = typer.Typer(help="Stage: raw sources to a clean corpus; `clean` and `explain` work beside it.")
 
@@ -26,22 +38,63 @@ def corpus_clean(
     field: Annotated[str | None, typer.Option(help="Input is JSON Lines; clean this field.")] = None,
 ) -> None:
     """Clean documents from standard input (one a line, or JSON Lines) and delete personal data."""
-    from igakulm.corpus.build import clean_stream
+    from igakulm.corpus.clean_stream import clean_stream
 
     for line in clean_stream(sys.stdin.buffer, field):
         print(line)
 
 
+@corpus_app.command("crawl")
+def corpus_crawl(
+    sites: Annotated[Path, typer.Option(help="YAML file: who crawls, and the sites that may be asked.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pages (WARC); an unfinished crawl there goes on.")],
+) -> None:
+    """Collect pages of a list of allowed sites, politely; the only command that asks other machines for anything."""
+    from igakulm.corpus.crawl import crawl
+    from igakulm.corpus.crawl_sites import load_sites
+    from igakulm.progress import for_this_output
+
+    print_json(crawl(load_sites(sites), out, for_this_output()))
+
+
 @corpus_app.command("explain")
 def corpus_explain(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="The document's id, `source:id`.")],
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="The document's id, `source:id`, or the end of it.")],
     recipe: RecipeOption = QUICKSTART,
     set_: SetOption = None,
 ) -> None:
-    """Say what happened to one document, and show its text."""
-    from igakulm.corpus.build import explain
+    """Say what each step did to one document, and show its text before and after."""
+    from igakulm.corpus.explain import explain
 
-    print_json(explain(finished_stage(recipe, set_, "corpus"), identifier))
+    print_json(explain(finished_stage(recipe, set_, "corpus"), identifier, load(recipe, set_).corpus))
+
+
+@corpus_app.command("funnel")
+def corpus_funnel(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show what each step left of each source, why the rest went, and the tokens if there is a tokenizer."""
+    from igakulm.evaluation.corpus_tokens import funnel_text, table_one, tokens_by_source
+    from igakulm.files import read_json
+
+    folder = finished_stage(recipe, set_, "corpus")
+    funnel = read_json(folder / "funnel.json")
+    tokenizer = stage_folder(recipe, set_, "tokenizer")
+    rows = table_one(funnel, tokens_by_source(folder, tokenizer) if tokenizer else {})
+    if as_json:
+        print_json({"table": rows, **funnel, "statistics": read_json(folder / "statistics.json")})
+    else:
+        print(funnel_text(funnel, rows))
+
+
+@corpus_app.command("part", hidden=True)
+def corpus_part(
+    folder: Annotated[Path, typer.Argument(help="Folder with plan.json.")],
+    task: Annotated[int, typer.Option(help="Which share of the parts, from 0.")] = 0,
+    tasks: Annotated[int, typer.Option(help="Number of shares.")] = 1,
+) -> None:
+    """Work on a share of the parts of a corpus; this is what a task of the Slurm script calls."""
+    from igakulm.corpus.executors import work_share
+
+    print(f"{work_share(folder, task, tasks)} parts of {folder} are done")
 
 
 @corpus_app.command("rules")

@@ -24,6 +24,7 @@ class Stage:
     """One step of a run. Raise `version` whenever the code changes what a stage writes for the same input.
 
     `resumable` stages find their own unfinished work in the output folder after a kill; others start afresh.
+    `shared` stages are called by every process that a launcher started; the leading one alone writes.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Stage:
     build: Build
     purpose: str
     resumable: bool = False
+    shared: bool = False
 
 
 def _lexicon(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -113,22 +115,40 @@ def _report(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> di
 STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage("synth", 1, ("synth",), ("lexicon",), _synth, "textbooks written by another model", resumable=True),
-    Stage("corpus", 1, ("corpus", "benchmarks"), ("synth",), _corpus, "sources to clean documents, with reasons"),
+    Stage(
+        "corpus",
+        2,
+        ("corpus", "benchmarks"),
+        ("synth",),
+        _corpus,
+        "sources to clean documents, with reasons",
+        resumable=True,
+    ),
     Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram"),
     Stage("pack", 1, ("pack",), ("corpus", "tokenizer"), _pack, "documents to rows of token ids", resumable=True),
-    Stage("pretrain", 1, ("model", "pretrain"), ("pack", "tokenizer"), _pretrain, "a base model", resumable=True),
+    Stage(
+        "pretrain",
+        2,
+        ("model", "pretrain"),
+        ("pack", "tokenizer"),
+        _pretrain,
+        "a base model",
+        resumable=True,
+        shared=True,
+    ),
     Stage(
         "finetune",
-        1,
+        2,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
         "an instruct model, loss on answers only",
         resumable=True,
+        shared=True,
     ),
     Stage(
         "evaluate",
-        2,
+        3,
         ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
@@ -138,7 +158,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("export", 1, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        2,
+        3,
         (),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,

@@ -1,32 +1,21 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from igakulm.corpus import build
-from igakulm.corpus.build import build_corpus, clean_stream, explain
+from igakulm.corpus import build, executors
+from igakulm.corpus.build import build_corpus
+from igakulm.corpus.explain import explain
+from igakulm.corpus.plan import make_plan
 from igakulm.errors import InputError
 from igakulm.files import Doc, files_below, read_documents, sha256_file, write_documents
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Filters, RowTask, Source
-
-SUBJECTS = ["医師", "看護師", "薬剤師", "患者", "家族", "検査技師", "栄養士", "理学療法士"]
-OBJECTS = ["血圧", "体温", "食事量", "睡眠時間", "処方箋", "検査結果", "歩行距離", "服薬状況"]
-VERBS = ["を記録した", "を確認した", "を説明した", "を見直した", "を家族に伝えた", "を翌日も調べた"]
-
-
-def prose(seed: int, sentences: int = 12) -> str:
-    chooser = random.Random(seed)
-    return "".join(
-        f"{chooser.randrange(1, 29)}日、{chooser.choice(SUBJECTS)}は{chooser.choice(OBJECTS)}{chooser.choice(VERBS)}。"
-        for _ in range(sentences)
-    )
-
+from small_corpus import prose
 
 QUESTION = "65歳の男性。2週間前からの労作時息切れを主訴に来院した。下腿に浮腫を認める。最も考えられるのはどれか。"
 
@@ -98,7 +87,16 @@ def test_funnel_and_sources(tmp_path: Path, sources: tuple[Source, ...], benchma
     run(out, CorpusSection(sources=sources, workers=1), benchmarks)
     funnel = json.loads((out / "funnel.json").read_text("utf-8"))
     steps = {step["step"]: step["documents"] for step in funnel["sources"][0]["steps"]}
-    assert steps == {"read": 7, "clean": 6, "filter": 5, "exact": 4, "near": 3, "decontamination": 2}
+    assert steps == {
+        "read": 7,
+        "clean": 6,
+        "filter": 5,
+        "exact": 4,
+        "near": 3,
+        "decontamination": 2,
+        "boilerplate": 2,
+    }
+    assert funnel["sources"][0]["reasons"]["near_duplicate"] == 1
     assert funnel["decontamination"] == {"exam": 1}
     assert funnel["reasons"]["too_short"] == 1
     assert funnel["samples"]["benchmark:exam"][0]["id"] == "web:leak"
@@ -112,16 +110,29 @@ def test_funnel_and_sources(tmp_path: Path, sources: tuple[Source, ...], benchma
 def test_the_result_does_not_depend_on_the_number_of_processes(
     tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "_BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr(build, "PART_BYTES", 2000)
+    monkeypatch.setattr(executors, "POOL_BYTES", 0)
     one, two = tmp_path / "one", tmp_path / "two"
     run(one, CorpusSection(sources=sources, workers=1), benchmarks)
     run(two, CorpusSection(sources=sources, workers=2), benchmarks)
     assert hashes(one) == hashes(two)
+    assert len(make_plan(CorpusSection(sources=sources), benchmarks, None, 2000).parts) > 3
     monkeypatch.undo()
     whole = tmp_path / "whole"
     run(whole, CorpusSection(sources=sources, workers=1), benchmarks)
-    assert hashes(one) == hashes(whole)
-    assert set(hashes(one)) == {"documents/00000.parquet", "dropped/00000.parquet", "funnel.json", "sources.json"}
+    assert set(hashes(whole)) == {
+        "checkpoints/finished.json",
+        "documents/00000.parquet",
+        "dropped/chosen-00000.parquet",
+        "dropped/read-00000.parquet",
+        "funnel.json",
+        "sources.json",
+        "statistics.json",
+    }
+    # Cut into other parts, the documents are the same; only the files of dropped ones are cut elsewhere.
+    assert list(read_documents(one / "documents")) == list(read_documents(whole / "documents"))
+    for name in ("funnel.json", "sources.json", "statistics.json"):
+        assert hashes(one)[name] == hashes(whole)[name]
 
 
 def test_generated_documents_are_sources_too(
@@ -146,48 +157,12 @@ def test_no_document_left_lists_the_reasons(tmp_path: Path, sources: tuple[Sourc
     corpus = CorpusSection(sources=sources, workers=1, filters=Filters(min_characters=100_000))
     with pytest.raises(InputError, match="too_short: 12, unreadable: 1"):
         run(tmp_path / "out", corpus, BenchmarksSection())
-    assert not (tmp_path / "out" / "spill.tmp").exists()
+    assert files_below(tmp_path / "out") == []
 
 
 def test_two_sources_of_one_name(tmp_path: Path, sources: tuple[Source, ...]) -> None:
     with pytest.raises(InputError, match="two sources are named 'web'"):
         run(tmp_path / "out", CorpusSection(sources=(sources[0], sources[0])), BenchmarksSection())
-
-
-def test_explain(tmp_path: Path, sources: tuple[Source, ...], benchmarks: BenchmarksSection) -> None:
-    out = tmp_path / "out"
-    run(out, CorpusSection(sources=sources, workers=1), benchmarks)
-    kept = explain(out, "web:good")
-    assert kept["kept"] is True and kept["text"].startswith("CT検査。")
-    near = explain(out, "web:near")
-    assert (near["kept"], near["reason"], near["survivor"]) == (False, "near_duplicate", kept["text"])
-    leak = explain(out, "web:leak")
-    assert leak["reason"] == "benchmark:exam" and leak["detail"].endswith("n-grams")
-    with pytest.raises(InputError, match="no document 'web:none'"):
-        explain(out, "web:none")
-
-
-def test_a_filtered_document_shows_its_text_before_and_after(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    lines = [{"id": "a", "text": "短い．"}, {"id": "b", "text": prose(1)}]
-    path.write_text("\n".join(json.dumps(line) for line in lines))
-    corpus = CorpusSection(sources=(Source(name="s", path=str(path), licence="CC0"),))
-    run(tmp_path / "out", corpus, BenchmarksSection())
-    found = explain(tmp_path / "out", "s:a")
-    assert (found["before"], found["text"], found["reason"]) == ("短い．", "短い。", "too_short")
-
-
-def test_clean_stream_of_lines_and_of_json() -> None:
-    lines = ["ＣＴ検査．\n".encode(), b"\n", "電話03-1234-5678\r\n".encode()]
-    assert list(clean_stream(lines, None)) == ["CT検査。", "", "電話"]
-    row = '{"id": 1, "body": "３８．５℃．"}'
-    assert [json.loads(line) for line in clean_stream([row], "body")] == [{"id": 1, "body": "38.5℃。"}]
-    with pytest.raises(InputError, match="line 2"):
-        list(clean_stream([row, '{"id": 1}'], "body"))
-    with pytest.raises(InputError, match="not JSON"):
-        list(clean_stream(["text"], "body"))
-    with pytest.raises(InputError, match="not UTF-8"):
-        list(clean_stream([b"\xff"], None))
 
 
 def test_real_crawl(tmp_path: Path, real_data: Path) -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import random
+import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,16 +28,21 @@ def jsonl(*values: Any) -> bytes:
     return b"".join(json.dumps(value, ensure_ascii=False).encode() + b"\n" for value in values)
 
 
+def packed(suffix: str, data: bytes) -> bytes:
+    if suffix == ".gz":
+        return gzip.compress(data, 1)
+    if suffix == ".zst":
+        return zstandard.compress(data)
+    return bz2.compress(data, 1) if suffix == ".bz2" else data
+
+
 DOCUMENTS = [{"id": str(number), "text": f"本文{number}です。"} for number in range(50)]
 
 
-@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".bz2"])
 def test_jsonl_plain_and_compressed(tmp_path: Path, suffix: str) -> None:
     data = jsonl(*DOCUMENTS)
-    if suffix == ".gz":  # two members and two frames, as concatenated dumps have
-        data = gzip.compress(data[:500]) + gzip.compress(data[500:])
-    if suffix == ".zst":
-        data = zstandard.compress(data[:500]) + zstandard.compress(data[500:])
+    data = packed(suffix, data[:500]) + packed(suffix, data[500:])  # two members, as concatenated dumps have
     path = tmp_path / f"a.jsonl{suffix}"
     path.write_bytes(data)
     found = rows(path)
@@ -63,12 +73,11 @@ def test_nul_and_lone_surrogates_are_neutralised(tmp_path: Path) -> None:
     row.text.encode()
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+@pytest.mark.parametrize("suffix", [".gz", ".zst", ".bz2"])
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path: Path, suffix: str) -> None:
     data = jsonl(*DOCUMENTS)
-    packed = gzip.compress(data) if suffix == ".gz" else zstandard.compress(data)
     path = tmp_path / f"cut.jsonl{suffix}"
-    path.write_bytes(packed[:-20])
+    path.write_bytes(packed(suffix, data)[:-20])
     with pytest.raises(InputError, match=r"cut\.jsonl"):
         rows(path)
     path.write_bytes(b"this is not compressed")
@@ -99,6 +108,8 @@ def test_missing_file_and_missing_column(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column 'number'"):
         rows(path, text_field="body", id_field="number")
     assert rows(path, text_field="body")[0].id == "s:1"
+    (path.parent / "b.jsonl").write_bytes(jsonl({"text": "本文"}))  # `id` is only a guess
+    assert rows(path.parent / "b.jsonl", id_field="id")[0].id == "s:b.jsonl:1"
 
 
 def test_ids_are_unique_and_stable(tmp_path: Path) -> None:
@@ -181,3 +192,128 @@ def test_real_samples_of_every_format(real_data: Path) -> None:
         found = rows(formats / pattern, format=kind)
         assert len(found) == count and not any(row.error for row in found)
         assert not any("_START_" in row.text or "_NEWLINE_" in row.text or "\\xe" in row.text for row in found)
+
+
+def test_flags_of_oscar_travel_as_metadata(tmp_path: Path) -> None:
+    about = {
+        "identification": {"label": "ja", "prob": 0.61},
+        "harmful_pp": 0.0,
+        "quality_warnings": ["tiny", "footer"],
+        "categories": ["adult"],
+    }
+    headers = {"warc-record-id": "<urn:uuid:a>", "warc-date": "2022-11-28T18:00:00Z"}
+    path = tmp_path / "a.jsonl.gz"
+    old = {"content": "二", "warc_headers": headers, "metadata": {"annotation": ["short"], "identification": None}}
+    path.write_bytes(
+        gzip.compress(
+            jsonl({"content": "一", "warc_headers": headers, "metadata": about}, old)
+            + b'{"content": "\xe4\xb8\x89", "warc_headers": {}, "metadata": {"harmful_pp": NaN}}\n'
+        )
+    )
+    found = rows(path, format="oscar")
+    assert json.loads(found[0].meta) == {
+        "date": "2022-11-28T18:00:00Z",
+        "warnings": ["tiny", "footer"],
+        "harmful_pp": 0.0,
+        "language": "ja",
+        "language_probability": 0.61,
+        "categories": ["adult"],
+    }
+    assert json.loads(found[1].meta) == {"date": "2022-11-28T18:00:00Z", "warnings": ["short"]}
+    assert found[2].text == "三" and found[2].meta == "{}"
+
+
+def test_a_range_of_a_file_gives_the_same_rows_as_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    documents = [{"text": f"本文{number}です。"} for number in range(40)]
+    path.write_bytes(b"\xef\xbb\xbf" + jsonl(*documents) + b"broken\n" + jsonl(*documents))
+    whole = rows(path)
+    data = path.read_bytes()
+    middle = data.index(b"\n", len(data) // 3) + 1
+    source = Source(name="s", path=str(path), licence="CC0")
+    before = data[:middle].count(b"\n")
+    parts = [*read_source(source, span=(0, middle)), *read_source(source, span=(middle, len(data)), before=before)]
+    assert parts == whole and sum(row.error is not None for row in whole) == 1
+    table = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [one["text"] for one in documents]}), table, row_group_size=10)
+    source = Source(name="s", path=str(table), format="parquet", licence="CC0")
+    parts = [*read_source(source, span=(0, 1)), *read_source(source, span=(1, 4), before=10)]
+    assert parts == rows(table, format="parquet") and len(parts) == 40
+    with pytest.raises(ValueError, match="range"):
+        list(read_source(Source(name="s", path=str(path), format="csv", licence="CC0"), span=(0, 1)))
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".jsonl.zst", ".jsonl.bz2", ".csv.gz", ".parquet"])
+def test_memory_does_not_grow_with_the_file(tmp_path: Path, suffix: str) -> None:
+    def peak(count: int) -> int:
+        path = tmp_path / f"a{suffix}"
+        kanji = random.Random(1).choices("病気薬心臓血圧患者治療検査症状診断", k=count * 2000)
+        texts = ["".join(kanji[start : start + 2000]) for start in range(0, len(kanji), 2000)]
+        if suffix == ".parquet":
+            pq.write_table(pa.table({"text": texts}), path, row_group_size=100)
+        else:
+            data = ("text\n" + "\n".join(texts)).encode() if "csv" in suffix else jsonl(*({"text": t} for t in texts))
+            path.write_bytes(packed(path.suffix, data))
+        kind = "parquet" if suffix == ".parquet" else "csv" if "csv" in suffix else "jsonl"
+        source = Source(name="s", path=str(path), format=kind, licence="x")  # type: ignore[arg-type]
+        tracemalloc.start()
+        assert sum(row.error is None for row in read_source(source)) == count
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(10)
+    assert peak(600) < peak(200) * 1.3 + 2**20
+
+
+def test_truncated_parquet_in_its_middle_and_missing_columns_of_each_format(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(
+        pa.table({"id": [str(n) for n in range(2000)], "text": [f"本文{n}" * 50 for n in range(2000)]}), path
+    )
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.parquet"):
+        rows(path, format="parquet")
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"a\.parquet"):
+        rows(path, format="parquet")
+    pq.write_table(pa.table({"title": ["x"]}), path)
+    for kind in ("wiki40b", "wikipedia", "parquet"):
+        with pytest.raises(InputError, match="no column 'text'"):
+            rows(path, format=kind)
+    table = tmp_path / "a.csv"
+    table.write_text("number,body\n1,x\n")
+    with pytest.raises(InputError, match="no column 'text'"):
+        rows(table, format="csv")
+
+
+@pytest.mark.parametrize(
+    ("package", "kind", "name", "extra"),
+    [
+        ("mwparserfromhell", "mediawiki", "a.xml", "wiki"),
+        ("trafilatura", "html", "a.html", "html"),
+        ("warcio.archiveiterator", "warc", "a.warc", "html"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, kind: str, name: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    text = "{{壊れた<b" if kind == "mediawiki" else "<p>文"
+    page = f"<page><title>t</title><id>1</id><revision><text>{escape(text)}</text></revision></page>"
+    dump = f"<mediawiki>{page}</mediawiki>"
+    (tmp_path / name).write_text(dump if kind == "mediawiki" else text)
+    with pytest.raises(InputError, match=rf"igakulm\[{extra}\]"):
+        rows(tmp_path / name, format=kind)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["jsonl", "text"])
+def test_a_document_of_200_megabytes(tmp_path: Path, kind: str) -> None:
+    text = "雨が降る。" * (200 * 10**6 // 15)
+    path = tmp_path / ("a.txt" if kind == "text" else "a.jsonl")
+    path.write_bytes(text.encode() if kind == "text" else jsonl({"text": text}, {"text": "短い"}))
+    found = rows(path, format=kind)
+    assert found[0].text == text and len(found) == (1 if kind == "text" else 2)

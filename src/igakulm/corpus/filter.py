@@ -3,8 +3,8 @@
 Does: judge cleaned documents by the thresholds of the recipe's `filters`, 15 MB/s and more on one core; say which rule
 dropped a document and what it measured. Does not: change a document, or judge quality by a model.
 
-The first rule that matches gives the reason. Reasons: too_short, too_long, not_japanese, symbols, digits, repetition,
-adult, advertisement, list_page, truncated.
+The first rule that matches gives the reason, in the order of `REASONS`. What a reason means and which key of the recipe
+sets its threshold stands beside the keys of `Filters`.
 
 Good text that the rules must not lose: nursing records and findings of 60 characters without a full stop, problem
 lists, laws in katakana, verse and dialogue. Where a rule looks at the share of something, it therefore also asks for a
@@ -22,11 +22,18 @@ from numpy.typing import NDArray
 
 from igakulm.corpus.characters import SEPARATOR
 from igakulm.corpus.clean import codes_of
+from igakulm.corpus.flags import flag_reason
+from igakulm.corpus.repetition import repeated_ngram_shares, repetition_reason
+from igakulm.corpus.vocabulary import Words, count_words
 from igakulm.recipe.schema import Filters
 
 REASONS = (
     "too_short",
     "too_long",
+    "oscar_warning",
+    "oscar_category",
+    "oscar_harmful",
+    "oscar_language",
     "not_japanese",
     "symbols",
     "digits",
@@ -36,28 +43,6 @@ REASONS = (
     "list_page",
     "truncated",
 )
-
-ADVERTISEMENT_WORDS = (
-    "送料無料", "送料込", "激安", "最安値", "格安", "お買い得", "大特価", "特別価格", "限定価格", "初回限定",
-    "期間限定", "数量限定", "今だけ", "今すぐ申し込", "業界最安", "ポイント還元", "倍ポイント", "ポイント5倍",
-    "ポイント10倍", "クーポン", "通販", "在庫あり", "在庫わずか", "残りわずか", "即日発送", "翌日配送", "全額返金",
-    "返金保証", "返品不可", "定期縛り", "個人差があります", "無料登録", "無料会員登録", "会員登録はこちら",
-    "登録はこちら", "お申し込みはこちら", "お申込みはこちら", "購入はこちら", "ご注文はこちら", "詳しくはこちら",
-    "資料請求", "カートに入れる", "カートを見る", "レビューを見る", "人気ランキング", "セール中", "セール開催",
-    "高価買取", "買取価格", "無料査定", "キャッシュバック", "実質0円", "無料で相談", "お見積もりは無料", "コピー品",
-    "N級品", "スーパーコピー", "副業", "稼げる", "稼ぐ", "不労所得", "必ず儲かる", "必勝法", "打ち子", "万馬券",
-    "完全無料", "オンラインカジノ", "カジノ", "スロット", "パチンコ", "入金不要", "即時出金", "本人確認不要",
-    "相互リンク", "お急ぎください", "お見逃しなく", "税込価格",
-)  # fmt: skip
-"""Words of shops, gambling and easy money: each is rare in prose, several together are an advertisement."""
-
-ADULT_WORDS = (
-    "アダルト動画", "アダルトビデオ", "アダルトDVD", "無修正", "エロ動画", "エロ画像", "エッチな", "AV女優",
-    "人気女優", "18禁", "見放題", "デリヘル", "ソープランド", "ファッションヘルス", "風俗嬢", "風俗店", "出会い系",
-    "即会い", "メル友", "セフレ", "割り切り", "援助交際", "ハメ撮り", "巨乳", "美乳", "熟女", "痴女", "中出し",
-    "官能小説",
-)  # fmt: skip
-"""Words of pornography and dating sites; clinical terms of sexual medicine are left out on purpose."""
 
 _CUT_MARK = re.compile(
     r"(?:続きを(?:読む|みる|見る)|もっと(?:見る|読む)|全文を(?:読む|見る)|\.\.\.|\[…\]|read more)"
@@ -72,10 +57,9 @@ _PREDICATES = ("なし", "あり", "する", "した", "める", "ない", "い�
 """Short lines of notes end so (「排便なし」), lines of menus do not."""
 _SHORT_LINE = 12
 _FEW_LINES = 6
-_MIN_REPEATED = 60  # characters
 _SNIPPET = 2000  # characters; a longer document is worth keeping even if its last sentence is cut
 
-SPACE, HIRAGANA, KATAKANA, KANJI, LATIN, NUMERAL, PUNCTUATION, SYMBOL = range(8)
+SPACE, HIRAGANA, KATAKANA, KANJI, LATIN, NUMERAL, PUNCTUATION, SYMBOL, GARBLED = range(9)
 _PUNCTUATION = "、。「」『』()・,.…ー〜-:!?/%\"'[]【】"
 
 
@@ -92,11 +76,12 @@ def _classes() -> NDArray[np.uint8]:
     classes[[ord(character) for character in "々〆〇"]] = KANJI
     classes[[ord(character) for character in _PUNCTUATION]] = PUNCTUATION
     classes[ord("ー")] = KATAKANA
+    classes[[ord(character) for character in _MOJIBAKE]] = GARBLED
     classes[[ord(character) for character in " \n" + SEPARATOR]] = SPACE
     return classes
 
 
-def drop_reason(text: str, filters: Filters) -> tuple[str, str] | None:
+def drop_reason(text: str, filters: Filters, meta: str = "{}") -> tuple[str, str] | None:
     """Reason code and detail if the document is dropped, None if it is kept.
 
     >>> drop_reason("短い。", Filters())
@@ -104,29 +89,38 @@ def drop_reason(text: str, filters: Filters) -> tuple[str, str] | None:
     >>> drop_reason("安静時の血圧が持続的に高い状態を高血圧症という。" * 1, Filters(min_characters=10)) is None
     True
     """
-    return drop_reasons([text], filters)[0]
+    return drop_reasons([text], filters, [meta])[0]
 
 
-def drop_reasons(texts: Sequence[str], filters: Filters) -> list[tuple[str, str] | None]:
-    """`drop_reason` of each document; word lists are searched in all of them at once."""
-    joined = SEPARATOR.join(texts)
-    classes = _classes()[codes_of(joined)]
-    advertisement = [word for word in ADVERTISEMENT_WORDS if word in joined]
-    adult = [word for word in ADULT_WORDS if word in joined]
-    reasons: list[tuple[str, str] | None] = []
-    start = 0
-    for text in texts:
-        counts = np.bincount(classes[start : start + len(text)], minlength=8).tolist()
-        start += len(text) + 1
-        reasons.append(
-            _by_length(text, filters)
-            or _by_characters(text, counts, filters)
-            or _by_repetition(text, filters)
-            or _by_words(text, adult, advertisement, filters)
-            or _by_lines(text, filters)
-            or (_truncated(text) if filters.drop_truncated else None)
-        )
+def drop_reasons(
+    texts: Sequence[str], filters: Filters, metas: Sequence[str] | None = None
+) -> list[tuple[str, str] | None]:
+    """`drop_reason` of each document; characters and words of all of them are counted at once.
+
+    `metas` are the documents' metadata as JSON; without them the rules about OSCAR's flags find nothing.
+    """
+    metas = metas if metas is not None else ["{}"] * len(texts)
+    reasons = [_by_length(text, filters) or flag_reason(meta, filters) for text, meta in zip(texts, metas, strict=True)]
+    open_cases = [index for index, reason in enumerate(reasons) if reason is None]
+    for index, reason in zip(open_cases, _by_content([texts[index] for index in open_cases], filters), strict=True):
+        reasons[index] = reason
     return reasons
+
+
+def _by_content(texts: Sequence[str], filters: Filters) -> list[tuple[str, str] | None]:
+    codes = codes_of(SEPARATOR.join([*texts, ""]))
+    offsets = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    classes = _classes()[codes]
+    words = count_words(codes, offsets)
+    shares = repeated_ngram_shares(codes, offsets, filters.max_duplicate_ngram_share).tolist()
+    return [
+        _by_characters(np.bincount(classes[start : start + len(text)], minlength=9).tolist(), filters)
+        or repetition_reason(text, share, filters)
+        or (_by_words(text, words[index], filters) if index in words else None)
+        or _by_lines(text, filters)
+        or (_truncated(text) if filters.drop_truncated else None)
+        for index, (text, start, share) in enumerate(zip(texts, offsets.tolist(), shares, strict=False))
+    ]
 
 
 def _by_length(text: str, filters: Filters) -> tuple[str, str] | None:
@@ -137,18 +131,17 @@ def _by_length(text: str, filters: Filters) -> tuple[str, str] | None:
     return None
 
 
-def _by_characters(text: str, counts: list[int], filters: Filters) -> tuple[str, str] | None:
+def _by_characters(counts: list[int], filters: Filters) -> tuple[str, str] | None:
     """Shares of scripts, symbols and digits among the characters without white space."""
     total = max(sum(counts) - counts[SPACE], 1)
     kana = counts[HIRAGANA] + counts[KATAKANA]
-    japanese = kana + counts[KANJI]
+    japanese = kana + counts[KANJI] + counts[GARBLED]
     if japanese < filters.min_japanese_share * total:
         return "not_japanese", f"Japanese characters {japanese / total:.2f}"
     if kana < filters.min_kana_share * japanese:
         return "not_japanese", f"kana among Japanese characters {kana / japanese:.2f}"
-    garbled = sum(map(text.count, _MOJIBAKE))
-    if garbled > 0.02 * total:
-        return "not_japanese", f"garbled characters {garbled / total:.2f}"
+    if counts[GARBLED] > 0.02 * total:
+        return "not_japanese", f"garbled characters {counts[GARBLED] / total:.2f}"
     if counts[SYMBOL] > filters.max_symbol_share * total:
         return "symbols", f"symbols {counts[SYMBOL] / total:.2f}"
     if counts[NUMERAL] > filters.max_digit_share * total:
@@ -156,52 +149,22 @@ def _by_characters(text: str, counts: list[int], filters: Filters) -> tuple[str,
     return None
 
 
-def _repeated(pieces: list[str]) -> int:
-    """Characters in pieces that occurred before."""
-    if len(set(pieces)) == len(pieces):
-        return 0
-    seen: set[str] = set()
-    repeated = 0
-    for piece in pieces:
-        if piece in seen:
-            repeated += len(piece)
-        else:
-            seen.add(piece)
-    return repeated
-
-
-def _by_repetition(text: str, filters: Filters) -> tuple[str, str] | None:
-    lines = text.split("\n")
-    repeated = _repeated(lines)
-    if repeated > filters.max_duplicate_line_share * len(text) and repeated >= _MIN_REPEATED:
-        return "repetition", f"repeated lines {repeated / len(text):.2f}"
-    sentences = text.replace("。", "\n").split("\n")
-    repeated = _repeated(sentences)
-    if repeated > filters.max_duplicate_sentence_share * len(text) and repeated >= _MIN_REPEATED:
-        return "repetition", f"repeated sentences {repeated / len(text):.2f}"
-    phrases = text.split(" ") if text.count(" ") >= 10 else []
-    repeated = _repeated(phrases)
-    if repeated > 2 * filters.max_duplicate_sentence_share * len(text) and repeated >= _MIN_REPEATED:
-        return "repetition", f"repeated phrases {repeated / len(text):.2f}"
-    return None
-
-
-def _by_words(
-    text: str, adult_words: Sequence[str], advertisement_words: Sequence[str], filters: Filters
-) -> tuple[str, str] | None:
+def _by_words(text: str, words: Words, filters: Filters) -> tuple[str, str] | None:
     """Adult words are counted in the document, advertising words for each 1,000 characters (at least 500)."""
-    found = {word: count for word in adult_words if (count := text.count(word))}
-    if sum(found.values()) > filters.max_adult_words:
-        return "adult", ", ".join(sorted(found)[:3])
-    found = {word: count for word in advertisement_words if (count := text.count(word))}
-    rate = 1000 * sum(found.values()) / max(len(text), 500)
-    if rate > filters.max_advertisement_words and len(found) > 1:  # one word alone is what a text is about
-        return "advertisement", f"{rate:.1f} for each 1,000 characters: {', '.join(sorted(found)[:3])}"
+    advertisement, adult = words
+    if sum(adult.values()) > filters.max_adult_words:
+        return "adult", ", ".join(sorted(adult)[:3])
+    rate = 1000 * sum(advertisement.values()) / max(len(text), 500)
+    if rate > filters.max_advertisement_words and len(advertisement) > 1:  # one word alone is what a text is about
+        return "advertisement", f"{rate:.1f} for each 1,000 characters: {', '.join(sorted(advertisement)[:3])}"
     return None
 
 
 def _by_lines(text: str, filters: Filters) -> tuple[str, str] | None:
     """Menus and lists of links: most lines, or parts between | and ■, are short and hold most of the text."""
+    breaks = text.count("\n") + text.count("|") + text.count("■")
+    if breaks + 1 < _FEW_LINES or (breaks + 1) * (_SHORT_LINE - 1) <= 0.4 * len(text):
+        return None  # the lines cannot be short
     lines = [line for line in text.replace("|", "\n").replace("■", "\n").split("\n") if line]
     if len(lines) < _FEW_LINES:
         return None

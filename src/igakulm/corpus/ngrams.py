@@ -18,7 +18,7 @@ from igakulm.corpus.clean import codes_of
 
 Hashes = NDArray[np.uint64]
 
-_BASE = 0x9E3779B97F4A7C15  # odd; its powers stay spread over 64 bits
+BASE = 0x9E3779B97F4A7C15  # odd; its powers stay spread over 64 bits
 
 
 class Letters(NamedTuple):
@@ -29,7 +29,7 @@ class Letters(NamedTuple):
 
 
 @cache
-def _compared() -> NDArray[np.uint32]:
+def compared() -> NDArray[np.uint32]:
     """Code point to itself in lower case if it is a letter or a digit, else to 0."""
     table = np.zeros(0x110000, np.uint32)
     for code in (*range(0xD800), *range(0xF900, 0x20000)):
@@ -43,7 +43,7 @@ def _compared() -> NDArray[np.uint32]:
 
 def letters_of(texts: Sequence[str]) -> Letters:
     """Strip cleaned documents to letters and digits, in lower case."""
-    codes = _compared()[codes_of("".join(texts))]
+    codes = compared()[codes_of("".join(texts))]
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     kept = codes != 0
     running = np.concatenate(([0], np.cumsum(kept)))
@@ -65,7 +65,7 @@ def ngrams_of(letters: Letters, length: int) -> Grams:
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     if windows == 0 or offsets[-1] == 0:
         return Grams(np.zeros(0, np.uint64), offsets)
-    hashes = _rolled(_spread(letters.codes.astype(np.uint64)), length)[:windows]
+    hashes = _rolled(spread(letters.codes.astype(np.uint64)), length)[:windows]
     if counts.size > 1:
         inside = np.ones(windows, bool)
         borders = letters.offsets[1:-1]
@@ -73,10 +73,10 @@ def ngrams_of(letters: Letters, length: int) -> Grams:
             across = borders - step
             inside[across[(across >= 0) & (across < windows)]] = False
         hashes = hashes[inside]
-    return Grams(_spread(hashes), offsets)
+    return Grams(spread(hashes), offsets)
 
 
-def _spread(values: Hashes) -> Hashes:
+def spread(values: Hashes) -> Hashes:
     """Mix the bits of 64-bit values (finaliser of splitmix64)."""
     values = values ^ (values >> np.uint64(30))
     values *= np.uint64(0xBF58476D1CE4E5B9)
@@ -100,4 +100,4 @@ def _rolled(values: Hashes, length: int) -> Hashes:
 
 
 def _power(exponent: int) -> np.uint64:
-    return np.uint64(pow(_BASE, exponent, 1 << 64))
+    return np.uint64(pow(BASE, exponent, 1 << 64))

@@ -86,9 +86,25 @@ def curve_chart(
     return _figure(title, subtitle, f"{title}。{subtitle}。{last}", width, height, parts)
 
 
-def _axes(x: Scale, y: Scale, x_name: str) -> list[Html]:
+def line_chart(title: str, subtitle: str, curve: Sequence[Point]) -> Html:
+    """One quantity over steps, with its last value beside the curve; nothing without numbers."""
+    points = downsample(curve)
+    if not points:
+        return Html("")
+    width, height = 460, 150
+    values = [y for _, y in points]
+    margin = 0.06 * (max(values) - min(values) or abs(values[0]) or 1.0)
+    x = Scale(0, max(step for step, _ in points), 52, width - 70)
+    y = Scale(min(values) - margin, max(values) + margin, height - 30, 8)
+    last = f"{points[-1][1]:.3g}"
+    label = el("text", last, x=x.end + 8, y=round(y(points[-1][1]) + 4, 2), class_="ours")
+    parts = [*_axes(x, y, "ステップ", wanted=3), _path(points, x, y, "curve"), label]
+    return _figure(title, subtitle, f"{title}。{subtitle}。最後の値 {last}", width, height, parts)
+
+
+def _axes(x: Scale, y: Scale, x_name: str, wanted: int = 5) -> list[Html]:
     parts = []
-    for value in ticks(y.low, y.high):
+    for value in ticks(y.low, y.high, wanted):
         parts.append(el("line", x1=x.start, x2=x.end, y1=y(value), y2=y(value), class_="grid"))
         parts.append(el("text", f"{value:g}", x=x.start - 6, y=y(value) + 4, class_="end"))
     parts.append(el("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis"))

@@ -1,13 +1,18 @@
 """The report's section on the corpus: what each step left, what was dropped and why, licences, decontamination.
 
-Does: turn `funnel.json` and `sources.json` into markup. Does not: read documents.
+Does: turn `funnel.json`, `sources.json` and `statistics.json` into markup, with the tokens of corpus_tokens.py.
+Does not: judge.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
+from igakulm.corpus.histograms import LENGTHS
+from igakulm.evaluation.corpus_tokens import table_one, tokens_by_source
 from igakulm.evaluation.report_board import listed, rows_of
 from igakulm.evaluation.report_charts import bar
 from igakulm.evaluation.report_inputs import RunRecord
@@ -25,6 +30,15 @@ from igakulm.evaluation.report_page import (
     table,
 )
 
+SCRIPTS = {
+    "hiragana": "ひらがな",
+    "katakana": "カタカナ",
+    "kanji": "漢字",
+    "latin": "ラテン文字",
+    "greek": "ギリシャ文字",
+    "digit": "数字",
+    "other": "句読点・記号など",
+}
 KINDS = {"medical": "医学", "general": "一般"}
 STEPS = {
     "read": "読み込み",
@@ -33,6 +47,8 @@ STEPS = {
     "exact": "完全重複の除去",
     "near": "近似重複の除去",
     "decontamination": "評価問題の除去",
+    "boilerplate": "定型文の除去",
+    "quality": "モデルによる選別",
 }
 REASONS = {
     "unreadable": "読み取れない行",
@@ -48,6 +64,8 @@ REASONS = {
     "truncated": "文の途中で切れている",
     "exact_duplicate": "先の文書とまったく同じ",
     "near_duplicate": "先の文書とほぼ同じ",
+    "boilerplate": "定型文や既出の文を除くと短すぎる",
+    "quality": "モデルの判定が低い",
 }
 PERSONAL = {
     "mail": "メールアドレス",
@@ -75,6 +93,8 @@ def corpus_section(number: int, record: RunRecord) -> Html:
             "各段階の後に残った文書数と文字数。棒は、その出典から読み込んだ文字数に対する残りの割合。"
             "整形では、個人情報やウェブ表記も本文から消す。"
         ),
+        _table_one(record, funnel),
+        _histograms(record.json("corpus", "statistics.json")),
         _reasons(funnel.get("reasons"), funnel.get("samples")),
         _licences(record.json("corpus", "sources.json")),
         el("div", _decontamination(funnel), _personal(funnel.get("personal_data_deleted")), class_="pair"),
@@ -108,6 +128,63 @@ def _funnel_cell(steps: Mapping[str, Mapping[str, Any]], name: str, first: str) 
     share = characters / whole if characters is not None and whole else None
     size = el("small", f"{large(characters)}字") if characters is not None else None
     return el("td", count(entry.get("documents")), size, bar(share))
+
+
+def _table_one(record: RunRecord, funnel: Mapping[str, Any]) -> Html:
+    """Documents, characters and tokens of each source that are left, as in the paper's table 1."""
+    folders = record.folders
+    known = "corpus" in folders and "tokenizer" in folders
+    tokens = tokens_by_source(folders["corpus"], folders["tokenizer"]) if known else {}
+    rows: list[Sequence[Child]] = []
+    for row in table_one(funnel, tokens):
+        number = "—" if row["tokens"] is None else f"{'' if row['exact'] else '約 '}{large(row['tokens'])}"
+        kind = el("td", KINDS.get(row["kind"], row["kind"]), class_="text")
+        name = "合計" if row["source"] == "all" and not row["kind"] else row["source"]
+        rows.append([name, kind, count(row["documents"]), f"{large(row['characters'])}字", number])
+    head: list[Child] = ["出典", el("th", "種別", scope="col", class_="text"), "文書数", "文字数", "トークン数"]
+    explained = (
+        note("トークン数は、この実行の分かち書きによる。「約」は本文の一部から見積もった値。") if tokens else None
+    )
+    return join(table(head, rows, caption="コーパスの内訳"), explained) if rows else Html("")
+
+
+def _histograms(statistics: Mapping[str, Any]) -> Html:
+    """Lengths of the kept documents, and the scripts of their characters."""
+    groups = [groups for groups in statistics.values() if isinstance(groups, dict)]
+    lengths, scripts = _summed(groups, "lengths"), _summed(groups, "scripts")
+    scripts.pop("space", None)
+    if not lengths:
+        return Html("")
+    ends = {**dict(pairwise(LENGTHS)), LENGTHS[-1]: None}
+    by_length = [
+        (f"{low:,} 〜 {end:,}" if (end := ends.get(low)) else f"{low:,} 〜", lengths[str(low)])
+        for low in LENGTHS
+        if str(low) in lengths
+    ]
+    by_script = [(SCRIPTS.get(name, name), number) for name, number in scripts.items()]
+    return el(
+        "div",
+        _histogram("文書の長さ（字）", "文書数", by_length),
+        _histogram("文字の種類", "文字数", by_script),
+        class_="pair",
+    )
+
+
+def _summed(groups: Sequence[Mapping[str, Any]], what: str) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for group in groups:
+        entries = group.get(what)
+        found.update({str(name): int(finite(number) or 0) for name, number in entries.items()} if entries else {})
+    return dict(found)
+
+
+def _histogram(title: str, unit: str, counts: Sequence[tuple[str, int]]) -> Html:
+    whole = sum(number for _, number in counts) or 1
+    rows: list[Sequence[Child]] = [
+        [name, large(number), el("td", bar(number / whole, tall=True), class_="chart")] for name, number in counts
+    ]
+    head: list[Child] = [title, unit, el("th", "割合", scope="col", class_="text")]
+    return el("div", table(head, rows, caption=title))
 
 
 def _reasons(reasons: object, samples: object) -> Html:

@@ -1,4 +1,4 @@
-"""The report's section on training: loss curves, a table of both phases, samples of generated text.
+"""The report's section on training: curves, a table of both phases, samples of generated text and how they changed.
 
 Does: read metrics and step logs. Does not: extrapolate or judge.
 """
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from igakulm.evaluation.report_board import rows_of
-from igakulm.evaluation.report_charts import curve_chart
+from igakulm.evaluation.report_charts import curve_chart, line_chart
 from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.evaluation.report_page import (
     MISSING,
@@ -18,11 +18,13 @@ from igakulm.evaluation.report_page import (
     Html,
     count,
     decimal,
+    details,
     duration,
     el,
     finite,
     join,
     note,
+    percent,
     section,
     table,
 )
@@ -41,6 +43,7 @@ def training_section(number: int, record: RunRecord) -> Html:
         number,
         "学習",
         el("div", [_curve(record, name, phases[name]) for name in present], class_="charts wide"),
+        _more_curves(record, present),
         note(
             "損失は1トークンあたりの交差エントロピー（自然対数）。指示調整では答えのトークンだけを数える。"
             "曲線は等間隔にまとめた平均、丸印は検証データ。破線は語彙から無作為に選ぶ場合の損失。"
@@ -59,6 +62,25 @@ def _curve(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> Html:
         (math.log(vocabulary), f"無作為 {math.log(vocabulary):.2f}") if vocabulary and name == "pretrain" else None
     )
     return curve_chart(PHASES[name], f"{count(len(steps))} 回の記録", curve, checks, reference)
+
+
+CURVES = (
+    ("learning_rate", "学習率", ""),
+    ("gradient_norm", "勾配のノルム", "打ち切り前"),
+    ("rate", "トークン／秒", "1ステップごと"),
+    ("mfu", "演算利用率（MFU）", "最大演算性能に対する割合"),
+)
+
+
+def _more_curves(record: RunRecord, present: Sequence[str]) -> Html:
+    """Learning rate, gradient norm and speed, in a closed block."""
+    charts = []
+    for name in present:
+        steps = [{**row, "rate": tokens_per_second([row])} for row in record.steps(name)]
+        for key, title, remark in CURVES:
+            charts.append(line_chart(f"{PHASES[name]}：{title}", remark, _points(steps, key)))
+    shown = [chart for chart in charts if chart]
+    return details("学習率・勾配・速さの推移", el("div", shown, class_="charts wide")) if shown else Html("")
 
 
 def _points(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -85,15 +107,21 @@ def _phase_column(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> d
         "損失を数えたトークン": count(metrics.get("loss_tokens")),
         "訓練データの周回": decimal(_epochs(record, name, metrics), 2),
         "訓練例": count(metrics.get("rows")),
+        "検証例": count(metrics.get("validation_rows")),
         "長すぎて除いた訓練例": count(metrics.get("rows_left_out")),
         "時間（段階全体）": duration(manifest.seconds if manifest else None),
         "トークン／秒": count(tokens_per_second(record.steps(name))),
+        "演算利用率（MFU）": percent(_last(record.steps(name), "mfu")),
         "訓練損失の最初": decimal(metrics.get("loss_first")),
         "訓練損失の最後": decimal(metrics.get("loss_last")),
         "検証損失の最後": decimal(last.get("loss")),
         "検証のビット／バイト": decimal(last.get("bits_per_byte")),
     }
     return {label: value for label, value in figures.items() if value != MISSING}
+
+
+def _last(steps: Sequence[Mapping[str, Any]], key: str) -> float | None:
+    return next((value for row in reversed(steps) if (value := finite(row.get(key))) is not None), None)
 
 
 def _epochs(record: RunRecord, name: str, metrics: Mapping[str, Any]) -> float | None:
@@ -119,14 +147,34 @@ def tokens_per_second(steps: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def _samples(name: str, metrics: Mapping[str, Any]) -> Html:
-    samples = metrics.get("samples")
-    if not isinstance(samples, list) or not samples:
+    """The generated texts of the finished model, and how they changed where validation steps recorded some."""
+    given = metrics.get("samples")
+    samples = given if isinstance(given, list) else []
+    dated = [row for row in rows_of(samples) if finite(row.get("step")) is not None]
+    final: list[object] = [row for row in samples if not (isinstance(row, dict) and "step" in row)]
+    if not final and dated:
+        last = max(row["step"] for row in dated)
+        final = [row for row in dated if row["step"] == last]
+    if not final:
         return Html("")
-    items = [el("li", _sample(sample)) for sample in samples[:8]]
-    known = any(isinstance(sample, dict) and "gold" in sample for sample in samples)
+    known = any(isinstance(sample, dict) and "gold" in sample for sample in final)
     remark = "（各課題の最初の訓練例）" if known else "（選んでいない、常に最も確からしい続き）"
-    shown = el("ul", items, class_="samples")
-    return join(el("h3", f"{PHASES[name]}後の生成例", el("small", remark)), shown)
+    shown = el("ul", [el("li", _sample(sample)) for sample in final[:8]], class_="samples")
+    return join(el("h3", f"{PHASES[name]}後の生成例", el("small", remark)), shown, _over_time(name, dated))
+
+
+def _over_time(name: str, dated: Sequence[Mapping[str, Any]]) -> Html:
+    """What the model wrote at each validation step, prompt by prompt; at most eight steps of each."""
+    steps = sorted({row["step"] for row in dated})
+    if len(steps) < 2:
+        return Html("")
+    chosen = {steps[round(place * (len(steps) - 1) / 7)] for place in range(8)} if len(steps) > 8 else set(steps)
+    blocks = []
+    for prompt in list(dict.fromkeys(str(row.get("prompt", "")) for row in dated))[:8]:
+        rows = [row for row in dated if str(row.get("prompt", "")) == prompt and row["step"] in chosen]
+        items = [el("li", el("span", f"{count(row['step'])} ステップ", class_="id"), _sample(row)) for row in rows]
+        blocks.append(el("ul", items, class_="samples"))
+    return details(f"{PHASES[name]}中の生成例の推移", *blocks)
 
 
 def _sample(sample: object) -> Child:

@@ -1,6 +1,7 @@
 """The keys of a recipe as frozen pydantic models: names, types, bounds and defaults.
 
-Does: define every key. Does not: read files (loading.py), or know what a stage does with a key.
+Does: define the keys about models, benchmarks and synthetic text, and the recipe as a whole; hand on those about text.
+Does not: read files (loading.py), or know what a stage does with a key.
 Defaults are the paper's where the paper gives a number (section in the comment); `recipes/*.yaml` explain them again.
 """
 
@@ -8,160 +9,32 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
+from igakulm.recipe.keys import Count, Data, DataPath, Positive, Section, Share, SplitName, Unhashed, Workers
+from igakulm.recipe.text_sections import (
+    CorpusSection,
+    Decontamination,
+    Filters,
+    LexiconSection,
+    NearDuplicates,
+    PackSection,
+    Privacy,
+    Quality,
+    RepeatedText,
+    Slurm,
+    Source,
+    TermList,
+    TokenizerSection,
+)
 
-class DataPath:
-    """Marks a string key as a path or glob whose *content* enters fingerprints instead of its name."""
-
-
-class Unhashed:
-    """Marks a key that cannot change a result (speed, disk use); it stays out of fingerprints."""
-
-
-Data = Annotated[str, DataPath()]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-SplitName = Annotated[str, Field(pattern=r"^(published|document-disjoint|fold-[0-9]{1,2}-of-[0-9]{1,2})$")]
-Workers = Annotated[int, Field(ge=0), Unhashed()]  # processes; 0 = all cores
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-class Source(Section):
-    """One source of raw documents."""
-
-    name: str
-    path: Data  # file, folder or glob
-    format: Literal["jsonl", "parquet", "csv", "text", "oscar", "wiki40b", "wikipedia"] = "jsonl"
-    # by suffix .zst/.gz; oscar = 22.01/23.01 and the hub's form; wiki40b/wikipedia = their Parquet files
-    text_field: str = "text"
-    id_field: str | None = "id"
-    licence: str | None = None  # None: each row's own `licence` field is required
-    kind: Literal["general", "medical"] = "general"
-    max_documents: Positive | None = None  # the first N documents, for trials
-
-
-class Filters(Section):
-    """Rules that drop a document; every threshold with the reason code it produces (section 2.1)."""
-
-    min_characters: Count = 50  # too_short
-    max_characters: Positive = 2_000_000  # too_long
-    min_japanese_share: Share = 0.4  # not_japanese: kana + kanji among all characters without white space
-    min_kana_share: Share = 0.05  # not_japanese: kana among the Japanese characters (Chinese text has none)
-    max_symbol_share: Share = 0.25  # symbols
-    max_digit_share: Share = 0.3  # digits
-    max_duplicate_line_share: Share = 0.3  # repetition: characters in lines that occurred before
-    max_duplicate_sentence_share: Share = 0.3  # repetition: the same for sentences
-    max_short_line_share: Share = 0.7  # list_page: lines of fewer than 12 characters without a full stop
-    max_advertisement_words: Count = 4  # advertisement: occurrences for each 1,000 characters
-    max_adult_words: Count = 2  # adult: occurrences in the document
-    drop_truncated: bool = True  # truncated: the last line ends in the middle of a sentence
-
-
-class NearDuplicates(Section):
-    """MinHash on punctuation-stripped character n-grams; a document near an earlier one is dropped."""
-
-    enabled: bool = True
-    ngram: Positive = 5
-    bands: Positive = 14
-    rows: Positive = 8  # 14 x 8: half of the pairs at Jaccard .72 are found
-
-
-class Privacy(Section):
-    """Personal data and web notations that are deleted (section 2.2.1), and two beyond the paper."""
-
-    telephone: bool = True
-    mail: bool = True
-    url: bool = True
-    account: bool = True  # @name
-    tag: bool = True  # #tag
-    postal_code: bool = False  # 〒123-4567
-    patient_number: bool = False  # 「患者番号12345678」, 12-digit My Number-like
-
-
-class Decontamination(Section):
-    """A document that holds a benchmark's test item is dropped and reported."""
-
-    enabled: bool = True
-    ngram: Positive = 20  # characters, after normalisation and without punctuation
-    min_matches: Positive = 1  # n-grams of one item that a document must share
-    min_share: Share = 0.2  # and this share of the item's n-grams, or 40 of them: less is a stock phrase
-    shared_documents: Count = 20  # an n-gram found in more test items than this is boiler-plate and is ignored
-
-
-class CorpusSection(Section):
-    """Raw sources to a clean corpus."""
-
-    sources: tuple[Source, ...] = Field(min_length=1)
-    privacy: Privacy = Privacy()
-    filters: Filters = Filters()
-    near_duplicates: NearDuplicates = NearDuplicates()
-    decontamination: Decontamination = Decontamination()
-    workers: Workers = 0
-    shard_mebibytes: Positive = 256
-
-
-class TermList(Section):
-    """One list of names."""
-
-    path: Data
-    kind: Literal["disease", "drug"] = "disease"
-    format: Literal["auto", "igakulm", "manbyo", "manbyo_mini", "headerless", "drug_price"] = "auto"
-    source: str
-    licence: str
-
-
-class LexiconSection(Section):
-    """Disease and drug names for the tokenizer's dictionary and for synthetic text."""
-
-    lists: tuple[TermList, ...] = ()
-    min_characters: Positive = 2
-    max_characters: Positive = 40
-
-
-class TokenizerSection(Section):
-    """MeCab pre-split Unigram (sections 2.2.2, 2.2.3)."""
-
-    vocabulary_size: int = Field(default=32_768, ge=512, le=262_144)
-    runtime: Literal["plain", "mecab"] = "plain"  # mecab = split at run time too, as the paper does
-    user_dictionary: bool = True  # section 2.2.2: words from the lexicon
-    user_dictionary_min_characters: Positive = 3
-    user_dictionary_cost: int = 5000
-    drugs_in_dictionary: bool = True
-    merge_function_words: bool = True  # pieces may span particles and auxiliaries (ではない); the paper: false
-    medical_weight: float = Field(default=3.0, gt=0)  # counts of words of medical documents are multiplied
-    source_weights: dict[str, Annotated[float, Field(gt=0)]] = {}  # by source name; the medical weight comes on top
-    name_pseudo_count: Count = 10  # each name counts as if seen so often
-    character_coverage: float = Field(default=0.9999, gt=0.9, le=1.0)
-    split_digits: bool = True
-    required_characters: str = (  # always in the vocabulary: units, signs, Greek, letters of eponyms, variant kanji
-        "µμ°℃℉Å±≤≥≠≒×÷√∞‰→←↑↓⇔♂♀†‡§¶※○●◎△▲□■◇◆☆★【】〈〉"
-        "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλνξοπρστυφχψωéèëêáàâäåíïóôöøúüçñ"
-        "囊頰剝塡𠮟瘦嚙搔摑蟬醬麴繡軀顚瘙痤"
-    )
-    required_kanji: Literal["none", "jis-1", "jis-2"] = "none"  # kana and JIS X 0208 kanji of level 1, or 1 and 2
-    max_corpus_mebibytes: Positive = 2048
-    seed: int | None = None
-    workers: Workers = 0
-
-
-class PackSection(Section):
-    """Documents to rows of token ids (section 2.4.1)."""
-
-    sequence_length: Positive = 2048
-    method: Literal["best_fit", "concatenate"] = "best_fit"  # concatenate = the paper's
-    restart_positions: bool = True  # positions and attention restart at document borders
-    validation_share: float = Field(default=0.01, ge=0.0, lt=0.5)
-    medical_repeats: Positive = 1  # times each medical document stands in the training rows
-    max_tokens: Positive | None = None  # medical documents first, then general ones in a seeded order
-    seed: int | None = None
-    workers: Workers = 0
+__all__ = [
+    "BenchmarksSection", "Chats", "CorpusSection", "Count", "Data", "DataPath", "Decontamination", "EvaluateSection",
+    "ExportSection", "Filters", "FinetuneSection", "Igakuqa", "Jmed", "LexiconSection", "ModelSection",
+    "NearDuplicates", "PackSection", "PlanSection", "Positive", "Privacy", "Quality", "Recipe", "RepeatedText",
+    "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList", "TokenizerSection",
+    "TrainSection", "Unhashed", "Workers", "Writer",
+]  # fmt: skip
 
 
 class ModelSection(Section):
@@ -178,6 +51,7 @@ class ModelSection(Section):
     rope_theta: float = 10_000.0
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)  # embedding and residual streams
     scaled_embedding: bool = True
+    pad_vocabulary: bool = True  # embedding and head of a multiple of 64 rows; false: exactly the tokenizer's
     from_folder: Data | None = None  # start from a local Hugging Face folder instead of new weights
 
 
@@ -198,14 +72,24 @@ class TrainSection(Section):
     clip: float = Field(default=1.0, gt=0)
     precision: Literal["bf16", "fp32"] = "bf16"
     compile: bool = False
+    parallel: Annotated[Literal["ddp", "zero2", "fsdp", "deepspeed"], Unhashed()] = "ddp"  # with several processes
     checkpoint_every: Annotated[Positive, Unhashed()] = 3200
     keep_last: Annotated[Positive, Unhashed()] = 2
+    keep_every: Annotated[Count, Unhashed()] = 0  # checkpoints at its multiples are never removed; 0 = none
     log_every: Annotated[Positive, Unhashed()] = 1
+    tensorboard: Annotated[bool, Unhashed()] = False  # the step log for TensorBoard too (extra `tensorboard`)
     validate_every: Positive = 500
     spike_factor: float = Field(
         default=0.0, ge=0
     )  # stop when the loss exceeds this times its running mean; 0 = only NaN
     seed: int | None = None
+
+
+class Chats(Section):
+    """Conversations to tune on: JSON Lines of {"messages": [{"role", "content"}, ...]}, all assistant turns learnt."""
+
+    path: Data  # file, folder or glob
+    repeats: Positive = 1  # times each conversation stands in the training rows: the weight of this source
 
 
 class FinetuneSection(TrainSection):
@@ -220,6 +104,8 @@ class FinetuneSection(TrainSection):
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     max_length: Positive = 2048  # tokens of one row; longer rows are reported and left out
     split: SplitName = "published"  # which training rows; evaluation then takes the test items of the same split
+    chats: tuple[Chats, ...] = ()  # conversations beside the benchmarks' rows
+    validation_share: float = Field(default=0.0, ge=0.0, lt=0.5)  # rows held out for validation, whole documents
 
 
 class Jmed(Section):
@@ -288,16 +174,59 @@ class ExportSection(Section):
     name: str = "igakulm"
 
 
-class SynthSection(Section):
-    """Synthetic textbooks from an OpenAI-compatible server (section 2.1.2)."""
+class PlanSection(Section):
+    """What `igakulm plan` reckons with; no stage reads it."""
 
-    endpoint: str | None = None  # e.g. http://127.0.0.1:8080/v1
+    gpus: tuple[str, ...] = ("RTX 6000 Ada:4", "A100:8", "H100:1", "H100:8")  # NAME:COUNT; the first is the reference
+    unique_tokens: Positive | None = None  # tokens of the corpus; a packed folder that is there counts instead
+    yen_per_kwh: float = Field(default=31.0, ge=0)  # reference price of Japanese households; contracts differ
+    power_overhead: float = Field(default=1.5, ge=1.0)  # energy of hosts and cooling, as a factor on that of the GPUs
+
+
+class Writer(Section):
+    """One model that writes synthetic text."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # in reports, and what the share of terms hangs on
+    endpoint: Annotated[str | None, Unhashed()] = None  # e.g. http://127.0.0.1:8080/v1; not hashed: a server may move
+    gguf: Data | None = None  # instead of a server: a file that llama.cpp runs here (extra llamacpp)
+    model: str = ""  # its name at the server; for a GGUF file the file's name, if empty
+    revision: str = ""  # version, commit or date; another one asks anew. For a GGUF file the file's hash is added
+    licence: str = ""  # of the outputs, as short as in "Apache-2.0"; travels with every text
+    terms: str = ""  # where the terms of use stand, or what they say
+    weight: float = Field(default=1.0, ge=0)  # share of the terms beside the other writers; 0 = only verifies
+    kinds: tuple[Literal["textbook", "exam"], ...] = ("textbook", "exam")
+    max_tokens: Positive | None = None  # None = synth.max_tokens, and synth.exam_max_tokens for exam items
+    temperature: float | None = Field(default=None, ge=0)  # None = synth.temperature
+    parameters: dict[str, JsonValue] = {}  # more of the request, e.g. {top_p: 0.95}
+    structured: bool = True  # ask for exam items by JSON schema; false for servers that refuse `response_format`
+    concurrency: Annotated[Positive | None, Unhashed()] = None  # requests at once; None = synth.concurrency
+    context_length: Positive = 4096  # of a GGUF file: tokens of question and answer together
+    key_variable: Annotated[str, Unhashed()] = "IGAKULM_API_KEY"  # environment variable with the server's key
+
+
+class SynthSection(Section):
+    """Synthetic textbooks and exam items from OpenAI-compatible servers or GGUF files (section 2.1.2); docs/synth.md.
+
+    `endpoint`, `model` and `licence` describe the one writer of a recipe without `writers`.
+    """
+
+    endpoint: Annotated[str | None, Unhashed()] = None  # e.g. http://127.0.0.1:8080/v1
     model: str = ""
     licence: str = ""  # terms of the writer's outputs; travels with every text
-    terms: Count = 0  # how many lexicon terms; 0 = no synthetic text
-    concurrency: Positive = 4
-    max_tokens: Positive = 700
+    writers: tuple[Writer, ...] = ()  # several models (the paper: five), by weight
+    allow_licences: tuple[str, ...] = ()  # patterns such as "Apache-*"; a writer of another licence is refused
+    terms: Count = 0  # how many lexicon terms get a textbook text; 0 = none
+    exams: Count = 0  # how many exam items
+    exam_styles: tuple[Literal["physician", "pharmacist"], ...] = ("physician", "pharmacist")
+    verifier: str | None = None  # name of the writer that answers each exam item without seeing the key
+    drop_disagreements: bool = True  # drop the items for which it chose other options
+    concurrency: Annotated[Positive, Unhashed()] = 4  # requests at once, to each writer
+    max_tokens: Positive = 700  # of a textbook text
+    exam_max_tokens: Positive = 1024  # of an exam item
     temperature: float = Field(default=0.7, ge=0)
+    timeout: Annotated[float, Field(gt=0), Unhashed()] = 900.0  # seconds for one answer
+    patience: Annotated[float, Field(ge=0), Unhashed()] = 900.0  # seconds that a server may be away once it was met
+    answers: Annotated[str | None, Unhashed()] = None  # file of all answers; None: synth-answers.sqlite in the run
     seed: int | None = None
 
 
@@ -319,6 +248,7 @@ class Recipe(Section):
     benchmarks: BenchmarksSection = BenchmarksSection()
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
+    plan: PlanSection = PlanSection()
 
     @model_validator(mode="before")
     @classmethod

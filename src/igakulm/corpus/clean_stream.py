@@ -1,6 +1,6 @@
-"""Beside the corpus stage: what became of one document, and the cleaning as a filter for a pipe.
+"""Beside the corpus stage: the cleaning as a filter for a pipe.
 
-Does: `igakulm corpus explain` and `igakulm corpus clean`. Does not: build a corpus.
+Does: `igakulm corpus clean`. Does not: build a corpus, or tell what became of a document (explain.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from igakulm.corpus.clean import clean_texts
@@ -17,50 +16,6 @@ from igakulm.errors import InputError
 from igakulm.recipe.schema import Privacy
 
 _STREAM_LINES = 64  # few, so that a pipe flows
-
-
-def explain(corpus_dir: Path, identifier: str) -> dict[str, Any]:
-    """What became of one document.
-
-    Args:
-        corpus_dir: a finished corpus folder.
-        identifier: the document's id (`source:id`).
-
-    Returns:
-        `kept`, `id`, `source` and `text`; of a dropped document also `reason`, `detail`, for filtered ones the text
-        `before` cleaning, for duplicates the text of the `survivor`.
-
-    Raises:
-        InputError: the corpus has no such document.
-    """
-    found = _look_up(corpus_dir / "documents", identifier)
-    if found is not None:
-        return {"kept": True, **found}
-    found = _look_up(corpus_dir / "dropped", identifier)
-    if found is None:
-        raise InputError(
-            f"the corpus has no document {identifier!r}",
-            where=str(corpus_dir),
-            mend="ids are `source:id`, or `source:file:line` for rows without one",
-        )
-    if not found.get("before"):
-        found.pop("before", None)
-    if found["reason"] in ("exact_duplicate", "near_duplicate"):
-        survivor = _look_up(corpus_dir / "documents", found["detail"]) or _look_up(
-            corpus_dir / "dropped", found["detail"]
-        )
-        found["survivor"] = survivor["text"] if survivor else None
-    return {"kept": False, **found}
-
-
-def _look_up(folder: Path, identifier: str) -> dict[str, Any] | None:
-    import pyarrow.parquet as pq
-
-    for path in sorted(folder.glob("*.parquet")):
-        rows: list[dict[str, Any]] = pq.read_table(path, filters=[("id", "==", identifier)]).to_pylist()
-        if rows:
-            return rows[0]
-    return None
 
 
 def clean_stream(lines_in: Iterable[bytes | str], field: str | None, privacy: Privacy | None = None) -> Iterator[str]:

@@ -1,0 +1,226 @@
+"""Who works on the parts of the sources: processes of this machine, Ray, or a Slurm cluster.
+
+Does: give every part of a plan that is not finished to `part.work_part`, and come back when all are finished; run any
+function in a pool of processes. Does not: know what a part does; the result is the same under every executor.
+
+A killed run loses the parts that were in work and nothing else: finished parts are recognised by their records.
+datatrove's Ray executor is given a fresh folder for its logs each time, since it takes marks of completion that lie in
+an old one for ours, and what it calls completed is never believed: only the records of the parts count.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, TypeVar
+
+from igakulm.corpus.part import finished_record, part_file, work_part
+from igakulm.corpus.plan import Plan, load_plan
+from igakulm.corpus.slurm import run_slurm
+from igakulm.errors import InputError
+from igakulm.files import read_json, write_text
+from igakulm.progress import Progress, Task
+from igakulm.recipe.schema import CorpusSection
+
+T = TypeVar("T")
+
+POOL_BYTES = 4 * 2**20
+"""So little input is read before a pool of processes has started."""
+
+
+def run_parts(plan: Plan, folder: Path, corpus: CorpusSection, progress: Progress) -> list[dict[str, Any]]:
+    """Work on all parts of the plan in `folder`, and return their records in order.
+
+    Raises:
+        InputError: bad input in a part, a killed process, parts that the cluster did not finish.
+    """
+    total = sum(part.bytes for part in plan.parts)
+    with progress.task("read, clean and filter", total / 2**20, "MiB") as task:
+        records = {number: finished_record(folder, number, plan.key) for number in range(len(plan.parts))}
+        missing = [number for number, record in records.items() if record is None]
+        if len(missing) < len(records):
+            progress.say(f"{len(records) - len(missing)} of {len(records)} parts of the sources were finished before")
+        task.advance(sum(part.bytes for number, part in enumerate(plan.parts) if records[number]) / 2**20)
+        if missing:
+            for number in missing:
+                error_file(folder, number).unlink(missing_ok=True)
+            _EXECUTORS[corpus.executor](plan, folder, missing, corpus, task)
+    return [records[number] or _record(folder, number, plan.key) for number in range(len(plan.parts))]
+
+
+def _record(folder: Path, number: int, key: str) -> dict[str, Any]:
+    """The record of a part that an executor should have finished."""
+    path, error = part_file(folder, number, "json"), error_file(folder, number)
+    if error.is_file():
+        raise InputError(error.read_text(encoding="utf-8"))
+    if not path.is_file() or read_json(path)["key"] != key:
+        raise InputError(
+            f"part {number} of the sources was not finished",
+            where=str(folder),
+            mend="run the same command again: finished parts are kept",
+        )
+    record: dict[str, Any] = read_json(path)
+    return record
+
+
+def error_file(folder: Path, number: int) -> Path:
+    """Where a part that ran elsewhere leaves what the user has to mend."""
+    return part_file(folder, number, "error")
+
+
+def work_elsewhere(folder: Path, number: int) -> None:
+    """`work_part` where no caller sees exceptions: bad input is left in a file."""
+    try:
+        work_part(folder, number)
+    except InputError as error:
+        write_text(error_file(folder, number), str(error))
+
+
+def process_count(workers: int) -> int:
+    """Processes to use: the recipe's number, or all cores that this process may run on."""
+    return workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+
+
+# ---- processes of this machine
+
+
+def run_processes(
+    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], processes: int, done: Callable[[int], None]
+) -> None:
+    """Call `function` once for each tuple of arguments, in several processes; `done` is told each finished place.
+
+    Raises:
+        InputError: from the function, or because a process was killed (usually for want of memory).
+    """
+    if processes == 1 or len(calls) < 2:
+        for place, arguments in enumerate(calls):
+            function(*arguments)
+            done(place)
+        return
+    # Spawned, not forked: the parent may hold threads of pyarrow or torch.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(calls)), context, _start)
+    try:
+        waiting: dict[Future[Any], int] = {pool.submit(function, *call): place for place, call in enumerate(calls)}
+        while waiting:
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                future.result()
+                done(waiting.pop(future))
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a process that cleans documents was killed",
+            mend="it may have run out of memory: set corpus.workers lower and run again; finished parts are kept",
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start() -> None:
+    os.environ["RAYON_NUM_THREADS"] = "1"  # one core a process
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _run_local(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+    if sum(plan.parts[number].bytes for number in missing) < POOL_BYTES or process_count(corpus.workers) == 1:
+        for number in missing:
+            work_part(folder, number, lambda count: task.advance(count / 2**20))
+        return
+    # The largest first, so that no process works alone at the end.
+    order = sorted(missing, key=lambda number: (-plan.parts[number].bytes, number))
+    calls = [(folder, number) for number in order]
+    run_processes(
+        work_part,
+        calls,
+        process_count(corpus.workers),
+        lambda place: task.advance(plan.parts[order[place]].bytes / 2**20),
+    )
+
+
+# ---- Ray, by datatrove
+
+
+class PartStep:
+    """A step of a datatrove pipeline: rank r works on the r-th of the missing parts."""
+
+    def __init__(self, folder: Path, missing: Sequence[int]) -> None:
+        self._folder, self._missing = folder, list(missing)
+
+    def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
+        """Work on one part."""
+        work_elsewhere(self._folder, self._missing[rank])
+
+
+def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
+    try:
+        import ray
+        from datatrove.executor.ray import RayPipelineExecutor
+    except ImportError as error:
+        raise InputError(
+            "corpus.executor: ray needs Ray and datatrove", mend='pip install "igakulm[cluster]", or executor: local'
+        ) from error
+    logs = folder / "ray"
+    shutil.rmtree(logs, ignore_errors=True)
+    started_here = not ray.is_initialized()
+    if started_here:
+        if os.environ.get("RAY_ADDRESS"):
+            ray.init()
+        else:
+            ray.init(num_cpus=process_count(corpus.workers), include_dashboard=False, log_to_driver=False)
+    try:
+        RayPipelineExecutor(
+            [PartStep(folder, missing)],
+            tasks=len(missing),
+            workers=min(process_count(corpus.workers), len(missing)) if not os.environ.get("RAY_ADDRESS") else -1,
+            skip_completed=False,
+            logging_dir=str(logs),
+            mem_per_cpu_gb=0.5,
+        ).run()
+    finally:
+        if started_here:
+            ray.shutdown()
+    task.advance(sum(plan.parts[number].bytes for number in missing) / 2**20)
+
+
+def _run_slurm(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+    run_slurm(folder, len(plan.parts), corpus.slurm)
+    task.advance(sum(plan.parts[number].bytes for number in missing) / 2**20)
+
+
+_EXECUTORS: dict[str, Callable[[Plan, Path, list[int], CorpusSection, Task], None]] = {
+    "local": _run_local,
+    "ray": _run_ray,
+    "slurm": _run_slurm,
+}
+
+
+def work_share(folder: Path, task: int, tasks: int) -> int:
+    """Work on every `tasks`-th part from `task` on: what one task of a Slurm array does. Returns how many parts.
+
+    Raises:
+        InputError: no plan in the folder, or a task number that is none.
+    """
+    if not 0 <= task < tasks:
+        raise InputError(f"task {task} is not among {tasks} tasks", mend="tasks count from 0")
+    numbers = range(task, len(load_plan(folder).parts), tasks)
+    for number in numbers:
+        work_elsewhere(folder, number)
+    return len(numbers)

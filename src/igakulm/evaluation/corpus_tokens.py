@@ -1,0 +1,134 @@
+"""Tokens of each source of a corpus, as in the paper's table 1, and that table as text.
+
+Does: count the tokens of a corpus that is small, and of a larger one estimate them from an even sample of its row
+groups, saying which. Does not: encode a corpus (training/encoded.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.files import read_json
+from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
+
+BUDGET = 8_000_000
+"""Characters that are encoded; some seconds of work."""
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class SourceTokens:
+    """Tokens of one source, without those that begin and end a document; `exact` if all of its text was encoded."""
+
+    tokens: int
+    exact: bool
+
+
+def tokens_by_source(corpus_dir: Path, tokenizer_dir: Path, budget: int = BUDGET) -> dict[str, SourceTokens]:
+    """Tokens of each source; empty where the folders hold no documents or no tokenizer.
+
+    Args:
+        corpus_dir: a finished corpus with sources.json and documents/.
+        tokenizer_dir: a finished tokenizer.
+        budget: characters to encode at most, roughly.
+
+    Raises:
+        InputError: a tokenizer whose files are damaged.
+    """
+    shards = sorted((corpus_dir / "documents").glob("*.parquet"))
+    if not shards or not (tokenizer_dir / ENCODER_FILE).is_file():
+        return {}
+    sources: dict[str, Any] = read_json(corpus_dir / "sources.json")
+    total = sum(row["characters"] for row in sources.values())
+    encoder = TextEncoder.load(tokenizer_dir)
+    characters: Counter[str] = Counter()
+    tokens: Counter[str] = Counter()
+    for names, texts in _sampled(shards, min(1.0, budget / max(total, 1))):
+        for name, text, ids in zip(names, texts, encoder.encode_batch(texts), strict=True):
+            characters[name] += len(text)
+            tokens[name] += len(ids)
+    overall = tokens.total() / max(characters.total(), 1)
+    found = {}
+    for name, row in sources.items():
+        exact = characters[name] == row["characters"]
+        rate = tokens[name] / characters[name] if characters[name] else overall
+        found[name] = SourceTokens(tokens[name] if exact else round(rate * row["characters"]), exact)
+    return found
+
+
+def _sampled(shards: Sequence[Path], share: float) -> Iterator[tuple[list[str], list[str]]]:
+    """Sources and texts of an even share of all row groups, in batches."""
+    import pyarrow.parquet as pq
+
+    place = 0
+    for path in shards:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                place += 1
+                if int(place * share) == int((place - 1) * share) and not (share > 0 and place == 1):
+                    continue
+                table = file.read_row_group(group, columns=["source", "text"])
+                for batch in table.to_batches(max_chunksize=_BATCH):
+                    yield batch.column("source").to_pylist(), batch.column("text").to_pylist()
+
+
+def table_one(funnel: Mapping[str, Any], tokens: Mapping[str, SourceTokens]) -> list[dict[str, Any]]:
+    """What the corpus is made of: one row a source, and the sum; `tokens` is None where it is not known."""
+    rows: list[dict[str, Any]] = []
+    for source in funnel.get("sources", []):
+        last = source["steps"][-1] if source.get("steps") else {"documents": 0, "characters": 0}
+        known = tokens.get(source["name"])
+        rows.append(
+            {
+                "source": source["name"],
+                "kind": source["kind"],
+                "documents": last["documents"],
+                "characters": last["characters"],
+                "tokens": known.tokens if known else None,
+                "exact": bool(known and known.exact),
+            }
+        )
+    if len(rows) > 1:
+        counted = all(row["tokens"] is not None for row in rows)
+        rows.append(
+            {
+                "source": "all",
+                "kind": "",
+                "documents": sum(row["documents"] for row in rows),
+                "characters": sum(row["characters"] for row in rows),
+                "tokens": sum(row["tokens"] for row in rows) if counted else None,
+                "exact": all(row["exact"] for row in rows),
+            }
+        )
+    return rows
+
+
+def funnel_text(funnel: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """The funnel as a table for a terminal: documents after each step, then table 1, then the reasons."""
+    steps = list(dict.fromkeys(step["step"] for source in funnel["sources"] for step in source["steps"]))
+    lines = [["documents after", *steps]]
+    for source in funnel["sources"]:
+        after = {step["step"]: step["documents"] for step in source["steps"]}
+        lines.append([source["name"], *(f"{after.get(step, 0):,}" for step in steps)])
+    kept = [["source", "kind", "documents", "characters", "tokens"]]
+    for row in rows:
+        tokens = "unknown" if row["tokens"] is None else f"{'' if row['exact'] else '~'}{row['tokens']:,}"
+        kept.append([row["source"], row["kind"], f"{row['documents']:,}", f"{row['characters']:,}", tokens])
+    reasons = [["dropped because", "documents"]]
+    reasons += [
+        [name, f"{count:,}"] for name, count in sorted(funnel["reasons"].items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+    estimated = any(row["tokens"] is not None and not row["exact"] for row in rows)
+    parts = ["\n".join(_aligned(lines)), "\n".join(_aligned(kept)), "\n".join(_aligned(reasons))]
+    return "\n\n".join([*parts, *(["~ estimated from a sample"] if estimated else [])])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for first, *others in rows:
+        cells = [value.rjust(width) for value, width in zip(others, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
