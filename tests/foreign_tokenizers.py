@@ -25,12 +25,12 @@ STRICT = (
 )
 
 
-def byte_level(folder: Path, template: str | None = CHATML) -> Path:
+def byte_level(folder: Path, template: str | None = CHATML, reserved: int = 0) -> Path:
     """As in Qwen: no begin token, an end of turn that no configuration file names."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *(f"<|reserved_{n}|>" for n in range(reserved))]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
         vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False

@@ -13,7 +13,7 @@ LAYERS = [
     {"files"},
     {"manifest"},
     {"recipe"},
-    {"response_store"},
+    {"response_store", "retry", "llamacpp_server"},
     {"llm"},
     {"benchmarks"},
     {"corpus", "synth"},
@@ -32,6 +32,7 @@ LAYERS = [
     {"cli_asking"},
     {"cli_evaluate", "cli_tokenizer", "cli_corpus", "cli_lexicon"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 FORBIDDEN = {"utils", "common", "helpers", "manager", "misc"}

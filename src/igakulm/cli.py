@@ -28,6 +28,7 @@ from igakulm.cli_options import (
     print_json,
     run_recipe,
     run_stage,
+    write_slurm,
 )
 from igakulm.cli_tokenizer import tokenizer_app
 from igakulm.errors import InputError
@@ -112,12 +113,20 @@ def doctor(recipe: RecipeOption = QUICKSTART, as_json: JsonOption = False) -> No
 
 
 @app.command()
-def plan(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: JsonOption = False) -> None:
-    """Estimate parameters, tokens, memory and hours of a recipe before anything runs."""
+def plan(
+    recipe: RecipeOption = QUICKSTART,
+    set_: SetOption = None,
+    gpu: Annotated[
+        list[str] | None, typer.Option(help="GPUs to plan for, e.g. `H100:4`; the first is the reference. Repeatable.")
+    ] = None,
+    unique_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of the corpus, for the epochs.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate parameters, tokens, memory, hours and electricity of a recipe before anything runs."""
     from igakulm.training.plan import plan as make_plan
-    from igakulm.training.plan import render_plan
+    from igakulm.training.plan_text import render_plan
 
-    estimate = make_plan(load(recipe, set_))
+    estimate = make_plan(load(recipe, set_), unique_tokens=unique_tokens, gpus=gpu or ())
     if as_json:
         print_json(estimate)
     else:
@@ -137,9 +146,27 @@ def pack(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False)
 
 
 @app.command()
-def pretrain(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+def pretrain(
+    recipe: RecipeOption,
+    set_: SetOption = None,
+    wait: WaitOption = False,
+    slurm: Annotated[bool, typer.Option("--slurm", help="Write a Slurm script instead of training.")] = False,
+    nodes: Annotated[int, typer.Option(help="With --slurm: how many nodes.")] = 1,
+    gpus_per_node: Annotated[int, typer.Option(help="With --slurm: GPUs of a node, one process each.")] = 4,
+    time: Annotated[str, typer.Option(help="With --slurm: limit; before it training saves and requeues.")] = "24:00:00",
+    partition: Annotated[str | None, typer.Option(help="With --slurm.")] = None,
+    account: Annotated[str | None, typer.Option(help="With --slurm.")] = None,
+    sbatch: Annotated[list[str] | None, typer.Option(help="With --slurm: more options, e.g. `--qos=long`.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --slurm: the file; without it the script is printed.")] = None,
+) -> None:
     """Stage: train the base model; stop and resume at any time with the same command."""
-    run_stage(recipe, set_, "pretrain", wait)
+    if not slurm:
+        run_stage(recipe, set_, "pretrain", wait)
+        return
+    from igakulm.training.slurm import SlurmOptions
+
+    options = SlurmOptions(nodes, gpus_per_node, time, partition, account, extra=tuple(sbatch or ()))
+    write_slurm("pretrain", recipe, set_, options, out)
 
 
 @app.command()

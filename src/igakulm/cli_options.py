@@ -6,6 +6,7 @@ Does: parse, call, print. Every import of a stage is inside a function, so that 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,11 +31,16 @@ def load(path: Path, overrides: list[str] | None) -> Any:
 
 
 def run_recipe(recipe_path: Path, overrides: list[str] | None, target: str, wait: bool) -> dict[str, Path]:
-    """Run a recipe up to a stage; the folder of every stage."""
+    """Run a recipe up to a stage; the folder of every stage. Ends in processes that only take part in training."""
     from igakulm.progress import for_this_output
     from igakulm.run import Runner
+    from igakulm.training.world import joined
 
-    return Runner(load(recipe_path, overrides), for_this_output()).run(target, wait=wait)
+    with joined() as world:
+        folders = Runner(load(recipe_path, overrides), for_this_output()).run(target, wait=wait)
+        if not world.leads:
+            raise typer.Exit
+    return folders
 
 
 def print_json(value: Any) -> None:
@@ -54,6 +60,14 @@ def run_stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool
             print(f"  {key}: {value:,}" if isinstance(value, int) else f"  {key}: {value}")
 
 
+def stage_folder(recipe: Path, overrides: list[str] | None, stage: str) -> Path | None:
+    """The folder of a stage, None if it is not done."""
+    try:
+        return finished_stage(recipe, overrides, stage)
+    except InputError:
+        return None
+
+
 def finished_stage(recipe: Path, overrides: list[str] | None, stage: str) -> Path:
     """The folder of a stage that is done, else an error that says how to get there."""
     from igakulm.progress import SilentProgress
@@ -65,3 +79,19 @@ def finished_stage(recipe: Path, overrides: list[str] | None, stage: str) -> Pat
         why = f"stage {stage} is {row.state}: {row.why}"
         raise InputError(why, mend=f"run: igakulm {stage} --recipe {recipe}")
     return row.folder
+
+
+def write_slurm(command: str, recipe: Path, overrides: list[str] | None, options: Any, out: Path | None) -> None:
+    """Print a Slurm script for a training of a recipe, or write it to a file."""
+    from igakulm.files import write_text
+    from igakulm.training.slurm import slurm_script
+
+    name = f"igakulm-{load(recipe, overrides).name}"
+    script = slurm_script(
+        command, recipe, overrides or [], options, name=name, python=sys.executable, folder=Path.cwd()
+    )
+    if out is None:
+        print(script, end="")
+        return
+    write_text(out, script)
+    print(f"{out}: submit it with  sbatch {out}")

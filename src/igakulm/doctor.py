@@ -20,6 +20,10 @@ OPTIONAL_PARTS = {
     "llamacpp": ("xllamacpp", "runs the GGUF file on a CPU, as a hospital PC would"),
     "serve": ("starlette", "igakulm serve"),
     "excel": ("openpyxl", "reads Manbyo and drug price workbooks as published"),
+    "tensorboard": ("tensorboard", "curves of a training in TensorBoard"),
+    "wiki": ("mwparserfromhell", "raw Wikipedia dumps"),
+    "html": ("trafilatura", "saved pages and WARC files as sources"),
+    "crawl": ("protego", "igakulm corpus crawl"),
     "synth": ("httpx", "writes synthetic textbooks through an OpenAI-compatible server"),
 }
 REQUIRED = ("pyarrow", "fugashi", "ipadic", "sentencepiece", "tokenizers", "torch", "transformers", "gguf", "rensa")

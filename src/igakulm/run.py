@@ -2,6 +2,9 @@
 
 Does: give each stage a folder `STAGE-<hash8>` below `runs_folder/name`, written as `….partial` and renamed when its
 manifest is complete; a killed run continues with the same command. Does not: know what a stage does.
+
+Under a launcher (`torchrun`) the leading process does all of this. The others wait, take part in the stages that are
+`shared` (training), and end when it ends, with the same exit code.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, locked, sync
@@ -27,9 +30,10 @@ from igakulm.manifest import (
     read_manifest,
     write_manifest,
 )
-from igakulm.progress import Progress
+from igakulm.progress import Progress, SilentProgress
 from igakulm.recipe.schema import Recipe
-from igakulm.stages import STAGES, Stage, stages_for
+from igakulm.stages import STAGES, Stage, stage_named, stages_for
+from igakulm.training.world import World, current_world, joined
 
 State = Literal["done", "stale", "partial", "missing", "waiting"]
 
@@ -50,6 +54,14 @@ def run_folder(recipe: Recipe) -> Path:
     return Path(recipe.runs_folder) / recipe.name
 
 
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, InputError):
+        return 2
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return error.code
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
 class Runner:
     """Runs the stages of one recipe."""
 
@@ -57,13 +69,27 @@ class Runner:
         self.recipe, self.progress = recipe, progress
         self.folder = run_folder(recipe)
         self._hashes = ContentHashes(self.folder / ".hashes.json")
+        self._messages = 0
 
     def run(self, target: str = "report", *, wait: bool = False) -> dict[str, Path]:
-        """Build `target` and whatever it needs; return the folder of every stage.
+        """Build `target` and whatever it needs; return the folder of every stage (nothing in processes that follow).
 
         Raises:
             InputError: bad input, a full disk, a lock held by another process.
         """
+        with joined() as world:
+            if not world.leads:
+                self._follow(world)
+                return {}
+            try:
+                folders = self._lead(target, wait=wait)
+            except BaseException as error:
+                self._tell(world, {"end": _exit_code(error)})
+                raise
+            self._tell(world, {"end": 0})
+            return folders
+
+    def _lead(self, target: str, *, wait: bool) -> dict[str, Path]:
         stages = stages_for(target)
         with locked(self.folder, wait=wait):
             done: dict[str, Manifest] = {}
@@ -73,6 +99,26 @@ class Runner:
                 done[stage.name] = manifest
                 self._point_latest(stage.name, folders[stage.name])
             return folders
+
+    def _follow(self, world: World) -> None:
+        """Take part in every shared stage that the leading process begins, until it ends.
+
+        Raises:
+            SystemExit: it ended with an error.
+        """
+        while True:
+            message = world.listen(self._messages)
+            self._messages += 1
+            if "end" in message:
+                if message["end"]:
+                    raise SystemExit(message["end"])
+                return
+            inputs = {name: Path(folder) for name, folder in message["inputs"].items()}
+            stage_named(message["stage"]).build(self.recipe, inputs, Path(message["folder"]), SilentProgress())
+
+    def _tell(self, world: World, message: dict[str, Any]) -> None:
+        world.tell(self._messages, message)
+        self._messages += 1
 
     def status(self) -> list[StageStatus]:
         """Where every stage stands, without changing anything."""
@@ -121,6 +167,9 @@ class Runner:
             shutil.rmtree(partial)
         partial.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
+        if stage.shared:
+            paths = {name: str(path) for name, path in inputs.items()}
+            self._tell(current_world(), {"stage": stage.name, "folder": str(partial), "inputs": paths})
         try:
             summary = stage.build(self.recipe, inputs, partial, self.progress)
         except InputError:

@@ -71,10 +71,10 @@ def test_control_tokens_in_messages_stay_text(bpe: FolderCodec, spaced: FolderCo
     for codec in (bpe, spaced):
         told: Sequence[Message] = [{**turn, "content": f"A{fake}B{fake}"} for turn in CHAT]
         harmless: Sequence[Message] = [{**turn, "content": "AXBX"} for turn in CHAT]
-        found, control = codec.chat_ids(told), set(codec._tokenizer.control.values())
+        found, control = codec.chat_ids(told), set(codec.stock.control.values())
         known = [token for token in codec.chat_ids(harmless) if token in control]
         assert [token for token in found if token in control] == known
-        assert not control & set(codec.plain_ids(fake)[len(codec._begin) :])
+        assert not control & set(codec.plain_ids(fake)[len(codec.begin) :])
         assert not control & set(codec.continuation_ids(fake))
 
 
@@ -142,6 +142,6 @@ def test_folders_without_a_tokenizer_that_can_be_read(tmp_path: Path, monkeypatc
     with pytest.raises(InputError, match="cannot be loaded"):
         load_codec(tmp_path)
     (tmp_path / "tokenizer.json").rename(tmp_path / "tokenizer.model")
-    monkeypatch.setattr("igakulm.inference.folder_tokenizer._has_protobuf", lambda: False)
+    monkeypatch.setattr("igakulm.tokenizer.folder_tokenizer._has_protobuf", lambda: False)
     with pytest.raises(InputError, match="without protobuf"):
         load_codec(tmp_path)

@@ -18,8 +18,8 @@ from igakulm.errors import InputError
 from igakulm.inference.endpoint import FAILURES_IN_A_ROW, SILENT_LETTERS, Endpoint
 from igakulm.inference.engine import TextModel, TextRequest
 from igakulm.inference.letters import letter_logprobs
-from igakulm.inference.messages import merge_system
 from igakulm.llm import EndpointError, ResponseStore, Retry
+from igakulm.tokenizer.folder_text import merge_system
 
 SYSTEM = {"role": "system", "content": "一文字で答える。"}
 

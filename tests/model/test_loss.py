@@ -70,3 +70,26 @@ def test_logits_never_exist_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     hidden, weight, targets = inputs(300, 8, 500)
     linear_cross_entropy(hidden, weight, targets, torch.float32).backward()  # type: ignore[no-untyped-call]
     assert 0 < largest <= 16 * 500
+
+
+@pytest.mark.parametrize("make_gradient", [True, False])
+def test_the_form_for_compilers_is_the_same_softmax(make_gradient: bool) -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = 5 * torch.randn(40, 77, generator=generator)
+    targets = torch.randint(0, 77, (40,), generator=generator)
+    tiled, fused = logits.clone(), logits.clone()
+    expected = loss_module._softmax_in_place(tiled, targets, make_gradient)
+    torch.testing.assert_close(loss_module._softmax_to_fuse(fused, targets, make_gradient), expected)
+    torch.testing.assert_close(fused, tiled, rtol=1e-5, atol=1e-6)
+    assert torch.equal(fused, logits) != make_gradient
+
+
+def test_on_a_cpu_compiling_changes_no_bit() -> None:
+    hidden, weight, targets = inputs(40, 16, 50)
+    plain = linear_cross_entropy(hidden, weight, targets, torch.bfloat16)
+    compiled = linear_cross_entropy(hidden, weight, targets, torch.bfloat16, compiled=True)
+    assert torch.equal(plain, compiled)
+    pairs = zip(
+        torch.autograd.grad(plain, (hidden, weight)), torch.autograd.grad(compiled, (hidden, weight)), strict=True
+    )
+    assert all(torch.equal(one, other) for one, other in pairs)

@@ -136,12 +136,33 @@ def test_neftune_only_while_training() -> None:
         assert float(objective.train()(packed)) != quiet
 
 
-def test_a_first_loss_near_uniform() -> None:
-    section = ModelSection(preset="tiny")
-    model = new_model(model_config(section, 4096, 64, bos=1, eos=2))
+@pytest.mark.parametrize(("width", "entries"), [(192, 4096), (256, 1024), (64, 8192)])
+def test_the_first_loss_is_what_the_initialisation_predicts(width: int, entries: int) -> None:
+    """Normalised states of length sqrt(d) meet head rows of variance 2 / (d + V): logits of variance s = 2 d / (d + V),
+    independent of the target, so the expected loss is ln V + s / 2."""
+    section = ModelSection(preset=None, hidden_size=width, layers=3)
+    model = new_model(model_config(section, entries, 64, bos=1, eos=2))
     init.initialise(model, 0)
-    objective = Objective(model, scale=init.embedding_scale(192)).eval()
+    objective = Objective(model, scale=init.embedding_scale(width)).eval()
     rng = np.random.default_rng(0)
+    packed = batch([rng.integers(4, entries, 500).tolist() for _ in range(3)])
     with torch.no_grad():
-        loss = float(objective(batch([rng.integers(4, 4096, 300).tolist()]))) / 299
-    assert abs(loss - math.log(4096)) < 0.2
+        loss = float(objective(packed)) / len(packed.targets)
+    assert loss == pytest.approx(math.log(entries) + width / (width + entries), abs=0.06)
+
+
+def test_the_residual_stream_begins_at_the_scale_of_its_embedding() -> None:
+    """Small init times sqrt(d) is sqrt(2 / 5); residual outputs / sqrt(2N) keep the stream within a factor of 1.5."""
+    section = ModelSection(preset=None, hidden_size=256, layers=12)
+    model = new_model(model_config(section, 1000, 64, bos=1, eos=2))
+    init.initialise(model, 0)
+    objective = Objective(model, scale=init.embedding_scale(256)).eval()
+    seen: list[float] = []
+    for layer in model.model.layers:
+        layer.register_forward_hook(lambda _module, _inputs, output: seen.append(float(output.float().std())))
+    packed = batch([np.random.default_rng(0).integers(4, 1000, 300).tolist()])
+    with torch.no_grad():
+        begin = float(objective.embed(packed).std())
+        objective(packed)
+    assert begin == pytest.approx(math.sqrt(2 / 5), rel=0.02)
+    assert all(begin * 0.98 < size < begin * 1.5 for size in seen), seen

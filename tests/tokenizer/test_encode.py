@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from igakulm.errors import InputError
 from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
+from igakulm.tokenizer.padding import padded
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 FRAGMENTS = st.sampled_from(
@@ -90,7 +91,8 @@ def test_ids_and_sizes(plain: TextEncoder) -> None:
 def test_control_ids_decode_to_nothing_and_unknown_ids_are_refused(plain: TextEncoder) -> None:
     ids = [plain.bos, plain.user, *plain.encode("患者"), plain.eos, plain.unk, plain.assistant, plain.system]
     assert plain.decode(ids) == "患者"
-    for wrong in (-1, plain.size):
+    assert plain.decode([plain.size, padded(plain.size) - 1]) == ""  # padding of a model's embedding
+    for wrong in (-1, padded(plain.size)):
         with pytest.raises(ValueError, match="no id"):
             plain.decode([wrong])
 

@@ -31,9 +31,9 @@ from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.tokenizer.lines import encode_stream
 from igakulm.training.encoded import encode_texts
-from igakulm.training.finetune import render_row
 from igakulm.training.pack import build_packed
 from igakulm.training.packed import PackedRows
+from igakulm.training.tuning_rows import render_row
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, tokenizer_folder, write_bundle
 

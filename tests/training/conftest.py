@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,6 +24,8 @@ class CharacterEncoder:
     bos, eos, newline, unk = 1, 2, 3, 0
     base_size, size = 100, 103
     system, user, assistant = 100, 101, 102
+    begin, chat_tokens, stops = (1,), (100, 101, 102), (2, 100, 101, 102)
+    files = TOKENIZER_FILES
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

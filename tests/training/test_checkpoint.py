@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,6 @@ from igakulm.progress import Progress
 from igakulm.training import loop
 from igakulm.training.checkpoint import Checkpoints, damage
 from igakulm.training.loop import train
-from igakulm.training.optimizer import build_optimizer
 from small_training import CountingRows, kill_after, run, small_job, start
 
 
@@ -130,7 +130,7 @@ def test_half_written_checkpoints_are_swept_away(tmp_path: Path, whole: dict[str
         ({"seed": 2}, "another seed"),
     ],
 )
-def test_other_settings_are_refused_by_name(tmp_path: Path, keys: dict[str, float], said: str) -> None:
+def test_other_settings_are_refused_by_name(tmp_path: Path, keys: dict[str, Any], said: str) -> None:
     run(tmp_path)
     with pytest.raises(InputError, match=said):
         run(tmp_path, **keys)
@@ -164,11 +164,8 @@ def test_sigterm_saves_and_exits(tmp_path: Path) -> None:
     assert 0 < step < 400
     said = Said()
     job = small_job(tmp_path, checkpoint_every=1000, steps=400)
-    optimizer = build_optimizer(job.objective.model, job.section)
-    restored = Checkpoints(tmp_path / "checkpoints", job.identity, keep=2, every=1000, last=400).restore(
-        job.objective.model, optimizer, said.say
-    )
-    assert restored is not None and restored[0] == step == json.loads(log.read_text().splitlines()[-1])["step"]
+    checkpoints = Checkpoints(tmp_path / "checkpoints", job.identity, keep=2, every=1000, last=400)
+    assert checkpoints.newest(said.say) == step == json.loads(log.read_text().splitlines()[-1])["step"]
 
 
 def test_stopped_by_a_signal_late_it_leaves_the_same_files(
@@ -202,3 +199,61 @@ def test_a_full_disk_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match="disk is full"):
         run(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_an_error_of_the_background_stops_a_long_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from igakulm.training import checkpoint
+
+    original, calls = checkpoint.save_file, []  # type: ignore[attr-defined]
+
+    def full_later(*arguments: Any, **keys: Any) -> None:
+        calls.append(1)
+        if len(calls) > 2:
+            raise OSError(28, os.strerror(28), str(tmp_path))
+        original(*arguments, **keys)
+
+    monkeypatch.setattr(checkpoint, "save_file", full_later)
+    with pytest.raises(InputError, match="disk is full"):
+        run(tmp_path, steps=1000)
+    assert names(tmp_path) == ["step-0000003"]
+    assert damage(tmp_path / "checkpoints" / "step-0000003") is None
+
+
+def test_some_checkpoints_are_kept_for_ever(tmp_path: Path) -> None:
+    run(tmp_path, checkpoint_every=2, keep_last=1, keep_every=4)
+    assert names(tmp_path) == ["step-0000004", "step-0000008", "step-0000012"]
+
+
+def test_a_stop_between_two_schedules_is_not_kept_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = loop._Trainer.step
+
+    def step(self: loop._Trainer, step: int) -> dict[str, object]:
+        if step == 4:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return original(self, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Trainer, "step", step)
+        with pytest.raises(SystemExit) as left:
+            run(tmp_path, keep_every=4)
+    assert left.value.code == 128 + signal.SIGUSR1
+    assert names(tmp_path) == ["step-0000003", "step-0000004"]
+    run(tmp_path, keep_every=4)
+    assert names(tmp_path) == ["step-0000009", "step-0000012"]
+
+
+def test_the_snapshot_is_of_its_own_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing is held back until training has gone on: the file must still hold the weights of step 3."""
+    run(tmp_path / "whole", steps=12, keep_last=4)
+    original = Checkpoints.write
+
+    def late(self: Checkpoints, *arguments: Any) -> None:
+        time.sleep(0.2)
+        original(self, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "write", late)
+    run(tmp_path / "late", steps=12, keep_last=4)
+    for name in names(tmp_path / "whole"):
+        for file in ("model.safetensors", "optimizer.safetensors"):
+            one, other = (tmp_path / folder / "checkpoints" / name / file for folder in ("whole", "late"))
+            assert one.read_bytes() == other.read_bytes()

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from igakulm.benchmarks.chats import read_chats
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.load import Split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
@@ -18,10 +21,11 @@ from igakulm.model import init
 from igakulm.model.folder import write_folder
 from igakulm.model.presets import model_config, new_model
 from igakulm.progress import Progress, SilentProgress
-from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
+from igakulm.recipe.schema import BenchmarksSection, Chats, FinetuneSection, ModelSection
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.training import finetune as finetune_module
-from igakulm.training.finetune import finetune, render_row, render_rows
+from igakulm.training.finetune import finetune
+from igakulm.training.tuning_rows import TuningRow, hold_out, render_conversation, render_row, render_rows
 
 QUIET = SilentProgress()
 MODEL = ModelSection(preset=None, hidden_size=32, layers=2, heads=2, key_value_heads=1)
@@ -112,14 +116,14 @@ def test_it_learns_and_writes_a_chat_folder(base: Path, tokenizer: Path, tmp_pat
     assert summary["loss_last"] < 0.5 * summary["loss_first"]
     assert summary["loss_tokens"] == 40 * 5 * 2
     model = AutoModelForCausalLM.from_pretrained(out / "model")
-    assert model.config.vocab_size == 103
+    assert model.config.vocab_size == 128  # 103 entries, padded
     rows, _ = render_rows(ITEMS, TextEncoder.load(tokenizer), 120, QUIET)
     longest = max(len(row.ids) for row in rows)
     assert 24 < model.config.max_position_embeddings == longest
     assert (out / "model" / "chat_template.jinja").is_file()
     before = load_file(base / "model" / "model.safetensors")["model.embed_tokens.weight"]
     after = load_file(out / "model" / "model.safetensors")["model.embed_tokens.weight"]
-    assert before.shape == (100, 32) and after.shape == (103, 32)
+    assert before.shape == (100, 32) and after.shape == (128, 32)
     assert not torch.equal(after[:100], before)
     metrics = json.loads((out / "metrics.json").read_text())
     assert {sample["task"] for sample in metrics["samples"]} == {"exam", "posts"}
@@ -163,3 +167,91 @@ def test_a_base_model_of_a_smaller_vocabulary_is_refused(base: Path, tokenizer: 
     write_folder(model, 1.0, TextEncoder.load(tokenizer), tokenizer, base / "model", chat=False)
     with pytest.raises(InputError, match="60 entries"):
         tune(base, tokenizer, tmp_path / "out")
+
+
+CONVERSATIONS = [
+    {
+        "id": "two-turns",
+        "messages": [
+            {"role": "system", "content": "短く。"},
+            {"role": "user", "content": "熱"},
+            {"role": "assistant", "content": "何度"},
+            {"role": "user", "content": "九度"},
+            {"role": "assistant", "content": "受診"},
+        ],
+    },
+    {"messages": [{"role": "user", "content": "長" * 200}, {"role": "assistant", "content": "はい"}]},
+]
+
+
+def conversations(folder: Path, repeats: int = 1) -> Chats:
+    path = folder / "chats.jsonl"
+    path.write_text("".join(json.dumps(chat, ensure_ascii=False) + "\n" for chat in CONVERSATIONS), encoding="utf-8")
+    return Chats(path=str(path), repeats=repeats)
+
+
+def test_every_assistant_turn_is_learnt_and_nothing_else(tokenizer: Path, tmp_path: Path) -> None:
+    encoder = TextEncoder.load(tokenizer)
+    chat = read_chats([conversations(tmp_path)])[0]
+    row = render_conversation(chat, encoder)
+    assert row.targets[row.targets >= 0].tolist() == [
+        *encoder.encode("何度"),
+        encoder.eos,
+        *encoder.encode("受診"),
+        encoder.eos,
+    ]
+    learnt = np.flatnonzero(row.targets >= 0)
+    assert row.targets[learnt].tolist() == row.ids[learnt + 1].tolist()
+    assert row.answer_bytes == 12
+
+
+def test_conversations_are_tuned_on_beside_the_items(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    summary = tune(base, tokenizer, tmp_path / "out", chats=(conversations(tmp_path, repeats=4),))
+    assert summary["rows_by_task"] == {"chats": 4, "exam": 7, "posts": 6}
+    assert summary["rows"] == 17 and summary["left_out_by_task"] == {"chats": 1, "posts": 1}
+    left = [json.loads(line) for line in (tmp_path / "out" / "left_out.jsonl").read_text().splitlines()]
+    assert left[1]["id"] == "chats.jsonl/line 2" and left[1]["where"].endswith("chats.jsonl, line 2")
+    samples = json.loads((tmp_path / "out" / "metrics.json").read_text())["samples"]
+    assert samples[-1]["task"] == "chats" and (samples[-1]["prompt"], samples[-1]["gold"]) == ("九度", "受診")
+
+
+def test_validation_rows_are_measured_and_not_trained_on(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    summary = tune(base, tokenizer, tmp_path / "out", validation_share=0.3, validate_every=4)
+    assert (summary["rows"], summary["validation_rows"]) == (9, 4)
+    checks = json.loads((tmp_path / "out" / "metrics.json").read_text())["validation"]
+    assert [check["step"] for check in checks][-2:] == [4, 8]
+    assert all(check["loss"] > 0 and check["bits_per_byte"] > 0 for check in checks)
+
+
+def row(name: str, *documents: str) -> TuningRow:
+    ids = np.arange(3, dtype=np.int64)
+    return TuningRow("t", name, ids, ids, frozenset(documents))
+
+
+def test_no_share_keeps_every_row_in_its_place() -> None:
+    rows = [row("a", "x"), row("b"), row("c", "x")]
+    assert hold_out(rows, 0.0, 0) == (rows, [])
+
+
+@settings(deadline=None)
+@given(
+    documents=st.lists(st.lists(st.sampled_from("abcdefghij"), max_size=2), min_size=2, max_size=40),
+    share=st.floats(0.01, 0.49),
+    seed=st.integers(0, 5),
+)
+def test_no_document_stands_on_both_sides(documents: list[list[str]], share: float, seed: int) -> None:
+    rows = [row(str(number), *names) for number, names in enumerate(documents)]
+    try:
+        kept, held = hold_out(rows, share, seed)
+    except InputError as error:
+        assert "share a document" in error.what
+        return
+    assert sorted([*kept, *held], key=lambda one: int(one.name)) == rows
+    assert kept and 1 <= len(held) <= max(1, round(share * len(rows)))
+    assert not {name for one in kept for name in one.documents} & {name for one in held for name in one.documents}
+    assert hold_out(rows, share, seed) == (kept, held)
+
+
+def test_one_document_alone_cannot_be_split() -> None:
+    with pytest.raises(InputError, match="share a document"):
+        hold_out([row("a", "x"), row("b", "x"), row("c", "x")], 0.3, 0)

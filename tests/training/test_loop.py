@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from igakulm.progress import SilentProgress
 from igakulm.training import loop
 from igakulm.training.batch import NO_TARGET, Row, collate
 from igakulm.training.loop import TrainingStoppedError, train
-from small_training import CountingRows, run, small_job
+from small_training import CountingRows, UnevenRows, run, small_job
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:
@@ -30,7 +31,8 @@ def test_it_learns_and_reports(tmp_path: Path) -> None:
     assert [row["step"] for row in log] == list(range(1, 31))
     assert history.tokens == sum(row["tokens"] for row in log) == 30 * 6 * 23
     assert history.loss_tokens == 30 * 6 * 21
-    assert [row["step"] for row in history.validation] == [4, 8, 12, 16, 20, 24, 28, 30]
+    assert [row["step"] for row in history.validation] == [0, 4, 8, 12, 16, 20, 24, 28, 30]
+    assert history.validation[0]["loss"] == pytest.approx(math.log(50), rel=0.25)
     final = history.validation[-1]
     assert final["bits_per_byte"] == pytest.approx(final["loss"] * 42 / math.log(2) / 120)
 
@@ -47,16 +49,6 @@ def test_micro_batches_do_not_change_the_result(tmp_path: Path) -> None:
     one, six = weights(1), weights(6)
     for name, weight in one.items():
         torch.testing.assert_close(weight, six[name], rtol=1e-4, atol=1e-5)
-
-
-class UnevenRows(CountingRows):
-    """Rows of which only the last tokens are learnt, a different number in each."""
-
-    def row(self, index: int) -> Row:
-        row = super().row(index)
-        targets = row.targets.copy()
-        targets[: 3 * (index % 7)] = NO_TARGET
-        return replace(row, targets=targets)
 
 
 def test_the_loss_is_the_mean_over_the_tokens_of_the_whole_batch(tmp_path: Path) -> None:
@@ -115,8 +107,25 @@ def test_a_spike_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return list(range(100, 106)) if step == 59 else [step % 40] * batch
 
     monkeypatch.setattr(loop, "rows_of_step", in_order)
-    keys = {"steps": 80, "learning_rate": 2e-2, "checkpoint_every": 50}
+    keys: dict[str, Any] = {"steps": 80, "learning_rate": 2e-2, "checkpoint_every": 50}
     with pytest.raises(TrainingStoppedError, match="step 60: the loss jumped"):
         train(small_job(tmp_path / "on", NoiseLater(200), spike_factor=2.0, **keys), SilentProgress())
     assert [path.name for path in (tmp_path / "on" / "checkpoints").iterdir()] == ["step-0000050"]
     train(small_job(tmp_path / "off", NoiseLater(200), **keys), SilentProgress())
+
+
+def test_utilisation_is_logged_where_the_peak_is_known(tmp_path: Path) -> None:
+    job = replace(small_job(tmp_path, steps=2), flops_per_token=100.0, peak_flops=1e6)
+    train(job, SilentProgress())
+    assert all(row["mfu"] > 0 for row in log_of(tmp_path))
+    run(tmp_path / "unknown", steps=2)
+    assert not any("mfu" in row for row in log_of(tmp_path / "unknown"))
+
+
+@pytest.mark.slow
+def test_compiled_layers_learn_the_same(tmp_path: Path) -> None:
+    keys: dict[str, Any] = {"steps": 3, "precision": "fp32"}
+    weights, history = run(tmp_path / "compiled", compile=True, **keys)
+    plain, other = run(tmp_path / "plain", **keys)
+    assert history.loss_first == pytest.approx(other.loss_first, abs=0.05)  # dropout draws other numbers
+    assert weights.keys() == plain.keys()

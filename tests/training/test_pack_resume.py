@@ -185,6 +185,7 @@ class Sized:
     """An encoder that gives its last id, or one too many."""
 
     bos, eos = 1, 2
+    begin = (1,)
 
     def __init__(self, size: int, given: int) -> None:
         self.size, self.given = size, given

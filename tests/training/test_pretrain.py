@@ -51,9 +51,11 @@ def section(**keys: Any) -> TrainSection:
     return TrainSection.model_validate({**KEYS, **keys})
 
 
-def test_the_folder_is_stock_and_folded(tmp_path: Path, packed: Path, tokenizer: Path) -> None:
+@pytest.mark.parametrize("padded", [True, False])
+def test_the_folder_is_stock_and_folded(tmp_path: Path, packed: Path, tokenizer: Path, padded: bool) -> None:
     out = tmp_path / "out"
-    summary = pretrain(MODEL, section(), packed, tokenizer, out, QUIET)
+    shape = MODEL.model_copy(update={"pad_vocabulary": padded})
+    summary = pretrain(shape, section(), packed, tokenizer, out, QUIET)
     model = AutoModelForCausalLM.from_pretrained(out / "model")
     assert type(model).__name__ == "ArceeForCausalLM"
     assert sum(weight.numel() for weight in model.parameters()) == summary["parameters"]
@@ -64,7 +66,9 @@ def test_the_folder_is_stock_and_folded(tmp_path: Path, packed: Path, tokenizer:
         scale = embedding_scale(32) if "embed_tokens" in name else 1.0
         assert torch.equal(folded[name], weight * scale), name
     config = json.loads((out / "model" / "config.json").read_text())
-    assert config["vocab_size"] == 100 and config["max_position_embeddings"] == 48
+    assert config["vocab_size"] == (128 if padded else 100) and config["max_position_embeddings"] == 48
+    assert folded["lm_head.weight"].shape == folded["model.embed_tokens.weight"].shape == (config["vocab_size"], 32)
+    assert config["rms_norm_eps"] == 1e-5
     assert config["architectures"] == ["ArceeForCausalLM"] and config["use_cache"] is True
     assert (config["bos_token_id"], config["eos_token_id"]) == (1, 2)
     assert "igakulm" not in json.dumps(config)
@@ -76,9 +80,9 @@ def test_metrics_agree_with_the_stock_model(tmp_path: Path, packed: Path, tokeni
     out = tmp_path / "out"
     pretrain(MODEL, section(), packed, tokenizer, out, QUIET)
     metrics = json.loads((out / "metrics.json").read_text())
-    assert [row["step"] for row in metrics["validation"]] == [3, 6]
+    assert [row["step"] for row in metrics["validation"]][-2:] == [3, 6]
     assert metrics["loss_last"] < metrics["loss_first"]
-    assert len(metrics["samples"]) == 3 and all(sample["prompt"] for sample in metrics["samples"])
+    assert metrics["samples"] and all(sample["prompt"] for sample in metrics["samples"])
     assert "seconds" not in json.dumps(metrics)
     rows = PackedRows.open(packed / "valid", TextEncoder.load(tokenizer).sha256)
     model = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32)

@@ -24,7 +24,7 @@ from igakulm.inference.transformers import load_engine
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder, load_encoder
 
 BUNDLE = "bundle.json"
 FORMAT = 1
@@ -65,7 +65,7 @@ def export(
         raise InputError("the name of a bundle is part of file names", where=f"export.name = {config.name!r}")
     folder = out_dir / "huggingface"
     model = copy_folder(model_dir, folder, progress)
-    encoder = TextEncoder.load(folder)
+    encoder = load_encoder(folder)
     prompts = [render_chat(encoder, [{"role": "user", "content": text}], True)[0] for text in CHECK_TEXTS]
     prompts = [prompt[: int(model["context_length"]) - 1] for prompt in prompts]
     same_logits(model_dir, folder, prompts)
@@ -82,7 +82,7 @@ def export(
 def _describe(
     name: str,
     model: dict[str, Any],
-    encoder: TextEncoder,
+    encoder: Encoder,
     gguf: dict[str, dict[str, Any]],
     sources: dict[str, Any],
     out_dir: Path,

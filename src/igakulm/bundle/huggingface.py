@@ -18,14 +18,17 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
 from igakulm.progress import Progress
-from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
+from igakulm.tokenizer.adopted import ADOPTED_FILES, AdoptedEncoder
+from igakulm.tokenizer.encode import TEMPLATE_FILE, TOKENIZER_FILES
+from igakulm.tokenizer.open import Encoder, load_encoder
+from igakulm.tokenizer.padding import padded
 
 KEPT = (
     "config.json",
     "generation_config.json",
     "model.safetensors",
     "model.safetensors.index.json",
-    *TOKENIZER_FILES,
+    *dict.fromkeys((*TOKENIZER_FILES, *ADOPTED_FILES)),
 )
 """Nothing else of a model folder enters a bundle: no checkpoints, no optimizer state, no logs, no code."""
 
@@ -52,7 +55,7 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
             where=str(source),
             mend="training diverged; start again from a checkpoint before it, with a smaller learning rate",
         )
-    check_vocabulary(source, config, TextEncoder.load(source))
+    check_vocabulary(source, config, load_encoder(source))
     shards = sorted(path.name for path in source.glob("model-*-of-*.safetensors"))
     names = [name for name in (*KEPT, *shards) if (source / name).is_file()]
     target.mkdir(parents=True, exist_ok=True)
@@ -76,22 +79,27 @@ def _facts(config: dict[str, Any], weights: Weights) -> dict[str, Any]:
     }
 
 
-def check_vocabulary(folder: Path, config: dict[str, Any], encoder: TextEncoder) -> None:
-    """Refuse a tokenizer that is not the model's.
+def check_vocabulary(folder: Path, config: dict[str, Any], encoder: Encoder) -> None:
+    """Refuse a tokenizer that is not the model's. Embeddings may be padded to a multiple of 64, an open model's to any.
 
     Raises:
-        InputError: ids beyond the embeddings, another size than tokenizer.json, other begin or end tokens.
+        InputError: ids beyond the embeddings, another size than tokenizer.json, other begin or end tokens, a base
+            model, which has no chat template.
     """
     data = read_json(folder / "tokenizer.json")
     ids = [int(token["id"]) for token in data.get("added_tokens", [])]
     entries = max([len(data["model"]["vocab"]) - 1, *ids]) + 1
     rows = int(config["vocab_size"])
-    if not encoder.size == entries == rows:
+    fits = rows >= entries if isinstance(encoder, AdoptedEncoder) else rows in (entries, padded(entries))
+    if encoder.size != entries or not fits:
         raise InputError(
             f"the tokenizer has {entries:,} entries ({encoder.size:,} for IgakuLM's encoder), the model {rows:,}",
             where=str(folder),
             mend="export the tuned model, together with the tokenizer that it was trained with",
         )
+    if not (folder / TEMPLATE_FILE).is_file():
+        mend = "export the tuned model"
+        raise InputError("this is a base model: it has no chat template", where=str(folder), mend=mend)
     for key, number in (("bos_token_id", encoder.bos), ("eos_token_id", encoder.eos)):
         if config.get(key) != number:
             raise InputError(
@@ -117,7 +125,7 @@ def same_logits(source: Path, copy: Path, prompts: Sequence[Sequence[int]]) -> N
             raise InputError("the copied model computes other values than its source", where=str(copy))
 
 
-def same_tokenizer(folder: Path, encoder: TextEncoder, texts: Sequence[str]) -> None:
+def same_tokenizer(folder: Path, encoder: Encoder, texts: Sequence[str]) -> None:
     """Compare stock AutoTokenizer with IgakuLM's encoder on texts (not with MeCab at run time: stock tools lack it).
 
     Raises:

@@ -21,8 +21,9 @@ from typing import Any, Literal, TypeAlias
 from igakulm.errors import InputError
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
 from igakulm.inference.letters import first_token_logprobs, letter_logprobs
-from igakulm.inference.messages import merge_system, render_plain
+from igakulm.inference.messages import render_plain
 from igakulm.llm import Answer, Body, Client, EndpointError, RequestError, ResponseStore, Retry, chat_body, endpoint_url
+from igakulm.tokenizer.folder_text import merge_system
 
 Route: TypeAlias = Literal["chat", "completions"]
 TokensParameter: TypeAlias = Literal["max_tokens", "max_completion_tokens"]

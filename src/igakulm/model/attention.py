@@ -1,16 +1,17 @@
 """Exact document masking for packed tokens, as an attention backend of the stock transformers classes.
 
-Does: causal attention inside each document of a flat run of tokens, document by document, without any mask tensor.
-Does not: keep a cache or generate; folders that we write use the stock backends.
+Does: causal attention inside each document of a flat run of tokens, without any mask tensor.
+Does not: keep a cache or generate (folders that we write use the stock backends), know sliding windows or sinks.
 
-Nothing is approximated. On a CPU the forward pass is torch's own flash kernel and the backward pass is ours (tiles of
-queries, only the causal half): torch's CPU backward kernel takes about 20 microseconds a token and layer however short
-the document is (6 heads of 64, bf16, one core), ours 6 to 14 for documents of 64 to 256 tokens.
+Nothing is approximated. On a GPU, bf16 goes to torch's flash attention for documents of different lengths
+(`torch.nn.attention.varlen`, torch 2.11 or newer); fp32 and older versions go document by document. On a CPU the
+kernel is attention_cpu.py. It and `varlen` are operators to `torch.compile`: a compiled layer stays one graph.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -18,19 +19,44 @@ import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from igakulm.model.attention_cpu import attend_on_cpu
+
+_varlen: Callable[..., Any] | None
+try:
+    from torch.nn.attention import varlen as _module
+
+    _varlen = _module.varlen_attn
+except ImportError:  # before torch 2.10
+    _varlen = None
+
 DOCUMENTS = "igakulm_documents"
 """Name of the backend: `config._attn_implementation = DOCUMENTS`."""
-SHORT, SHORT_TILE, LONG_TILE = 256, 64, 128
-"""Queries handled at once in the CPU backward pass, for documents up to `SHORT` tokens and for longer ones."""
-PAD, LONG = 32, 512
-"""Documents of up to `LONG` tokens are padded to a multiple of `PAD` and share calls; longer ones go alone."""
-TILE_SCORES = 2**20
-"""Scores of one tile (4 MiB in fp32), which bounds how many documents share a call."""
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+def document_arguments(lengths: torch.Tensor, device: torch.device) -> dict[str, Any]:
+    """Keyword arguments for the forward pass of a model with this backend, made once a batch for all its layers.
+
+    Args:
+        lengths: (documents,) int64 on the CPU, all positive; their sum is the number of tokens.
+        device: where the model is.
+    """
+    arguments: dict[str, Any] = {"document_lengths": lengths}
+    if device.type == "cuda" and _varlen_works(device.index or 0):
+        borders = F.pad(lengths.cumsum(0), (1, 0)).to(torch.int32)
+        arguments["document_borders"] = borders.to(device, non_blocking=True)
+        # A bound is enough for the kernel, and a power of two seldom makes a compiled layer anew.
+        arguments["longest_document"] = 1 << (int(lengths.max()) - 1).bit_length()
+    return arguments
+
+
 def attend_documents(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    lengths: torch.Tensor,
+    scale: float,
+    borders: torch.Tensor | None = None,
+    longest: int = 0,
 ) -> torch.Tensor:
     """Causal attention inside each document.
 
@@ -40,154 +66,72 @@ def attend_documents(
         value: like `key`.
         lengths: (documents,) int64 on the CPU, all positive; their sum is `tokens`.
         scale: factor on the scores, 1 / sqrt(head size).
+        borders: (documents + 1,) int32 on the GPU, where each document begins, and `tokens`; see `document_arguments`.
+        longest: at least the tokens of the longest document, with `borders`.
 
     Returns:
-        (1, tokens, heads, head size), contiguous.
+        (1, tokens, heads, head size).
     """
-    parts = tuple(int(length) for length in lengths.tolist())
     if query.device.type == "cpu":
-        attended: torch.Tensor = _CpuAttention.apply(query, key, value, parts, scale)  # type: ignore[no-untyped-call]
-        return attended
+        return attend_on_cpu(query, key, value, lengths, scale)
+    if borders is not None and query.dtype == torch.bfloat16 and query.shape[-1] % 8 == 0 and query.shape[-1] <= 256:
+        return _attend_on_gpu(query, key, value, borders, longest, scale)
+    attended: torch.Tensor = _attend_one_by_one(query, key, value, lengths, scale)
+    return attended
+
+
+def _attend_on_gpu(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, borders: torch.Tensor, longest: int, scale: float
+) -> torch.Tensor:
+    """Flash attention over documents laid end to end; heads that share a key-value head need no copy of it."""
+    assert _varlen is not None
+    q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
+    shared = {"enable_gqa": True} if _VARLEN_NAMES_SHARING else {}
+    causal = (-1, 0)
+    attended: torch.Tensor = _varlen(
+        q, k, v, borders, borders, longest, longest, scale=scale, window_size=causal, **shared
+    )
+    return attended[None]
+
+
+_VARLEN_KEYS = frozenset(inspect.signature(_varlen).parameters) if _varlen else frozenset[str]()
+_VARLEN_NAMES_SHARING = "enable_gqa" in _VARLEN_KEYS
+"""From torch 2.12 sharing must be asked for; 2.11 has no such key, its kernel simply does it."""
+
+
+@lru_cache(maxsize=8)
+def _varlen_works(device: int) -> bool:
+    """Whether `varlen_attn` takes our arguments and attends as it should on this GPU: two documents, shared heads."""
+    if not {"scale", "window_size"} <= _VARLEN_KEYS or torch.cuda.get_device_capability(device) < (8, 0):
+        return False
+    with torch.random.fork_rng(devices=[device]), torch.enable_grad():
+        place = torch.device("cuda", device)
+        shapes = [(1, heads, 48, 64) for heads in (4, 2, 2)]
+        q, k, v = (torch.randn(shape, device=place, dtype=torch.bfloat16, requires_grad=True) for shape in shapes)
+        lengths, borders = torch.tensor([17, 31]), torch.tensor([0, 17, 48], dtype=torch.int32, device=place)
+        exact = _attend_one_by_one(q, k, v, lengths, 0.125)
+        expected = torch.autograd.grad(exact.float().square().sum(), (q, k, v))
+        try:
+            found = _attend_on_gpu(q, k, v, borders, 32, 0.125)
+            gradients = torch.autograd.grad(found.float().square().sum(), (q, k, v))
+        except (RuntimeError, TypeError, ValueError):
+            return False
+        pairs = zip((found, *gradients), (exact, *expected), strict=True)
+        return all(float((one - other).norm() / other.norm()) < 0.02 for one, other in pairs)
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _attend_one_by_one(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+) -> torch.Tensor:
+    """One call of torch's attention a document: any device and type, slow for many short documents."""
     shared = query.shape[1] != key.shape[1]
+    parts = (torch.split(tensor, lengths.tolist(), 2) for tensor in (query, key, value))
     outputs = [
         F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=shared).transpose(1, 2)
-        for q, k, v in zip(*(torch.split(tensor, list(parts), 2) for tensor in (query, key, value)), strict=True)
+        for q, k, v in zip(*parts, strict=True)
     ]
     return torch.cat(outputs, 1)
-
-
-class _CpuAttention(torch.autograd.Function):
-    """Flash forward, tiled backward; documents of about one length share every call."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        parts: tuple[int, ...],
-        scale: float,
-    ) -> torch.Tensor:
-        _, heads, tokens, size = query.shape
-        flat = [_with_zero_row(tensor[0].transpose(0, 1)) for tensor in (query, key, value)]
-        output = query.new_empty(tokens + 1, heads, size)
-        normaliser = torch.empty(tokens + 1, heads, dtype=torch.float32)
-        flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-        for group in _groups(parts, heads):
-            q, k, v = (group.gather(tensor).transpose(1, 2) for tensor in flat)
-            attended, logsumexp = flash(q, k, v, 0.0, True, scale=scale)
-            output.index_copy_(0, group.places, attended.transpose(1, 2).reshape(-1, heads, size))
-            normaliser.index_copy_(0, group.places, logsumexp.transpose(1, 2).reshape(-1, heads))
-        ctx.save_for_backward(*flat, output, normaliser)
-        ctx.parts, ctx.scale = parts, scale
-        return output[None, :tokens]
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        query, key, value, output, normaliser = ctx.saved_tensors
-        upstream = _with_zero_row(gradients[0][0])
-        delta = (upstream * output).sum(-1, dtype=torch.float32)
-        delta[-1] = 0
-        results = tuple(torch.empty_like(tensor) for tensor in (query, key, value))
-        for group in _groups(ctx.parts, query.shape[1]):
-            tensors = (group.gather(tensor) for tensor in (query, key, value, upstream, normaliser, delta))
-            for result, part in zip(results, _gradients(*tensors, scale=ctx.scale), strict=True):
-                result.index_copy_(0, group.places, part.flatten(0, 1))
-        to_query, to_key, to_value = (result[:-1].transpose(0, 1)[None] for result in results)
-        return to_query, to_key, to_value, None, None
-
-
-def _with_zero_row(tensor: torch.Tensor) -> torch.Tensor:
-    """(T, heads, D) with a row of zeros behind, which padding points to."""
-    padded = tensor.new_zeros(len(tensor) + 1, *tensor.shape[1:])
-    padded[:-1] = tensor
-    return padded
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Documents padded on the right to one length; causal attention never looks at padding behind a token.
-
-    `places` (documents * length,): flat positions of their tokens, and T for padding.
-    """
-
-    documents: int
-    length: int
-    places: torch.Tensor
-
-    def gather(self, flat: torch.Tensor) -> torch.Tensor:
-        """(T + 1, …) to (documents, length, …)."""
-        return flat.index_select(0, self.places).view(self.documents, self.length, *flat.shape[1:])
-
-
-@lru_cache(maxsize=4)
-def _groups(parts: tuple[int, ...], heads: int) -> tuple[_Group, ...]:
-    """Documents by padded length, in groups whose score tiles stay in the processor's cache."""
-    lengths = torch.tensor(parts)
-    starts = torch.cumsum(lengths, 0) - lengths
-    padded = [-(-length // PAD) * PAD if length <= LONG else length for length in parts]
-    groups = []
-    for length in sorted(set(padded)):
-        members = torch.tensor([number for number, size in enumerate(padded) if size == length])
-        for some in torch.split(members, max(1, TILE_SCORES // (heads * min(length, LONG_TILE) * length))):
-            offsets = torch.arange(length)
-            places = starts[some][:, None] + offsets
-            places[offsets >= lengths[some][:, None]] = sum(parts)
-            groups.append(_Group(len(some), length, places.flatten()))
-    return tuple(groups)
-
-
-def _gradients(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    upstream: torch.Tensor,
-    normaliser: torch.Tensor,
-    delta: torch.Tensor,
-    *,
-    scale: float,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Gradients of a group's query (N, L, H, D), key and value (N, L, K, D), in the same shapes.
-
-    `upstream` (N, L, H, D) is the output's gradient, `normaliser` (N, L, H) the forward log-sum-exp, `delta` (N, L, H)
-    the sums of output x gradient. Heads that share a key-value head are stacked along the rows of one product.
-    """
-    documents, length, heads, size = query.shape
-    shared = key.shape[2]
-    group = heads // shared
-
-    def stack(tensor: torch.Tensor, depth: int) -> torch.Tensor:
-        split = tensor.view(documents, length, shared, -1, depth)
-        return split.permute(0, 2, 3, 1, 4).reshape(documents * shared, -1, length, depth)
-
-    q, g = stack(query, size), stack(upstream, size)
-    k, v = stack(key, size)[:, 0], stack(value, size)[:, 0]
-    lse, sums = stack(normaliser.neg(), 1), stack(delta, 1)
-    to_query, to_key, to_value = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
-    tile = SHORT_TILE if length <= SHORT else LONG_TILE
-    for start in range(0, length, tile):
-        stop = min(length, start + tile)
-        rows = slice(start, stop)
-        q_rows, g_rows, lse_rows, sum_rows = (tensor[:, :, rows].flatten(1, 2) for tensor in (q, g, lse, sums))
-        keys, values = k[:, :stop], v[:, :stop]
-        weights = torch.add(lse_rows, torch.bmm(q_rows, keys.transpose(1, 2)), alpha=scale).exp_()
-        weights.view(-1, stop - start, stop)[..., start:].mul_(_lower_triangle(stop - start))
-        change = torch.bmm(g_rows, values.transpose(1, 2)) - sum_rows
-        change = change.mul_(weights).mul_(scale).to(q.dtype)
-        to_value[:, :stop].baddbmm_(weights.to(q.dtype).transpose(1, 2), g_rows)
-        to_key[:, :stop].baddbmm_(change.transpose(1, 2), q_rows)
-        to_query[:, :, rows] = torch.bmm(change, keys).view(-1, group, stop - start, size)
-
-    def unstack(tensor: torch.Tensor) -> torch.Tensor:
-        split = tensor.view(documents, shared, -1, length, size)
-        return split.permute(0, 3, 1, 2, 4).reshape(documents, length, -1, size)
-
-    return unstack(to_query), unstack(to_key), unstack(to_value)
-
-
-@lru_cache(maxsize=512)
-def _lower_triangle(size: int) -> torch.Tensor:
-    return torch.ones(size, size).tril_()
 
 
 def _backend(
@@ -198,6 +142,8 @@ def _backend(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     document_lengths: torch.Tensor | None = None,
+    document_borders: torch.Tensor | None = None,
+    longest_document: int = 0,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Adapter with the signature of transformers' attention functions."""
@@ -208,7 +154,7 @@ def _backend(
         lower = torch.get_autocast_dtype(device)
         query, key, value = query.to(lower), key.to(lower), value.to(lower)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attend_documents(query, key, value, document_lengths, scale), None
+    return attend_documents(query, key, value, document_lengths, scale, document_borders, longest_document), None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:

@@ -15,24 +15,26 @@ import torch
 from safetensors.torch import save_file
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel
 
-from igakulm.files import atomic_path
+from igakulm.files import atomic_path, read_json
 from igakulm.model.init import embedding_of, folded
 from igakulm.model.presets import load_folder
-from igakulm.tokenizer.encode import TOKENIZER_FILES, TextEncoder
+from igakulm.tokenizer.adopted import AdoptedEncoder
+from igakulm.tokenizer.encode import TEMPLATE_FILE
+from igakulm.tokenizer.open import Encoder
 
 
 def write_folder(
-    model: PreTrainedModel, scale: float, encoder: TextEncoder, tokenizer_dir: Path, folder: Path, *, chat: bool
+    model: PreTrainedModel, scale: float, encoder: Encoder, tokenizer_dir: Path, folder: Path, *, chat: bool
 ) -> None:
     """Write fp32 weights with the embedding scale folded in; any stock loader gives the training model's logits.
 
     Args:
         model: the model as trained (without the scale in its embedding).
         scale: factor on embeddings during training.
-        encoder: for the ids of begin and end.
+        encoder: for the ids of begin and end, and the names of the tokenizer's files.
         tokenizer_dir: its files are copied in.
         folder: where to.
-        chat: whether the vocabulary holds the chat tokens; without them the chat template is left out.
+        chat: whether the model knows the chat format; without, the chat template is left out (see `knows_chat`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     embedding = embedding_of(model).weight
@@ -47,13 +49,22 @@ def write_folder(
     config.bos_token_id, config.eos_token_id = encoder.bos, encoder.eos
     config.architectures = [type(model).__name__]
     config.save_pretrained(folder)
+    ends = list(encoder.stops) if isinstance(encoder, AdoptedEncoder) else encoder.eos
     generation = GenerationConfig(  # type: ignore[no-untyped-call]
-        bos_token_id=encoder.bos, eos_token_id=encoder.eos, pad_token_id=encoder.eos, do_sample=False
+        bos_token_id=encoder.bos, eos_token_id=ends, pad_token_id=encoder.eos, do_sample=False
     )
     generation.save_pretrained(folder)
-    for name in TOKENIZER_FILES:
-        if (tokenizer_dir / name).is_file() and (chat or name != "chat_template.jinja"):
+    for name in encoder.files:
+        if (tokenizer_dir / name).is_file() and (chat or name != TEMPLATE_FILE):
             shutil.copyfile(tokenizer_dir / name, folder / name)
+
+
+def knows_chat(folder: Path) -> bool:
+    """Whether a model's folder has a chat template, so that its chat tokens are no strangers to the model."""
+    if (folder / TEMPLATE_FILE).is_file():
+        return True
+    settings = folder / "tokenizer_config.json"
+    return settings.is_file() and bool(read_json(settings).get("chat_template"))
 
 
 def stock_config(config: PretrainedConfig) -> PretrainedConfig:

@@ -7,7 +7,7 @@ Does not: apply the scale or dropout during training (objective.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -84,18 +84,23 @@ def head_of(model: PreTrainedModel) -> nn.Linear:
 
 
 @torch.no_grad()
-def grow_vocabulary(model: PreTrainedModel, size: int, seed: int) -> None:
-    """Append rows to embedding and head up to `size` entries (section 2.4.2); old rows keep their bits.
+def grow_vocabulary(model: PreTrainedModel, size: int, seed: int, fresh: Sequence[int] = ()) -> None:
+    """Append rows to embedding and head up to `size` entries (section 2.4.2), and draw the rows `fresh` anew.
 
-    New rows are normal with the spread of the old rows of the same matrix, which for weights fresh from `initialise`
-    is that initialisation, and for trained weights keeps the new rows among the old ones in size.
+    Other rows keep their bits. New rows are normal with the spread of the old rows of the same matrix, which for
+    weights fresh from `initialise` is that initialisation, and for trained weights keeps the new rows among the old
+    ones in size. `fresh` are ids that the model never saw although it has rows for them: padding, reserved entries.
     """
     generator = torch.Generator().manual_seed(seed)
 
     def grown(weight: torch.Tensor) -> torch.Tensor:
-        return torch.cat([weight, _drawn_like(weight, size - len(weight), generator)])
+        old = len(weight)
+        again = [number for number in fresh if number < old]
+        matrix = torch.cat([weight, _drawn_like(weight, max(0, size - old), generator)])
+        matrix[again] = _drawn_like(weight, len(again), generator)
+        return matrix
 
-    _set_vocabulary(model, size, grown)
+    _set_vocabulary(model, max(size, embedding_of(model).weight.shape[0]), grown)
 
 
 @torch.no_grad()

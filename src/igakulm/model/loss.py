@@ -2,23 +2,34 @@
 
 Does: sum the fp32 loss over the positions that have a target, chunk by chunk, with gradients made on the way.
 Does not: average (the loop divides by the targets of the whole global batch).
+
+`F.linear_cross_entropy` of torch 2.13 is not used: it returns a bf16 loss under bf16 products.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 
 CHUNK_LOGITS = 16 * 2**20
-"""Logits alive at once in the matrix products (64 MiB in fp32): enough rows to keep the products efficient."""
+"""Logits alive at once in the matrix products on a CPU (64 MiB in fp32): enough rows to keep the products efficient."""
+GPU_CHUNK_LOGITS = 128 * 2**20
+"""The same on a GPU (256 MiB in bf16): each chunk reads and writes the head's fp32 gradient, so chunks must be few."""
 TILE_LOGITS = 2**20
 """Logits that the softmax walks over at once on a CPU (4 MiB): they stay in its cache."""
 
 
 def linear_cross_entropy(
-    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    dtype: torch.dtype,
+    *,
+    compiled: bool = False,
 ) -> torch.Tensor:
     """Sum over positions of -log softmax(hidden @ weight.T)[target].
 
@@ -27,13 +38,17 @@ def linear_cross_entropy(
         weight: (V, d) head.
         targets: (positions,) int64 in [0, V).
         dtype: of the matrix products (bf16 or fp32); the loss itself is always fp32.
+        compiled: let `torch.compile` fuse the softmax on a GPU (two passes over the logits in place of six). On a CPU
+            it changes nothing: there the softmax walks in tiles that stay in the cache.
 
     Returns:
         fp32 scalar, differentiable in `hidden` and `weight` (once: the gradients are made during the forward pass).
     """
     if not torch.is_grad_enabled():
-        return _chunks(hidden.to(dtype), weight.to(dtype), targets, None, None)
-    loss: torch.Tensor = _LinearCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
+        return _chunks(hidden.to(dtype), weight.to(dtype), targets, None, None, compiled)
+    loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, targets, dtype, compiled
+    )
     return loss
 
 
@@ -42,22 +57,27 @@ class _LinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, dtype: torch.dtype
+        ctx: Any,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        dtype: torch.dtype,
+        compiled: bool,
     ) -> torch.Tensor:
         states, head = hidden.to(dtype), weight.to(dtype)
         to_hidden = torch.empty_like(states)
         to_weight = torch.zeros_like(weight, dtype=torch.float32)
-        loss = _chunks(states, head, targets, to_hidden, to_weight)
+        loss = _chunks(states, head, targets, to_hidden, to_weight, compiled)
         ctx.save_for_backward(to_hidden, to_weight)
         ctx.dtypes = hidden.dtype, weight.dtype
         return loss
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None, None]:
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         to_hidden, to_weight = ctx.saved_tensors
         hidden_type, weight_type = ctx.dtypes
         factor = gradients[0]
-        return to_hidden.to(hidden_type) * factor, to_weight.to(weight_type).mul_(factor), None, None
+        return to_hidden.to(hidden_type) * factor, to_weight.to(weight_type).mul_(factor), None, None, None
 
 
 def _chunks(
@@ -66,22 +86,25 @@ def _chunks(
     targets: torch.Tensor,
     to_hidden: torch.Tensor | None,
     to_weight: torch.Tensor | None,
+    compiled: bool,
 ) -> torch.Tensor:
     """Loss over all chunks; fills the gradients where given."""
     loss = torch.zeros((), dtype=torch.float32, device=states.device)
-    size = max(16, CHUNK_LOGITS // head.shape[0])
-    with torch.no_grad(), torch.autocast(states.device.type, enabled=False):
+    device = states.device.type
+    size = max(16, (CHUNK_LOGITS if device == "cpu" else GPU_CHUNK_LOGITS) // head.shape[0])
+    softmax = _softmax_in_place if device == "cpu" or not compiled else _compiled_softmax()
+    with torch.no_grad(), torch.autocast(device, enabled=False):
         for start in range(0, len(targets), size):
             part = slice(start, start + size)
             logits = states[part] @ head.T
-            loss += _softmax_in_place(logits, targets[part], make_gradient=to_hidden is not None)
+            loss += softmax(logits, targets[part], to_hidden is not None)
             if to_hidden is not None and to_weight is not None:
                 torch.mm(logits, head, out=to_hidden[part])
                 to_weight += logits.T @ states[part]
     return loss
 
 
-def _softmax_in_place(logits: torch.Tensor, targets: torch.Tensor, *, make_gradient: bool) -> torch.Tensor:
+def _softmax_in_place(logits: torch.Tensor, targets: torch.Tensor, make_gradient: bool) -> torch.Tensor:
     """Loss of one chunk; `logits` become the gradient (softmax minus one-hot) where asked."""
     rows = max(1, TILE_LOGITS // logits.shape[1]) if logits.device.type == "cpu" else len(logits)
     losses = []
@@ -91,3 +114,20 @@ def _softmax_in_place(logits: torch.Tensor, targets: torch.Tensor, *, make_gradi
         if make_gradient:
             tile.copy_(scores.exp_().scatter_add_(1, target[:, None], scores.new_full((len(target), 1), -1.0)))
     return torch.stack(losses).sum()
+
+
+def _softmax_to_fuse(logits: torch.Tensor, targets: torch.Tensor, make_gradient: bool) -> torch.Tensor:
+    """The same without a scatter, so that a compiler makes one kernel of it that holds nothing in fp32."""
+    scores = logits.float()
+    normaliser = scores.logsumexp(-1, keepdim=True)
+    loss = (normaliser - scores.gather(1, targets[:, None])).sum()
+    if make_gradient:
+        chosen = torch.arange(logits.shape[1], device=logits.device) == targets[:, None]
+        logits.copy_((scores - normaliser).exp() - chosen.float())
+    return loss
+
+
+@lru_cache(maxsize=1)
+def _compiled_softmax() -> Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]:
+    compiled = torch.compile(_softmax_to_fuse, dynamic=True)
+    return cast("Callable[[torch.Tensor, torch.Tensor, bool], torch.Tensor]", compiled)

@@ -7,13 +7,16 @@ Does not: change the model's class or parameter names, so weights move in and ou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
-from igakulm.model.attention import DOCUMENTS
+from igakulm.errors import InputError
+from igakulm.model.attention import DOCUMENTS, document_arguments
 from igakulm.model.init import embedding_of, head_of
 from igakulm.model.loss import linear_cross_entropy
 
@@ -49,6 +52,8 @@ class Objective(nn.Module):
         model: a stock causal model, fp32; its attention backend and residual outputs are set for training.
         scale: factor on embeddings (1.0 for none).
         dropout: on the embedding and on what each block adds to the residual stream (section 2.4.1), training only.
+            Not on attention probabilities: section 2.4.1 names the embedding and the residual streams only, and a
+            kernel that never writes the probabilities down has none to drop; what attention adds is dropped anyway.
         neftune_alpha: uniform noise alpha / sqrt(L d) on embeddings, L = the document's tokens (section 2.4.2),
             training only; 0 = none.
         bf16: bf16 autocast.
@@ -65,13 +70,13 @@ class Objective(nn.Module):
     ) -> None:
         super().__init__()
         self.model = model
+        self.compiled = False
         self.scale, self.dropout, self.neftune_alpha, self.bf16 = scale, dropout, neftune_alpha, bf16
         model.config._attn_implementation = DOCUMENTS
         model.config.use_cache = False
         if dropout:
             for layer in model.model.layers:
-                _drop_output(layer.self_attn, "o_proj", dropout)
-                _drop_output(layer.mlp, "down_proj", dropout)
+                _drop_residual(layer, dropout)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """fp32 scalar: the summed loss."""
@@ -80,16 +85,26 @@ class Objective(nn.Module):
                 inputs_embeds=self.embed(batch)[None],
                 position_ids=batch.positions[None],
                 use_cache=False,
-                document_lengths=batch.lengths,
+                **document_arguments(batch.lengths, batch.tokens.device),
             ).last_hidden_state[0]
         if len(batch.where) != len(states):
             states = states.index_select(0, batch.where)
         head = head_of(self.model).weight
-        return linear_cross_entropy(states, head, batch.targets, torch.bfloat16 if self.bf16 else torch.float32)
+        lower = torch.bfloat16 if self.bf16 else torch.float32
+        return linear_cross_entropy(states, head, batch.targets, lower, compiled=self.compiled)
+
+    def compile_layers(self) -> None:
+        """Compile each layer by itself (quick, and equal layers share the result) and, on a GPU, the softmax."""
+        self.compiled = True
+        for layer in self.model.model.layers:
+            layer.compile(dynamic=True)
 
     def embed(self, batch: Batch) -> torch.Tensor:
         """(T, d) fp32 embeddings, scaled; with noise and dropout while training."""
-        embedded = F.embedding(batch.tokens, embedding_of(self.model).weight)
+        module = embedding_of(self.model)
+        # Some classes (Gemma) scale inside their look-up. Stock look-ups take no gradient at `padding_idx`, ours do.
+        plain = type(module).forward is nn.Embedding.forward
+        embedded = F.embedding(batch.tokens, module.weight) if plain else module(batch.tokens)
         if self.scale != 1.0:
             embedded = embedded * self.scale
         if not self.training:
@@ -128,6 +143,29 @@ class _DroppedLinear(nn.Linear):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         output = super().forward(input)
         return drop(output, self.probability) if self.training else output
+
+
+def _drop_residual(layer: Any, probability: float) -> None:
+    """Drop what attention and MLP add to the residual stream: the output of their last matrix, or of a norm after it.
+
+    Raises:
+        InputError: a layer of other parts.
+    """
+    behind = ("post_attention_layernorm", "post_feedforward_layernorm")
+    if hasattr(layer, behind[1]):  # Gemma, OLMo 2: the block's output is normalised before it is added
+        for name in behind:
+            getattr(layer, name).register_forward_hook(partial(_dropped, probability))
+        return
+    try:
+        _drop_output(layer.self_attn, "o_proj", probability)
+        _drop_output(layer.mlp, "down_proj", probability)
+    except AttributeError as error:
+        what = f"dropout does not know the parts of {type(layer).__name__}"
+        raise InputError(what, where="model.dropout, finetune.dropout", mend="set both to 0") from error
+
+
+def _dropped(probability: float, module: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
+    return drop(output, probability) if module.training else output
 
 
 def _drop_output(block: nn.Module, name: str, probability: float) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from igakulm.errors import InputError
-from igakulm.recipe.schema import ModelSection
+from igakulm.files import read_json
+from igakulm.model.folder_sizes import layer_weights, read_config, tokenizer_entries
+from igakulm.recipe.schema import ModelSection, Recipe
+from igakulm.tokenizer.padding import padded
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -22,19 +25,23 @@ HEAD_SIZE = 64
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """Sizes of a pre-normalised decoder without biases, untied embeddings and a two-matrix (not gated) MLP."""
+    """Sizes of a decoder; by default ours: without biases, untied embeddings and a two-matrix (not gated) MLP."""
 
     hidden_size: int
     intermediate_size: int
     layers: int
     heads: int
     key_value_heads: int
-    activation: Literal["silu", "relu2"] = "silu"
+    activation: str = "silu"
+    gated: bool = False  # a third MLP matrix, as in Llama
+    tied: bool = False  # head and embedding are one matrix
+    head_width: int | None = None  # where it is not hidden size / heads
+    measured_layer: int | None = None  # parameters of one layer as a folder's weights have them
 
     @property
     def head_size(self) -> int:
         """Width of one head."""
-        return self.hidden_size // self.heads
+        return self.head_width or self.hidden_size // self.heads
 
     @property
     def layer_parameters(self) -> int:
@@ -43,17 +50,23 @@ class Architecture:
         >>> PRESETS["paper-1b"].layer_parameters
         44044288
         """
-        keys = self.key_value_heads * self.head_size
-        matrices = 2 * self.hidden_size + 2 * keys + 2 * self.intermediate_size
+        if self.measured_layer is not None:
+            return self.measured_layer
+        queries, keys = self.heads * self.head_size, self.key_value_heads * self.head_size
+        matrices = 2 * queries + 2 * keys + (3 if self.gated else 2) * self.intermediate_size
         return self.hidden_size * matrices + 2 * self.hidden_size
 
     def parameters(self, vocabulary_size: int) -> int:
-        """All parameters: layers, last norm, embedding and head (V x d each).
+        """All parameters: layers, last norm, embedding and head (V x d each; one of them in a tied model).
 
         >>> PRESETS["paper-1b"].parameters(32_768)
         1191282688
         """
-        return self.layers * self.layer_parameters + self.hidden_size + 2 * vocabulary_size * self.hidden_size
+        return (
+            self.layers * self.layer_parameters
+            + self.hidden_size
+            + (1 if self.tied else 2) * vocabulary_size * self.hidden_size
+        )
 
 
 _PAPER = Architecture(2048, 8192, 24, 32, 8)
@@ -69,10 +82,13 @@ def architecture(section: ModelSection) -> Architecture:
     """Sizes of a section: the preset's, replaced by every key that is given.
 
     A given width without given head counts gets heads of 64 and a quarter as many key-value heads (at least one).
+    With `from_folder` they are the folder's, whatever else is given.
 
     Raises:
-        InputError: sizes that do not divide each other, or no preset and a size missing.
+        InputError: no model in the folder; sizes that do not divide each other, or no preset and a size missing.
     """
+    if section.from_folder is not None:
+        return folder_architecture(Path(section.from_folder))
     preset = PRESETS[section.preset] if section.preset else None
     hidden, layers = section.hidden_size, section.layers
     if preset is None and (hidden is None or layers is None):
@@ -98,6 +114,57 @@ def architecture(section: ModelSection) -> Architecture:
     )
     _check(chosen)
     return chosen
+
+
+def folder_architecture(folder: Path) -> Architecture:
+    """Sizes of a Hugging Face folder, from config.json and the headers of its weights; nothing is loaded.
+
+    Raises:
+        InputError: no model folder, or a configuration without the sizes of a decoder.
+    """
+    config = read_config(folder)
+    try:
+        heads = int(config["num_attention_heads"])
+        layers, hidden = int(config["num_hidden_layers"]), int(config["hidden_size"])
+        inner = int(config["intermediate_size"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"config.json lacks {error}, a size of a decoder", where=str(folder)) from error
+    kind = str(config.get("model_type"))
+    return Architecture(
+        hidden_size=hidden,
+        intermediate_size=inner,
+        layers=layers,
+        heads=heads,
+        key_value_heads=int(config.get("num_key_value_heads") or heads),
+        activation=str(config.get("hidden_act") or config.get("hidden_activation") or "silu"),
+        gated=kind != "arcee",
+        tied=bool(config.get("tie_word_embeddings", kind.startswith("gemma"))),
+        head_width=int(config["head_dim"]) if config.get("head_dim") else None,
+        measured_layer=layer_weights(folder) // layers or None,
+    )
+
+
+def planned_vocabulary(recipe: Recipe) -> int:
+    """Rows of the embedding while the base model is trained.
+
+    Raises:
+        InputError: `from_folder` is no model folder.
+    """
+    model, tokenizer = recipe.model, recipe.tokenizer
+    if tokenizer.from_folder is None:
+        return vocabulary_rows(model, tokenizer.vocabulary_size)
+    if model.from_folder is None:
+        return vocabulary_rows(model, tokenizer_entries(Path(tokenizer.from_folder)))
+    return int(read_config(Path(model.from_folder))["vocab_size"])
+
+
+def vocabulary_rows(section: ModelSection, entries: int) -> int:
+    """Rows of embedding and head for a vocabulary: a multiple of 64, unless `pad_vocabulary` is off.
+
+    >>> vocabulary_rows(ModelSection(), 32_771), vocabulary_rows(ModelSection(pad_vocabulary=False), 32_771)
+    (32832, 32771)
+    """
+    return padded(entries) if section.pad_vocabulary else entries
 
 
 def _key_value_heads(heads: int) -> int:
@@ -132,7 +199,7 @@ def _check(sizes: Architecture) -> None:
 
 
 def model_config(
-    section: ModelSection, vocabulary_size: int, sequence_length: int, *, bos: int, eos: int
+    section: ModelSection, vocabulary_size: int, sequence_length: int, *, bos: int | None, eos: int
 ) -> PretrainedConfig:
     """The stock `ArceeConfig` of a section; `sequence_length` in tokens becomes `max_position_embeddings`."""
     from transformers import ArceeConfig
@@ -175,7 +242,8 @@ def load_folder(folder: Path) -> PreTrainedModel:
     """Load a local Llama-like Hugging Face folder in fp32: safetensors only, no remote code, no network.
 
     Raises:
-        InputError: missing folder or config, weights in another format, an architecture that transformers lacks.
+        InputError: missing folder or config, weights in another format, quantised or missing weights, code of its own,
+            an architecture that transformers lacks or that is not built like Llama.
     """
     import torch
     from safetensors import SafetensorError
@@ -183,6 +251,36 @@ def load_folder(folder: Path) -> PreTrainedModel:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    _refuse_folder(folder)
+    loader: Any = AutoModelForCausalLM
+    try:
+        model: PreTrainedModel
+        model, report = loader.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"this model folder cannot be loaded: {first_line}", where=str(folder)) from error
+    missing = sorted(report.get("missing_keys") or ())
+    if missing:
+        what = f"{len(missing)} weights are missing and would be random: {', '.join(missing[:3])}"
+        raise InputError(what, where=str(folder), mend="copy the whole folder again")
+    if not hasattr(model, "model") or not hasattr(model.model, "layers"):
+        raise InputError(
+            f"{type(model).__name__} is not built like Llama",
+            where=str(folder),
+            mend="start from a model with model.layers and a separate head",
+        )
+    return model
+
+
+def _refuse_folder(folder: Path) -> None:
+    """Refuse what is not read: no model, pickled or quantised weights, code."""
     if not (folder / "config.json").is_file():
         raise InputError("this is no Hugging Face model folder", where=str(folder), mend="it needs a config.json")
     if not list(folder.glob("*.safetensors")):
@@ -191,17 +289,8 @@ def load_folder(folder: Path) -> PreTrainedModel:
             where=str(folder),
             mend="convert the weights to safetensors first; pickled weights are never read",
         )
-    try:
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"this model folder cannot be loaded: {first_line}", where=str(folder)) from error
-    if not hasattr(model, "model") or not hasattr(model.model, "layers"):
-        raise InputError(
-            f"{type(model).__name__} is not built like Llama",
-            where=str(folder),
-            mend="start from a model with model.layers and a separate head",
-        )
-    return model
+    config = read_json(folder / "config.json")
+    for key, what in (("auto_map", "brings program code of its own"), ("quantization_config", "is quantised")):
+        if isinstance(config, dict) and config.get(key):
+            mend = "start from the original weights of a model that transformers has built in"
+            raise InputError(f"this model {what}", where=f"{folder / 'config.json'}, key {key}", mend=mend)

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Sequence
 from igakulm.inference.engine import Engine
 from igakulm.serving.chat_request import ChatRequest
 from igakulm.serving.text import TextStream
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder
 
 
 class Busy(Exception):
@@ -66,7 +66,7 @@ class Answer:
     def __init__(
         self,
         engine: Engine,
-        encoder: TextEncoder,
+        encoder: Encoder,
         turns: Turns,
         prompt: Sequence[int],
         asked: ChatRequest,
@@ -74,8 +74,7 @@ class Answer:
     ) -> None:
         self._turns, self._prompt, self._limit, self._started = turns, prompt, seconds, time.monotonic()
         self._room = min(asked.max_tokens, engine.context_length - len(prompt))
-        ends = (encoder.eos, encoder.system, encoder.user, encoder.assistant)
-        self._tokens = engine.stream(prompt, self._room, ends, temperature=asked.temperature, seed=asked.seed)
+        self._tokens = engine.stream(prompt, self._room, encoder.stops, temperature=asked.temperature, seed=asked.seed)
         self._text = TextStream(encoder, asked.stop)
         self._step: asyncio.Future[int | None] | None = None
         self._closed, self._made = False, 0

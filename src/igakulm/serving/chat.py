@@ -19,7 +19,7 @@ from igakulm.inference.engine import Engine
 from igakulm.serving.model import open_model
 from igakulm.serving.text import TextStream
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder
 
 NOTICE = "回答は誤ることがあります。診断には使えません。終わるには Ctrl-D を押してください。"
 
@@ -60,7 +60,7 @@ def chat(
 
 def chat_loop(
     engine: Engine,
-    encoder: TextEncoder,
+    encoder: Encoder,
     *,
     max_tokens: int = 256,
     temperature: float = 0.0,
@@ -116,7 +116,7 @@ def _questions(source: TextIO, target: TextIO) -> Iterator[str]:
             yield line.strip()
 
 
-def _prompt(encoder: TextEncoder, messages: list[dict[str, str]], context: int, target: TextIO) -> list[int] | None:
+def _prompt(encoder: Encoder, messages: list[dict[str, str]], context: int, target: TextIO) -> list[int] | None:
     """Ids of the conversation; drops its oldest turns, and the question itself when that alone is too long."""
     while messages:
         ids, _ = render_chat(encoder, messages, True)
@@ -129,10 +129,10 @@ def _prompt(encoder: TextEncoder, messages: list[dict[str, str]], context: int, 
 
 
 def _answer(
-    engine: Engine, encoder: TextEncoder, ids: list[int], most: int, temperature: float, seed: int, target: TextIO
+    engine: Engine, encoder: Encoder, ids: list[int], most: int, temperature: float, seed: int, target: TextIO
 ) -> str:
     stream, parts = TextStream(encoder), []
-    stops = (encoder.eos, encoder.system, encoder.user, encoder.assistant)
+    stops = encoder.stops
     tokens = engine.stream(ids, most, stops, temperature=temperature, seed=seed)
     with closing(tokens):  # type: ignore[type-var]
         for token in tokens:

@@ -11,7 +11,7 @@ from pathlib import Path
 from igakulm.bundle.build import BUNDLE, read_bundle
 from igakulm.errors import InputError, did_you_mean
 from igakulm.inference.engine import Engine
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder, load_encoder
 
 ENGINES = ("auto", "llamacpp", "transformers")
 _PREFERRED = ("q8_0", "bf16", "f32")
@@ -22,7 +22,7 @@ class Opened:
     """A model ready to answer."""
 
     engine: Engine
-    encoder: TextEncoder
+    encoder: Encoder
     name: str
     kind: str  # "llamacpp (FILE)" or "transformers"
 
@@ -37,7 +37,7 @@ def open_model(folder: Path, engine: str = "auto") -> Opened:
     """Open a bundle, or a plain model folder (transformers only).
 
     Args:
-        folder: a bundle, or a Hugging Face folder with IgakuLM's tokenizer.
+        folder: a bundle, or a Hugging Face folder with IgakuLM's or an adopted tokenizer.
         engine: "llamacpp", "transformers", or "auto" = llama.cpp where it is installed and the bundle has a GGUF file.
 
     Raises:
@@ -57,7 +57,7 @@ def open_model(folder: Path, engine: str = "auto") -> Opened:
     if engine == "llamacpp" and gguf is None:
         raise InputError("this bundle has no GGUF file", where=str(folder), mend="set export.gguf and export again")
     if gguf is not None and (engine == "llamacpp" or (engine == "auto" and available())):
-        encoder = TextEncoder.load(folder / "huggingface")
+        encoder = load_encoder(folder / "huggingface")
         return Opened(LlamaCppEngine(gguf), encoder, name, f"llamacpp ({gguf.name})")
     return _transformers(folder / "huggingface", name, engine)
 
@@ -67,7 +67,7 @@ def _transformers(folder: Path, name: str, engine: str) -> Opened:
         raise InputError("a model folder has no GGUF file", where=str(folder), mend="give a bundle of the export stage")
     from igakulm.inference.transformers import load_engine
 
-    return Opened(load_engine(folder), TextEncoder.load(folder), name, "transformers")
+    return Opened(load_engine(folder), load_encoder(folder), name, "transformers")
 
 
 def _best_gguf(folder: Path, files: dict[str, dict[str, object]]) -> Path | None:

@@ -34,7 +34,7 @@ from igakulm.serving.chat_request import BadRequest, ChatRequest, parse_chat_req
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, check_address, error_response, is_loopback
 from igakulm.serving.model import open_model
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder
 
 LOG = logging.getLogger("igakulm.serving")
 BODY_SECONDS = 20.0
@@ -52,7 +52,7 @@ class Limits:
 
 def create_app(
     engine: Engine,
-    encoder: TextEncoder,
+    encoder: Encoder,
     name: str,
     *,
     api_key: str | None = None,
@@ -102,7 +102,7 @@ class _Events(StreamingResponse):
 class _Room:
     """The endpoints and what they share."""
 
-    def __init__(self, engine: Engine, encoder: TextEncoder, name: str, limits: Limits) -> None:
+    def __init__(self, engine: Engine, encoder: Encoder, name: str, limits: Limits) -> None:
         self.engine, self.encoder, self.name, self.limits = engine, encoder, name, limits
         self.turns = Turns(limits.queue)
         self.started = int(time.time())

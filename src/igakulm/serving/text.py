@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Sequence
 
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder
 
 
 class TextStream:
@@ -19,7 +19,7 @@ class TextStream:
         stops: texts that end the answer and are no part of it.
     """
 
-    def __init__(self, encoder: TextEncoder, stops: Sequence[str] = ()) -> None:
+    def __init__(self, encoder: Encoder, stops: Sequence[str] = ()) -> None:
         self._encoder = encoder
         self._stops = tuple(stops)
         # A byte piece is often a third of a character: it is shown when its character is complete.

@@ -15,6 +15,7 @@ from igakulm.files import atomic_path, read_json, write_json
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import read_terms
+from igakulm.tokenizer.adopt import adopt_tokenizer
 from igakulm.tokenizer.counting import count_words, weighted_counts
 from igakulm.tokenizer.dictionary import build_user_dictionary, clean_terms, dictionary_names, lexicon_names
 from igakulm.tokenizer.dictionary_report import measure_user_dictionary
@@ -34,9 +35,13 @@ def build_tokenizer(
     Writes tokenizer.json, tokenizer_config.json, chat_template.jinja, sentencepiece.model, encoder.json, report.json
     and, with names and `user_dictionary`, user_dictionary.dic. The same inputs and seed give the same bytes.
 
+    With `from_folder` the tokenizer of that folder is adopted instead (adopt.py).
+
     Raises:
         InputError: an empty corpus, a weight for an unknown source, or a vocabulary that the text does not allow.
     """
+    if config.from_folder is not None:
+        return adopt_tokenizer(config, corpus_dir, lexicon_dir, out_dir, progress)
     _check_source_weights(config, corpus_dir)
     terms = clean_terms(read_terms(lexicon_dir))
     names = lexicon_names(terms, drugs=config.drugs_in_dictionary)

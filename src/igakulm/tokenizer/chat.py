@@ -11,26 +11,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from igakulm.errors import InputError
-from igakulm.tokenizer.encode import CHAT_TOKENS, TextEncoder
+from igakulm.tokenizer.adopted import AdoptedEncoder
+from igakulm.tokenizer.encode import CHAT_TOKENS
+from igakulm.tokenizer.open import Encoder
 
 ROLES = ("system", "user", "assistant")
 BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
 
 
 def render_chat(
-    encoder: TextEncoder, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool
+    encoder: Encoder, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:
     """Ids of a conversation and their loss mask, both of one length.
 
     The mask is True on assistant content and the end token that closes it: the loss runs from just after
     `<|assistant|>` to `<|end_of_text|>` (section 2.4.2). The generation prompt is a last `<|assistant|>`.
+    An adopted tokenizer's conversation is what its template makes of it, with the same rule for the mask.
 
     Raises:
-        InputError: an unknown role, or content that is not text.
+        InputError: an unknown role, content that is not text, or messages that an adopted model's template refuses.
     """
-    role_ids = dict(zip(ROLES, (encoder.system, encoder.user, encoder.assistant), strict=True))
     for number, message in enumerate(messages, 1):
         _check(message, f"message {number}")
+    if isinstance(encoder, AdoptedEncoder):
+        return encoder.render(messages, add_generation_prompt)
+    role_ids = dict(zip(ROLES, (encoder.system, encoder.user, encoder.assistant), strict=True))
     contents = encoder.encode_batch([message["content"] for message in messages])
     ids, mask = [encoder.bos], [False]
     for message, content in zip(messages, contents, strict=True):
@@ -52,7 +57,7 @@ def _check(message: Mapping[str, str], where: str) -> None:
         raise InputError("a message without text in `content`", where=where, mend="give content as a string")
 
 
-def chat_template() -> str:
+def chat_template(begin: str = BEGIN, end: str = END, control: Sequence[str] = (BEGIN, END, *CHAT_TOKENS)) -> str:
     """The Jinja template for stock tools, which read control tokens out of text.
 
     There a spelling such as `<|user|>` inside a message would become the token, so the template puts a space after its
@@ -62,12 +67,17 @@ def chat_template() -> str:
     such spellings gives the ids of `render_chat`; content that is not a string is refused. Not promised, as the
     template is not asked there: prompts that a program writes by hand, or text given to the stock tokenizer itself
     without `split_special_tokens=True`.
+
+    Args:
+        begin: spelling of the begin token, "" for none.
+        end: spelling of the token that ends an answer.
+        control: spellings that content must not have.
     """
     content = "message['content']"
-    for token in (BEGIN, END, *CHAT_TOKENS):
-        content += f" | replace('{token}', '< {token[1:]}')"
+    for token in control:
+        content += f" | replace({_quoted(token)}, {_quoted(token[:1] + ' ' + token[1:])})"
     return (
-        "{{- '" + BEGIN + "' -}}\n"
+        "{{- " + _quoted(begin) + " -}}\n"
         "{%- for message in messages -%}\n"
         "{%- if message['role'] not in ['system', 'user', 'assistant'] -%}\n"
         "{{- raise_exception('unknown role in a conversation: ' ~ message['role']) -}}\n"
@@ -78,10 +88,19 @@ def chat_template() -> str:
         "{%- set content = " + content + " -%}\n"
         "{{- '<|' ~ message['role'] ~ '|>' -}}\n"
         "{%- if message['role'] == 'assistant' -%}\n"
-        "{%- generation -%}{{- content ~ '" + END + "' -}}{%- endgeneration -%}\n"
+        "{%- generation -%}{{- content ~ " + _quoted(end) + " -}}{%- endgeneration -%}\n"
         "{%- else -%}\n"
         "{{- content -}}\n"
         "{%- endif -%}\n"
         "{%- endfor -%}\n"
         "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}\n"
     )
+
+
+def _quoted(text: str) -> str:
+    """A Jinja string.
+
+    >>> print(_quoted("it's"))
+    'it\\'s'
+    """
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

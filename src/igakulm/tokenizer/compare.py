@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from igakulm.synth.lexicon import Term
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.encode import DICTIONARY_FILE, TextEncoder
 from igakulm.tokenizer.foreign import Measurable, Own, Part
 from igakulm.tokenizer.segment import Segmenter

@@ -23,7 +23,7 @@ import ipadic
 from igakulm.corpus.clean import clean_texts
 from igakulm.errors import InputError
 from igakulm.files import atomic_path
-from igakulm.synth.lexicon import Term
+from igakulm.synth.term_lists import Term
 
 _UNFIT = re.compile(r'[\s,"\x00-\x1f▁\u2063\ud800-\udfff]')
 """What cannot stand in a dictionary's CSV, or would be lost because MeCab splits on it."""

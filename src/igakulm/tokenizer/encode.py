@@ -17,6 +17,7 @@ import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.tokenizer.padding import padded
 
 if TYPE_CHECKING:
     from igakulm.tokenizer.segment import Segmenter
@@ -25,10 +26,11 @@ ENCODER_FILE = "encoder.json"
 MODEL_FILE = "sentencepiece.model"
 TOKENIZER_FILE = "tokenizer.json"
 DICTIONARY_FILE = "user_dictionary.dic"
+TEMPLATE_FILE = "chat_template.jinja"
 TOKENIZER_FILES = (
     TOKENIZER_FILE,
     "tokenizer_config.json",
-    "chat_template.jinja",
+    TEMPLATE_FILE,
     MODEL_FILE,
     ENCODER_FILE,
     DICTIONARY_FILE,
@@ -61,12 +63,17 @@ class TextEncoder:
 
     Attributes:
         bos, eos, newline, unk: ids. `system`, `user`, `assistant`: ids of the chat tokens.
+        begin: ids before every document and prompt. `stops`: ids that end an answer. `chat_tokens`: ids that a base
+            model never saw.
+        files: names of everything that a model's folder needs of the tokenizer's.
         base_size: entries of the vocabulary without the chat tokens; `size`: with them.
         sha256: hash of tokenizer.json; token files and checkpoints remember it.
         identity: hash of everything that decides the ids: all files of the tokenizer, and the runtime.
         runtime: "plain", or "mecab" when text is segmented by MeCab before it is encoded.
         merge_function_words: whether that segmentation joins chains of function words.
     """
+
+    files = TOKENIZER_FILES
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
         """Use `TextEncoder.load`."""
@@ -81,6 +88,9 @@ class TextEncoder:
         self.newline: int = self._model.piece_to_id("\n")
         self.system, self.user, self.assistant = (self.base_size + index for index in range(len(CHAT_TOKENS)))
         self.size = self.base_size + len(CHAT_TOKENS)
+        self.begin: tuple[int, ...] = (self.bos,)
+        self.chat_tokens: tuple[int, ...] = (self.system, self.user, self.assistant)
+        self.stops: tuple[int, ...] = (self.eos, *self.chat_tokens)
         self._metaspace_ids = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in METASPACE.encode()]
         pieces = self.pieces()
         self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in pieces]
@@ -247,7 +257,7 @@ class TextEncoder:
         return [token.id for token in self._stock.tokenize(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ids; control, chat and unknown ids are rendered as nothing, broken UTF-8 as U+FFFD.
+        """Text of ids; control, chat, unknown and padding ids are rendered as nothing, broken UTF-8 as U+FFFD.
 
         Raises:
             ValueError: an id outside the vocabulary.
@@ -256,9 +266,9 @@ class TextEncoder:
 
     def token_bytes(self, token: int) -> bytes:
         """UTF-8 bytes that one token stands for (part of a character for a byte piece, empty for a control token)."""
-        if not 0 <= token < self.size:
+        if not 0 <= token < padded(self.size):
             raise ValueError(f"{token} is no id of a vocabulary of {self.size}")
-        return self._bytes[token]
+        return self._bytes[token] if token < self.size else b""
 
     def pieces(self) -> list[tuple[str, float, PieceKind]]:
         """Every entry in the order of ids: piece (space as U+2581), log-probability, kind. Chat tokens at the end."""

@@ -24,7 +24,7 @@ _SPACES = (METASPACE, "Ġ", " ")
 """How vocabularies write a space."""
 _VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 _HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
-_BYTE_OF = {chr(byte): byte for byte in _VISIBLE} | {chr(256 + place): byte for place, byte in enumerate(_HIDDEN)}
+BYTE_OF = {chr(byte): byte for byte in _VISIBLE} | {chr(256 + place): byte for place, byte in enumerate(_HIDDEN)}
 """The alphabet of byte-level vocabularies (GPT-2): a character for each byte."""
 
 
@@ -186,7 +186,7 @@ def _fallback_ids(vocabulary: dict[str, int], model: dict[str, Any]) -> frozense
     """The unknown token and byte pieces of 0x80 and above; of byte-level vocabularies every token that is no text."""
     unknown = model.get("unk_id", vocabulary.get(str(model.get("unk_token"))))
     ids = set() if unknown is None else {int(unknown)}
-    if all(letter in vocabulary for letter in _BYTE_OF):
+    if all(letter in vocabulary for letter in BYTE_OF):
         ids |= {index for token, index in vocabulary.items() if not _is_text(token)}
     else:
         ids |= {vocabulary[piece] for byte in range(0x80, 0x100) if (piece := f"<0x{byte:02X}>") in vocabulary}
@@ -195,7 +195,7 @@ def _fallback_ids(vocabulary: dict[str, int], model: dict[str, Any]) -> frozense
 
 def _is_text(token: str) -> bool:
     try:
-        bytes(_BYTE_OF.get(letter, 0x3F) for letter in token).decode()
+        bytes(BYTE_OF.get(letter, 0x3F) for letter in token).decode()
     except UnicodeDecodeError:
         return False
     return True

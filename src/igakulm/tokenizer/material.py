@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from igakulm.corpus.clean import clean_texts
 from igakulm.errors import InputError
 from igakulm.files import read_json
-from igakulm.synth.lexicon import TERMS_FILE, Term, read_terms
+from igakulm.synth.lexicon import TERMS_FILE, read_terms
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.compare import compare
 from igakulm.tokenizer.dictionary import clean_terms
 from igakulm.tokenizer.encode import TOKENIZER_FILE, TextEncoder

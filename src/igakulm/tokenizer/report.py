@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from igakulm.synth.lexicon import Term
+from igakulm.synth.term_lists import Term
 from igakulm.tokenizer import compare
 from igakulm.tokenizer.compare import ratio
 from igakulm.tokenizer.encode import TextEncoder
@@ -21,23 +21,28 @@ from igakulm.tokenizer.segment import Segmenter
 
 
 def measure(
-    encoder: TextEncoder, held: Mapping[str, Sequence[str]], terms: Sequence[Term], user_dictionary: Path | None
+    encoder: TextEncoder | Measurable,
+    held: Mapping[str, Sequence[str]],
+    terms: Sequence[Term],
+    user_dictionary: Path | None,
 ) -> dict[str, Any]:
     """Measure a tokenizer.
 
     Args:
-        encoder: the tokenizer.
+        encoder: the tokenizer; ours, or any other that can be measured.
         held: kind ("general", "medical") to texts that training did not see.
         terms: the lexicon.
         user_dictionary: the MeCab user dictionary of the tokenizer, if it has one.
 
     Returns:
-        `compression` by kind (None without a sample), `byte_fallback`, `names` by kind of term, `mecab_agreement`,
-        `samples`: sentences as lists of (text, tokens). Shares are 0..1; None where there is nothing to measure.
+        `compression` by kind (None without a sample), `byte_fallback`, `names` by kind of term, `mecab_agreement`
+        (ours only), `samples`: sentences as lists of (text, tokens). Shares are 0..1; None where there is nothing to
+        measure.
     """
-    tokenizer, segmenter = Own(encoder), Segmenter(user_dictionary)
+    tokenizer: Measurable = Own(encoder) if isinstance(encoder, TextEncoder) else encoder
+    segmenter = Segmenter(user_dictionary)
     texts = [text for kind in sorted(held) for text in held[kind]]
-    encoded = {kind: encoder.encode_batch(held[kind]) for kind in sorted(held)}
+    encoded = {kind: tokenizer.encode_batch(held[kind]) for kind in sorted(held)}
     return {
         "compression": {
             kind: compare.compression_figures(held[kind], sum(map(len, ids))) if held[kind] else None
@@ -48,7 +53,7 @@ def measure(
             "worst_characters": compare.worst_characters(tokenizer, texts),
         },
         "names": {kind: _names(tokenizer, segmenter, terms, kind, texts) for kind in compare.KINDS},
-        "mecab_agreement": compare.mecab_agreement(encoder, texts),
+        "mecab_agreement": compare.mecab_agreement(encoder, texts) if isinstance(encoder, TextEncoder) else {},
         "samples": compare.sample_parts(tokenizer, SENTENCES),
     }
 

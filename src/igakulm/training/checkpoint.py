@@ -1,7 +1,13 @@
 """Checkpoints that survive a kill at any moment: written under a temporary name, hashed last, then renamed.
 
-Does: save and restore weights, optimizer and step; skip a damaged checkpoint; refuse to go on with other data.
-Does not: save a random state: every step seeds its own from (seed, step), so the step number is the whole state.
+Does: write and read snapshots of weights, moments and step; skip a damaged checkpoint; refuse to go on with other data.
+Does not: save a random state: every micro-batch seeds its own from (seed, step, number), so the step is the whole
+state; gather from several processes (parallel.py) or write in the background (background.py).
+
+Why not `torch.distributed.checkpoint.async_save`: a checkpoint here is one whole model in two safetensors files, so
+that it goes on in any number of processes with any strategy, can be opened by anything, and holds no pickle (dcp's
+`.metadata` is one). dcp's collectives would also run beside those of training and need a process group of their own;
+here the background thread makes none, because everything is gathered before it starts.
 """
 
 from __future__ import annotations
@@ -14,17 +20,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, read_json, sha256_file, sync, write_json
+from igakulm.training.parallel import Snapshot
 
 WEIGHTS, OPTIMIZER, STATE, HASHES = "model.safetensors", "optimizer.safetensors", "state.json", "hashes.json"
-_MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class Checkpoints:
-    """The folder `checkpoints/` of a training stage.
+    """The folder `checkpoints/` of a training stage. Only `read` may be called by a process that does not lead.
 
     Args:
         folder: where checkpoints stand.
@@ -32,15 +37,16 @@ class Checkpoints:
         keep: how many scheduled checkpoints to keep.
         every: scheduled are the multiples of this.
         last: and the last step.
+        keep_every: scheduled ones that are multiples of this are never removed; 0 = none.
     """
 
-    def __init__(self, folder: Path, identity: Mapping[str, Any], *, keep: int, every: int, last: int) -> None:
-        self.folder, self.identity, self.keep, self.every, self.last = folder, dict(identity), keep, every, last
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob(".*.tmp"):
-            shutil.rmtree(leftover)
+    def __init__(
+        self, folder: Path, identity: Mapping[str, Any], *, keep: int, every: int, last: int, keep_every: int = 0
+    ) -> None:
+        self.folder, self.identity, self.keep = folder, dict(identity), keep
+        self.every, self.last, self.keep_every = every, last, keep_every
 
-    def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, history: Mapping[str, Any]) -> None:
+    def write(self, step: int, snapshot: Snapshot, history: Mapping[str, Any]) -> None:
         """Write the checkpoint after `step` updates, then remove what is no longer needed.
 
         An unscheduled one (a signal came) is kept while it is the newest and never displaces a scheduled one, so a
@@ -54,9 +60,9 @@ class Checkpoints:
         state = {"step": step, "identity": self.identity, "history": dict(history)}
         try:
             shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir()
-            _save_tensors(temporary / WEIGHTS, dict(model.named_parameters()))
-            _save_tensors(temporary / OPTIMIZER, _moments(model, optimizer))
+            temporary.mkdir(parents=True)
+            _save_tensors(temporary / WEIGHTS, snapshot.weights)
+            _save_tensors(temporary / OPTIMIZER, snapshot.moments)
             write_json(temporary / STATE, state)
             hashes = {name: sha256_file(temporary / name) for name in (WEIGHTS, OPTIMIZER, STATE)}
             write_json(temporary / HASHES, hashes)
@@ -68,18 +74,20 @@ class Checkpoints:
             shutil.rmtree(temporary, ignore_errors=True)
             raise explain_os_error(error, target) from error
         scheduled = [number for number in self._steps() if number % self.every == 0 or number == self.last]
-        self._prune({*scheduled[-self.keep :], step})
+        for_ever = {number for number in scheduled if self.keep_every and number % self.keep_every == 0}
+        self._prune({*scheduled[-self.keep :], *for_ever, step})
 
-    def restore(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, say: Callable[[str], None]
-    ) -> tuple[int, dict[str, Any]] | None:
-        """Load the newest whole checkpoint into model and optimizer; return its step and history, or None.
+    def newest(self, say: Callable[[str], None]) -> int | None:
+        """The step of the newest whole checkpoint of this training, or None; half-written ones are swept away.
 
         A damaged checkpoint is named, removed, and the one before it is used.
 
         Raises:
             InputError: the checkpoint belongs to other data, another tokenizer or other settings.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.glob(".*.tmp"):
+            shutil.rmtree(leftover)
         for step in reversed(self._steps()):
             folder = self.folder / f"step-{step:07d}"
             fault = damage(folder)
@@ -87,12 +95,26 @@ class Checkpoints:
                 say(f"checkpoint {folder.name} is damaged ({fault}); it is left out")
                 shutil.rmtree(folder)
                 continue
-            state = read_json(folder / STATE)
-            self._compare(state["identity"], folder)
-            _load_weights(folder / WEIGHTS, model)
-            _load_moments(folder / OPTIMIZER, model, optimizer, step)
-            return step, dict(state["history"])
+            self._compare(read_json(folder / STATE)["identity"], folder)
+            return step
         return None
+
+    def read(self, step: int) -> tuple[Snapshot, dict[str, Any]]:
+        """The tensors and the history of a checkpoint that `newest` has found whole.
+
+        Raises:
+            InputError: this process cannot see the files.
+        """
+        folder = self.folder / f"step-{step:07d}"
+        try:
+            snapshot = Snapshot(load_file(folder / WEIGHTS), load_file(folder / OPTIMIZER))
+        except OSError as error:
+            raise InputError(
+                "the first process has found a checkpoint that this one cannot read",
+                where=str(folder),
+                mend="keep runs_folder on a disk that all machines of this training share",
+            ) from error
+        return snapshot, dict(read_json(folder / STATE)["history"])
 
     def _compare(self, saved: Mapping[str, Any], folder: Path) -> None:
         for key in sorted({*saved, *self.identity}):
@@ -128,35 +150,8 @@ def damage(folder: Path) -> str | None:
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
     try:
-        save_file(plain, path, metadata={"format": "pt"})
+        save_file(dict(tensors), path, metadata={"format": "pt"})
     except SafetensorError as error:
         raise OSError(28 if "os error 28" in str(error) else 5, str(error), str(path)) from error
     sync(path)
-
-
-def _moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{moment}.{name}": optimizer.state[weight][moment]
-        for name, weight in model.named_parameters()
-        if weight in optimizer.state
-        for moment in _MOMENTS
-    }
-
-
-@torch.no_grad()
-def _load_weights(path: Path, model: nn.Module) -> None:
-    tensors = load_file(path)
-    for name, weight in model.named_parameters():
-        weight.copy_(tensors[name])
-
-
-def _load_moments(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    tensors = load_file(path)
-    for name, weight in model.named_parameters():
-        if f"{_MOMENTS[0]}.{name}" in tensors:
-            optimizer.state[weight] = {
-                "step": torch.tensor(float(step), device=weight.device),
-                **{moment: tensors[f"{moment}.{name}"].to(weight.device) for moment in _MOMENTS},
-            }

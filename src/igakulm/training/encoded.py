@@ -31,7 +31,7 @@ from igakulm.errors import InputError
 from igakulm.files import Doc, atomic_path, read_json, read_shard, sha256_file, sha256_json, write_text
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder, load_encoder
 
 FORMAT = 1
 BATCH_CHARACTERS = 1_000_000
@@ -127,7 +127,7 @@ def describe(config: PackSection, document: Doc, kinds: Mapping[str, str]) -> En
 def encode_corpus(
     config: PackSection,
     corpus_dir: Path,
-    encoder: TextEncoder,
+    encoder: Encoder,
     folder: Path,
     wanted: set[tuple[int, str]] | None,
     progress: Progress,
@@ -174,9 +174,7 @@ def encode_corpus(
     return corpus
 
 
-def _keys(
-    config: PackSection, kinds: Mapping[str, str], shards: Sequence[Path], encoder: TextEncoder
-) -> dict[Path, str]:
+def _keys(config: PackSection, kinds: Mapping[str, str], shards: Sequence[Path], encoder: Encoder) -> dict[Path, str]:
     """A hash for each shard over everything that decides its tokens and descriptions."""
     texts = {path.name: sha256_file(path) for path in shards}
     settings = config.model_dump(mode="json", include={"seed", "validation_share", "max_tokens", "medical_repeats"})
@@ -246,7 +244,7 @@ Encoded = tuple[list[int], bytes]
 class _Encoding:
     """Encodes batches in this process, or in several where the corpus is large; the result is the same."""
 
-    def __init__(self, config: PackSection, encoder: TextEncoder, characters: int) -> None:
+    def __init__(self, config: PackSection, encoder: Encoder, characters: int) -> None:
         workers = config.workers or _cores()
         self._encoder = encoder
         self._pool: ProcessPoolExecutor | None = None
@@ -288,13 +286,13 @@ class _Encoding:
             raise InputError("a process that encodes was killed", mend=mend) from error
 
 
-def encode_texts(encoder: TextEncoder, texts: Sequence[str]) -> Encoded:
-    """Lengths in tokens, and all tokens one after the other: begin, the text's ids, end.
+def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
+    """Lengths in tokens, and all tokens one after the other: begin (where the tokenizer has one), the text's ids, end.
 
     Raises:
         InputError: an id beyond the vocabulary, which the token file could not hold.
     """
-    rows = [(encoder.bos, *ids, encoder.eos) for ids in encoder.encode_batch(texts)]
+    rows = [(*encoder.begin, *ids, encoder.eos) for ids in encoder.encode_batch(texts)]
     tokens = np.fromiter(itertools.chain.from_iterable(rows), np.int64)
     if tokens.size and not 0 <= int(tokens.min()) <= int(tokens.max()) < encoder.size:
         wrong = int(tokens.min()) if tokens.min() < 0 else int(tokens.max())
@@ -308,13 +306,13 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-_worker_encoder: TextEncoder | None = None
+_worker_encoder: Encoder | None = None
 
 
 def _start_worker(folder: Path) -> None:
     global _worker_encoder
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker_encoder = TextEncoder.load(folder)
+    _worker_encoder = load_encoder(folder)
 
 
 def _end_with_parent() -> None:

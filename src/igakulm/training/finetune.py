@@ -1,72 +1,49 @@
-"""The stage `finetune`: training rows of the benchmarks to an instruct model (section 2.4.2).
+"""The stage `finetune`: training rows of the benchmarks, and conversations, to an instruct model (section 2.4.2).
 
-Does: render rows, grow the vocabulary by the chat tokens, run the loop with the loss on answers only and NEFTune.
-Does not: read benchmark files (benchmarks/) or score.
+Does: gather rows, grow the vocabulary by the chat tokens, run the loop with the loss on answers only and NEFTune.
+Does not: read benchmark files (benchmarks/), render rows (tuning_rows.py) or score.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from transformers import PreTrainedModel
 
+from igakulm.benchmarks.chats import Chat, read_chats
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.load import load_split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 from igakulm.model import init
-from igakulm.model.folder import continue_greedily, write_folder
+from igakulm.model.exact import refuse_longer_documents
+from igakulm.model.folder import continue_greedily, knows_chat, write_folder
 from igakulm.model.objective import Objective
-from igakulm.model.presets import load_folder
-from igakulm.progress import Progress, track
+from igakulm.model.presets import load_folder, vocabulary_rows
+from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
-from igakulm.training.batch import NO_TARGET, Ids, Row
-from igakulm.training.loop import Job, identity_of, train
+from igakulm.tokenizer.open import Encoder, load_encoder
+from igakulm.training.fit import device_peak, say_warnings
+from igakulm.training.loop import Job, Validation, identity_of, train
+from igakulm.training.model_size import size_of_model
 from igakulm.training.pretrain import SAMPLE_TOKENS, write_metrics
+from igakulm.training.samples import continue_in_training
+from igakulm.training.tuning_rows import CHATS, TuningRow, TuningRows, hold_out, render_rows, validation_of
+from igakulm.training.world import current_world
 
 SAMPLES_A_TASK = 1
-
-
-@dataclass(frozen=True, slots=True)
-class TuningRow:
-    """One rendered training item: `ids` (T,) int64 and `targets` (T,), -100 where nothing is learnt."""
-
-    task: str
-    name: str
-    ids: Ids
-    targets: Ids
-
-
-class TuningRows:
-    """All tuning rows, each one document, for `loop.train`."""
-
-    def __init__(self, rows: Sequence[TuningRow]) -> None:
-        self._rows = rows
-        digest = hashlib.sha256()
-        for row in rows:
-            digest.update(row.name.encode("utf-8", "surrogatepass") + row.ids.tobytes() + row.targets.tobytes())
-        self.fingerprint = digest.hexdigest()
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def row(self, index: int) -> Row:
-        """The row as one document."""
-        row = self._rows[index]
-        return Row(row.ids, row.targets, (len(row.ids),))
-
-    def names(self, index: int) -> list[str]:
-        """The item's task and id."""
-        return [self._rows[index].name]
+Question = tuple[str, list[dict[str, str]], str]
+"""Task, messages, the right answer."""
+Answer = Callable[[list[list[int]]], list[list[int]]]
+"""Prompts to continuations, as token ids."""
 
 
 def finetune(
@@ -81,31 +58,70 @@ def finetune(
     """Tune the base model of `pretrain_dir`; after a kill the same call goes on from `out_dir/checkpoints`.
 
     Writes `model/`, `checkpoints/`, `metrics.json`, `left_out.jsonl` (rows longer than `max_length`),
-    `logs/steps.jsonl`.
+    `logs/steps.jsonl`. With several processes the leading one writes; the others take part and return nothing.
 
     Raises:
         InputError: no training rows, a row without answer, a base model of another vocabulary, and all that
             `loop.train` raises.
     """
-    encoder = TextEncoder.load(tokenizer_dir)
-    items = load_split(benchmarks, train_section.split).train
-    rows, left_out = render_rows(items, encoder, train_section.max_length, progress)
-    write_jsonl(out_dir / "left_out.jsonl", left_out)
-    epochs = train_section.steps * train_section.global_batch / len(rows)
-    progress.say(
-        f"{len(rows):,} rows, {len(left_out):,} longer than {train_section.max_length} tokens left out; "
-        f"{train_section.steps:,} steps of {train_section.global_batch} rows are {epochs:.1f} epochs"
-    )
-    longest = max(len(row.ids) for row in rows)
+    encoder = load_encoder(tokenizer_dir)
+    items, chats = load_split(benchmarks, train_section.split).train, read_chats(train_section.chats)
+    found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats)
+    kept, held_out = hold_out(found, train_section.validation_share, train_section.seed or 0)
+    rows = TuningRows(kept)
+    if current_world().leads:
+        write_jsonl(out_dir / "left_out.jsonl", left_out)
+    counts = _tell(train_section, _counts(train_section, rows, kept, held_out, left_out), progress)
+    longest = max(len(row.ids) for row in found)
     base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
-    job = _job(train_section, base, scale, TuningRows(rows), out_dir, tokenizer=encoder.sha256, model=model)
+    identity = {"tokenizer": encoder.sha256, "model": model.model_dump(mode="json")}
+    job = _job(train_section, base, scale, rows, validation_of(held_out), out_dir, **identity)
+    asked = _questions(items, chats)
+    if held_out:
+        job = replace(job, samples=partial(_samples_now, asked, encoder, job.objective))
+    say_warnings(size_of_model(base), train_section, train_section.max_length, out_dir, progress)
     history = train(job, progress)
-    folder = out_dir / "model"
-    write_folder(job.objective.model, scale, encoder, tokenizer_dir, folder, chat=True)
-    samples = _samples(folder, items, encoder)
-    counts = dict(sorted(Counter(row.task for row in rows).items()))
-    others = {"rows": len(rows), "rows_left_out": len(left_out), "epochs": round(epochs, 3), "rows_by_task": counts}
-    return write_metrics(out_dir, job.objective.model, train_section, history, samples, **others)
+    if not current_world().leads:
+        return {}
+    write_folder(base, scale, encoder, tokenizer_dir, folder := out_dir / "model", chat=True)
+    samples = _samples(asked, encoder, lambda prompts: continue_greedily(folder, prompts, SAMPLE_TOKENS))
+    return write_metrics(out_dir, base, train_section, history, samples, **counts)
+
+
+def _counts(
+    section: FinetuneSection,
+    rows: TuningRows,
+    kept: Sequence[TuningRow],
+    held_out: Sequence[TuningRow],
+    left_out: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What the metrics say about the rows."""
+    tasks = Counter[str]()
+    for row in kept:
+        tasks[row.task] += row.repeats
+    counts: dict[str, Any] = {
+        "rows": len(rows),
+        "rows_left_out": len(left_out),
+        "epochs": round(section.steps * section.global_batch / len(rows), 3),
+        "rows_by_task": dict(sorted(tasks.items())),
+    }
+    if left_out:
+        counts["left_out_by_task"] = dict(sorted(Counter(str(row["task"]) for row in left_out).items()))
+    if held_out:
+        counts["validation_rows"] = len(held_out)
+    return counts
+
+
+def _tell(section: FinetuneSection, counts: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    by_task = ", ".join(f"{task} {number:,}" for task, number in counts.get("left_out_by_task", {}).items())
+    progress.say(
+        f"{counts['rows']:,} rows, {counts['rows_left_out']:,} longer than {section.max_length} tokens left out"
+        f"{f' ({by_task})' if by_task else ''}; "
+        f"{section.steps:,} steps of {section.global_batch} rows are {counts['epochs']:.1f} epochs"
+    )
+    if "validation_rows" in counts:
+        progress.say(f"{counts['validation_rows']:,} rows are held out for validation, by document")
+    return counts
 
 
 def _job(
@@ -113,10 +129,9 @@ def _job(
     base: PreTrainedModel,
     scale: float,
     rows: TuningRows,
+    validation: Validation | None,
     out_dir: Path,
-    *,
-    tokenizer: str,
-    model: ModelSection,
+    **identity: Any,
 ) -> Job:
     objective = Objective(
         base,
@@ -132,53 +147,15 @@ def _job(
         section=section,
         token_budget=section.micro_batch * section.max_length,
         folder=out_dir,
-        identity=identity_of(section, data=rows.fingerprint, tokenizer=tokenizer, model=model.model_dump(mode="json")),
+        identity=identity_of(section, data=rows.fingerprint, **identity),
+        validation=validation,
+        flops_per_token=size_of_model(base).flops_per_token(rows.tokens / len(rows)),
+        peak_flops=device_peak(current_world().device()),
     )
 
 
-def render_rows(
-    items: Mapping[str, Sequence[Item]], encoder: TextEncoder, max_length: int, progress: Progress
-) -> tuple[list[TuningRow], list[dict[str, Any]]]:
-    """Rows in the order of tasks and items, and what was left out for its length.
-
-    Raises:
-        InputError: an item whose answer is empty; nothing left to train on.
-    """
-    rows: list[TuningRow] = []
-    left_out: list[dict[str, Any]] = []
-    flat = [item for task in items for item in items[task]]
-    for item in track(progress, flat, "render rows", unit="rows"):
-        row = render_row(item, encoder)
-        if len(row.ids) > max_length:
-            left_out.append({"task": item.task, "id": item.id, "tokens": len(row.ids)})
-        else:
-            rows.append(row)
-    if not rows:
-        raise InputError(
-            "there are no training rows",
-            where="benchmarks",
-            mend="give benchmarks that have training rows, or raise finetune.max_length",
-        )
-    return rows, left_out
-
-
-def render_row(item: Item, encoder: TextEncoder) -> TuningRow:
-    """One item as a conversation; the loss runs from after `<|assistant|>` to `<|end_of_text|>` (section 2.4.2)."""
-    answer = chat_answer(item)
-    if not answer.strip():
-        raise InputError("a training row has no answer to learn", where=f"{item.task}, row {item.id}")
-    messages = [{"role": "user", "content": chat_prompt(item)}, {"role": "assistant", "content": answer}]
-    ids, mask = render_chat(encoder, messages, add_generation_prompt=False)
-    tokens = np.asarray(ids, np.int64)
-    learnt = np.append(np.asarray(mask[1:], bool), False)
-    targets = np.where(learnt, np.append(tokens[1:], NO_TARGET), NO_TARGET)
-    if not learnt.any():
-        raise InputError("a training row has no answer token", where=f"{item.task}, row {item.id}")
-    return TuningRow(item.task, f"{item.task}/{item.id}", tokens, targets)
-
-
 def tuning_model(
-    section: ModelSection, folder: Path, encoder: TextEncoder, longest: int, seed: int
+    section: ModelSection, folder: Path, encoder: Encoder, longest: int, seed: int
 ) -> tuple[PreTrainedModel, float]:
     """The base model ready for tuning: scale taken out of its embedding, chat tokens added, positions for all rows.
 
@@ -197,20 +174,42 @@ def tuning_model(
     if section.scaled_embedding and section.from_folder is None:
         scale = init.embedding_scale(base.config.hidden_size)
         init.unfold(base, scale)
-    if entries < encoder.size:
-        init.grow_vocabulary(base, encoder.size, seed)
+    # A model with a chat template knows its chat tokens; else their rows, padding or reserved until now, begin anew.
+    fresh = () if knows_chat(folder) else encoder.chat_tokens
+    if entries < encoder.size or fresh:
+        rows = entries if entries >= encoder.size else vocabulary_rows(section, encoder.size)
+        init.grow_vocabulary(base, rows, seed, fresh)
+    refuse_longer_documents(base, longest, "finetune.max_length", "set it to the window")
     base.config.max_position_embeddings = max(base.config.max_position_embeddings, longest)
     return base, scale
 
 
-def _samples(folder: Path, items: Mapping[str, Sequence[Item]], encoder: TextEncoder) -> list[dict[str, Any]]:
-    chosen = [item for task in items for item in items[task][:SAMPLES_A_TASK]]
-    prompts = [
-        render_chat(encoder, [{"role": "user", "content": chat_prompt(item)}], add_generation_prompt=True)[0]
-        for item in chosen
+def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat]) -> list[Question]:
+    """The first row of every task, and the last question of the first conversation."""
+    asked: list[Question] = [
+        (item.task, [{"role": "user", "content": chat_prompt(item)}], chat_answer(item))
+        for task in items
+        for item in items[task][:SAMPLES_A_TASK]
     ]
-    answers = continue_greedily(folder, prompts, SAMPLE_TOKENS)
+    for chat in chats[:SAMPLES_A_TASK]:
+        last = max(place for place, message in enumerate(chat.messages) if message["role"] == "assistant")
+        asked.append((CHATS, list(chat.messages[:last]), chat.messages[last]["content"]))
+    return asked
+
+
+def _samples(asked: Sequence[Question], encoder: Encoder, answer: Answer) -> list[dict[str, Any]]:
+    prompts = [render_chat(encoder, messages, add_generation_prompt=True)[0] for _, messages, _ in asked]
     return [
-        {"task": item.task, "prompt": chat_prompt(item), "text": encoder.decode(ids), "gold": chat_answer(item)}
-        for item, ids in zip(chosen, answers, strict=True)
+        {"task": task, "prompt": messages[-1]["content"] if messages else "", "text": encoder.decode(ids), "gold": gold}
+        for (task, messages, gold), ids in zip(asked, answer(prompts), strict=True)
     ]
+
+
+def _samples_now(asked: Sequence[Question], encoder: Encoder, objective: Objective) -> list[dict[str, Any]]:
+    """In the middle of training."""
+
+    def answer(prompts: list[list[int]]) -> list[list[int]]:
+        found = continue_in_training(objective, prompts, SAMPLE_TOKENS, vocabulary=encoder.size)
+        return [list(takewhile(lambda token: token not in encoder.stops, ids)) for ids in found]
+
+    return _samples(asked, encoder, answer)

@@ -1,6 +1,7 @@
 """The step log `logs/steps.jsonl`: one JSON object a step, with the times that may stand nowhere else.
 
-Does: append; drop the lines of steps that a resumed run repeats. Does not: decide what is logged.
+Does: append; drop the lines of steps that a resumed run repeats; write the same numbers for TensorBoard where asked;
+count tokens a second and the share of the GPUs' peak. Does not: decide what is logged.
 """
 
 from __future__ import annotations
@@ -12,13 +13,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 
 
 class StepLog:
-    """Appends to the log; opened with the step that training goes on from, later lines are forgotten."""
+    """Appends to the log; opened with the step that training goes on from, later lines are forgotten.
 
-    def __init__(self, path: Path, resumed_step: int) -> None:
+    Args:
+        path: the JSON Lines file, always written.
+        resumed_step: the step of the checkpoint that training goes on from, 0 at the beginning.
+        tensorboard: folder of event files, or None. Steps that a resumed run repeats are taken back there too.
+
+    Raises:
+        InputError: event files are wanted and the extra `tensorboard` is not installed.
+    """
+
+    def __init__(self, path: Path, resumed_step: int, tensorboard: Path | None = None) -> None:
+        self._events = _event_writer(tensorboard, resumed_step) if tensorboard else None
         kept = [row for row in _whole_lines(path) if row.get("step", 0) <= resumed_step]
         write_jsonl(path, kept)
         self._file = path.open("a", encoding="utf-8")
@@ -28,11 +40,32 @@ class StepLog:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        if self._events is not None:
+            self._events.close()
 
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Append one step and flush it."""
+    def write(self, row: Mapping[str, Any], group: str = "train") -> None:
+        """Append one step and flush it; for TensorBoard every number becomes the curve `group/key`."""
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
+        self.curves(row, group)
+
+    def curves(self, row: Mapping[str, Any], group: str) -> None:
+        """Only the event files: the numbers of `row` at `row["step"]`, e.g. of a validation."""
+        if self._events is None:
+            return
+        for key, value in row.items():
+            if key != "step" and isinstance(value, int | float) and not isinstance(value, bool):
+                self._events.add_scalar(f"{group}/{key}", value, row["step"])
+
+
+def _event_writer(folder: Path, resumed_step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        mend = "pip install 'igakulm[tensorboard]', or leave tensorboard: false; logs/steps.jsonl is always written"
+        raise InputError("TensorBoard is not installed", where="tensorboard", mend=mend) from error
+    purge = resumed_step + 1 if resumed_step else None
+    return SummaryWriter(str(folder), purge_step=purge, flush_secs=30)
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
@@ -63,3 +96,17 @@ class Rate:
         self._marks.append((time.monotonic(), self._tokens))
         (first, before), (last, after) = self._marks[0], self._marks[-1]
         return (after - before) / max(last - first, 1e-9)
+
+
+def utilisation(tokens_per_second: float, flops_per_token: float, peak_flops: float | None) -> float | None:
+    """Model FLOP utilisation (PaLM, appendix B): the share of the peak that the model's own arithmetic takes.
+
+    Args:
+        tokens_per_second: of all devices together.
+        flops_per_token: forward and backward, as `plan.flops_per_token` counts them.
+        peak_flops: FLOP/s of all devices together, None where it is not known (a CPU, an unlisted GPU).
+
+    >>> utilisation(62_000, 8e9, 992e12), utilisation(100, 1e9, None)
+    (0.5, None)
+    """
+    return tokens_per_second * flops_per_token / peak_flops if peak_flops else None

@@ -1,8 +1,11 @@
-"""The one training loop, for pretraining and for tuning.
+"""The one training loop, for pretraining and for tuning, in one process or many.
 
 Does: accumulate gradients over micro-batches, average over the loss tokens of the global batch, clip, update, validate,
-log, save, resume, and stop with a reason. Does not: know where rows come from, write models, or use several devices
-(the place for that is around `Objective` and `_gradients`).
+log, save, resume, and stop with a reason. Does not: know where rows come from, write models, or know how a model is
+spread over processes (parallel.py).
+
+Any number of processes computes the same: all of them cut the global batch into the micro-batches of one process and
+take every n-th; the random numbers of a micro-batch (dropout, NEFTune) depend on seed, step and its number only.
 """
 
 from __future__ import annotations
@@ -12,31 +15,37 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
-from igakulm.model.objective import Objective
+from igakulm.model.objective import Batch, Objective
 from igakulm.progress import Progress
-from igakulm.recipe.schema import TrainSection
-from igakulm.training.batch import Row, Rows, collate, micro_batches
+from igakulm.recipe.schema import TrainSection, Unhashed
+from igakulm.training.background import Background
+from igakulm.training.batch import NO_TARGET, Row, Rows, collate, micro_batches
 from igakulm.training.checkpoint import Checkpoints
-from igakulm.training.log import Rate, StepLog
-from igakulm.training.optimizer import build_optimizer, learning_rate
+from igakulm.training.log import Rate, StepLog, utilisation
+from igakulm.training.optimizer import learning_rate
 from igakulm.training.order import mix, rows_of_step
+from igakulm.training.parallel import Strategy, open_strategy
+from igakulm.training.world import World, current_world
 
 WARM_STEPS = 20
 """Steps before the running mean of the loss is trusted for `spike_factor`."""
-NOT_IDENTITY = frozenset(
-    {"checkpoint_every", "keep_last", "log_every", "validate_every", "compile", "micro_batch", "spike_factor"}
-)
-"""Keys that may differ when a training goes on: they change no result beyond rounding."""
+NOT_IDENTITY = frozenset({"validate_every", "compile", "micro_batch", "spike_factor"})
+"""Keys that may differ when a training goes on, beside the unhashed ones: they change rounding and the draw of dropout,
+never what is learnt from."""
+IDLE = Row(np.zeros(2, np.int64), np.full(2, NO_TARGET, np.int64), (2,))
+"""What a process computes when there are fewer micro-batches than processes: nothing is learnt from it."""
 
 
 class TrainingStoppedError(InputError):
@@ -53,7 +62,16 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Everything one training needs; `token_budget` = tokens of one micro-batch."""
+    """Everything one training needs.
+
+    Args:
+        token_budget: tokens of one micro-batch.
+        identity: what must not change between a checkpoint and its continuation.
+        samples: called at every validation between the first and the last step, by all processes, with the model in
+            evaluation mode; its rows go into the history with their step. Finished models are sampled elsewhere.
+        flops_per_token: forward and backward, for the utilisation in the log.
+        peak_flops: FLOP/s of one device, None where unknown.
+    """
 
     name: str
     objective: Objective
@@ -63,6 +81,9 @@ class Job:
     folder: Path
     identity: Mapping[str, Any]
     validation: Validation | None = None
+    samples: Callable[[], list[dict[str, Any]]] | None = None
+    flops_per_token: float | None = None
+    peak_flops: float | None = None
 
 
 @dataclass(slots=True)
@@ -75,91 +96,124 @@ class History:
     loss_last: float | None = None
     loss_mean: float | None = None
     validation: list[dict[str, float]] = field(default_factory=list)
-
-
-def training_device() -> torch.device:
-    """The first GPU, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    samples: list[dict[str, Any]] = field(default_factory=list)
 
 
 def identity_of(section: TrainSection, **others: Any) -> dict[str, Any]:
     """What must not change between a checkpoint and its continuation."""
-    keys = {key: value for key, value in section.model_dump(mode="json").items() if key not in NOT_IDENTITY}
+    fields = type(section).model_fields.items()
+    free = {name for name, info in fields if any(isinstance(mark, Unhashed) for mark in info.metadata)}
+    keys = section.model_dump(mode="json", exclude=free | NOT_IDENTITY)
     return {**keys, **others}
 
 
 def train(job: Job, progress: Progress) -> History:
     """Train from the newest checkpoint below `job.folder`, or from the beginning, to the last step.
 
+    Called by every process of the training; the leading one alone writes. In the end its model holds whole weights.
+
     Raises:
         TrainingStoppedError: NaN, infinite loss or a spike; nothing of that step was applied.
         InputError: a checkpoint of other data or settings; a full disk.
-        SystemExit: SIGTERM came; the current step was finished and saved.
+        SystemExit: SIGTERM or SIGUSR1 came to any process; the current step was finished and saved.
     """
-    section, objective = job.section, job.objective
-    objective.to(training_device())
-    _compile_layers(objective, section)
-    optimizer = build_optimizer(objective.model, section)
+    section, world = job.section, current_world()
+    job.objective.to(world.device())
+    _compile_layers(job.objective, section)
+    strategy = world.together(lambda: open_strategy(job.objective, section, world))
     checkpoints = Checkpoints(
         job.folder / "checkpoints",
         job.identity,
         keep=section.keep_last,
         every=section.checkpoint_every,
         last=section.steps,
+        keep_every=section.keep_every,
     )
-    restored = checkpoints.restore(objective.model, optimizer, progress.say)
-    first, history = (restored[0], History(**restored[1])) if restored else (0, History())
+    first, history = _restore(strategy, checkpoints, progress.say)
     if first:
         progress.say(f"{job.name} goes on after step {first:,}")
-    trainer = _Trainer(job, optimizer, history)
     with (
-        _stop_signals() as stop,
-        StepLog(job.folder / "logs" / "steps.jsonl", first) as log,
+        _stop_signals(alone=world.size == 1) as stop,
+        Background() as writer,
+        world.together(lambda: _open_log(job, first, world)) as log,
         progress.task(job.name, section.steps - first, "steps") as task,
     ):
+        trainer = _Trainer(job, strategy, world, history, writer)
         rate = Rate()
+        if not first:
+            trainer.validate(0, log)
         for step in range(first + 1, section.steps + 1):
             record = trainer.step(step)
-            speed = rate.add(record["tokens"])
-            if step % section.log_every == 0:
-                log.write(record)
             task.advance()
-            task.note(f"loss {record['loss']:.3f}, {speed:,.0f} tokens/s")
+            task.note(_speed(job, record, rate.add(record["tokens"]), world))
+            if log and step % section.log_every == 0:
+                log.write(record)
             last = step == section.steps
-            if job.validation and (step % section.validate_every == 0 or last):
-                history.validation.append(trainer.validate(step, job.validation))
-            if step % section.checkpoint_every == 0 or last or stop.received:
-                checkpoints.save(step, objective.model, optimizer, asdict(history))
-            if stop.received and not last:
+            if step % section.validate_every == 0 or last:
+                trainer.validate(step, log)
+            received = world.largest(stop.received)
+            if step % section.checkpoint_every == 0 or last or received:
+                world.together(writer.wait)
+                if snapshot := strategy.snapshot():
+                    writer.start(partial(checkpoints.write, step, snapshot, asdict(history)))
+            if received and not last:
+                world.together(writer.wait)
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
-                raise stop.exit()
+                raise _leave(received)
+        world.together(writer.wait)
+    strategy.finish()
     return history
+
+
+def _restore(strategy: Strategy, checkpoints: Checkpoints, say: Callable[[str], None]) -> tuple[int, History]:
+    """Put the newest whole checkpoint into the model and the optimizer; its step (0 = none) and history."""
+    world = strategy.world
+    found = world.together(lambda: checkpoints.newest(say) if world.leads else None)
+    step = world.largest(found or 0)
+    if not step:
+        return 0, History()
+    snapshot, history = world.together(lambda: checkpoints.read(step))
+    strategy.load(snapshot, step)
+    return step, History(**history)
+
+
+def _open_log(job: Job, first: int, world: World) -> AbstractContextManager[StepLog | None]:
+    if not world.leads:
+        return nullcontext()
+    logs = job.folder / "logs"
+    return StepLog(logs / "steps.jsonl", first, logs / "tensorboard" if job.section.tensorboard else None)
+
+
+def _speed(job: Job, record: dict[str, Any], rate: float, world: World) -> str:
+    """The note beside the bar; the utilisation goes into the record too."""
+    text = f"loss {record['loss']:.3f}, {rate:,.0f} tokens/s"
+    peak = job.peak_flops * world.size if job.peak_flops else None
+    share = utilisation(rate, job.flops_per_token, peak) if job.flops_per_token else None
+    if share is None:
+        return text
+    record["mfu"] = round(share, 4)
+    return f"{text}, {share:.1%} of the peak"
 
 
 class _Trainer:
     """One step at a time."""
 
-    def __init__(self, job: Job, optimizer: torch.optim.Optimizer, history: History) -> None:
-        self.job, self.optimizer, self.history = job, optimizer, history
+    def __init__(self, job: Job, strategy: Strategy, world: World, history: History, writer: Background) -> None:
+        self.job, self.strategy, self.world, self.history, self.writer = job, strategy, world, history, writer
         self.seed = job.section.seed or 0
-        self.device = next(job.objective.parameters()).device
-        self.parameters = [weight for weight in job.objective.parameters() if weight.requires_grad]
+        self.device = world.device()
 
     def step(self, step: int) -> dict[str, Any]:
         """One update; returns the log record."""
         begin = time.perf_counter()
         section = self.job.section
         numbers = rows_of_step(self.seed, step - 1, len(self.job.rows), section.global_batch)
-        rows = [self.job.rows.row(number) for number in numbers]
-        rate = learning_rate(section, step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        torch.manual_seed(mix(self.seed, step))
-        loss, targets = self._gradients(rows)
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, section.clip))
+        rows = self.world.together(lambda: self._read(numbers))
+        loss, targets = self._gradients(rows, step)
+        norm = self.strategy.clip()
         self._check(step, loss, norm, numbers)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        rate = learning_rate(section, step)
+        self.strategy.update(rate)
         tokens = sum(len(row.tokens) for row in rows)
         self._remember(loss, tokens, targets)
         return {
@@ -172,19 +226,27 @@ class _Trainer:
             "seconds": round(time.perf_counter() - begin, 4),
         }
 
-    def _gradients(self, rows: Sequence[Row]) -> tuple[float, int]:
+    def _read(self, numbers: Sequence[int]) -> list[Row]:
+        self.writer.check()
+        return [self.job.rows.row(number) for number in numbers]
+
+    def _gradients(self, rows: Sequence[Row], step: int) -> tuple[float, int]:
         """Gradients of the mean loss over all targets of the rows; the mean, and how many targets there are."""
-        objective = self.job.objective.train()
-        batches = [collate(group) for group in micro_batches(rows, self.job.token_budget)]
-        targets = sum(len(batch.targets) for batch in batches)
+        self.job.objective.train()
+        groups = _learnt(micro_batches(rows, self.job.token_budget))
+        targets = sum(_targets(group) for group in groups)
         total = torch.zeros((), device=self.device)
-        for batch in batches:
-            if not len(batch.targets):
-                continue
-            loss = objective(batch.to(self.device)) / targets
-            loss.backward()
-            total += loss.detach()
-        return float(total), targets
+        for number, batch in self._dealt(groups):
+            torch.manual_seed(mix(self.seed, step, number))
+            last = number // self.world.size == (len(groups) - 1) // self.world.size
+            total += self.strategy.differentiate(batch, targets, last=last)
+        return float(self.world.total(total)), targets
+
+    def _dealt(self, groups: Sequence[Sequence[Row]]) -> Iterator[tuple[int, Batch]]:
+        """This process's micro-batches with their numbers; every process gets as many as the others."""
+        for start in range(0, len(groups), self.world.size):
+            number = start + self.world.rank
+            yield number, collate(groups[number] if number < len(groups) else [IDLE]).to(self.device)
 
     def _remember(self, loss: float, tokens: int, targets: int) -> None:
         history = self.history
@@ -199,9 +261,10 @@ class _Trainer:
         spiked = bool(factor and mean is not None and step > WARM_STEPS and loss > factor * mean)
         if math.isfinite(loss) and math.isfinite(norm) and not spiked:
             return
-        rows = [{"row": number, "documents": self.job.rows.names(number)} for number in numbers]
         path = self.job.folder / "logs" / "stopped.json"
-        write_json(path, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "rows": rows})
+        if self.world.leads:
+            rows = [{"row": number, "documents": self.job.rows.names(number)} for number in numbers]
+            write_json(path, {"step": step, "loss": str(loss), "gradient_norm": str(norm), "rows": rows})
         what = f"the loss jumped to {loss:.3f} from about {mean:.3f}" if spiked else f"the loss is {loss}"
         if not spiked and math.isfinite(loss):
             what = f"the gradient's norm is {norm}"
@@ -211,45 +274,71 @@ class _Trainer:
             mend="look at these documents, or lower learning_rate; the last checkpoint is kept",
         )
 
-    def validate(self, step: int, validation: Validation) -> dict[str, float]:
+    def validate(self, step: int, log: StepLog | None) -> None:
+        """Add validation loss and samples of this step to the history; samples not at the beginning and the end."""
+        self.job.objective.eval()
+        if self.job.validation:
+            row = self._validation_loss(step, self.job.validation)
+            self.history.validation.append(row)
+            if log:
+                log.curves(row, "validation")
+        if self.job.samples and 0 < step < self.job.section.steps:
+            with self.strategy.whole():
+                rows = self.job.samples()
+            self.history.samples.extend({"step": step, **row} for row in rows)
+
+    def _validation_loss(self, step: int, validation: Validation) -> dict[str, float]:
         """Mean loss a token (nats) and bits per byte of text over the validation rows."""
-        objective = self.job.objective.eval()
-        total, targets = 0.0, 0
+        groups = _learnt(micro_batches(validation.rows, self.job.token_budget))
+        targets = sum(_targets(group) for group in groups)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
         with torch.no_grad():
-            for group in micro_batches(validation.rows, self.job.token_budget):
-                batch = collate(group).to(self.device)
-                if len(batch.targets):
-                    total += float(objective(batch))
-                    targets += len(batch.targets)
-        bits = total / math.log(2) / max(validation.text_bytes, 1)
-        return {"step": step, "loss": total / max(targets, 1), "bits_per_byte": bits}
+            for _, batch in self._dealt(groups):
+                total += self.job.objective(batch)
+        self.strategy.rest()
+        loss = float(self.world.total(total))
+        bits = loss / math.log(2) / max(validation.text_bytes, 1)
+        return {"step": step, "loss": loss / max(targets, 1), "bits_per_byte": bits}
+
+
+def _targets(rows: Sequence[Row]) -> int:
+    return sum(int(np.count_nonzero(row.targets != NO_TARGET)) for row in rows)
+
+
+def _learnt(groups: Sequence[list[Row]]) -> list[list[Row]]:
+    """The micro-batches that have anything to learn."""
+    return [group for group in groups if _targets(group)]
 
 
 class _Stop:
-    """Whether a signal came, and how to leave for it."""
+    """The signal that came, 0 for none."""
 
-    received: int | None = None
+    received: int = 0
 
-    def exit(self) -> BaseException:
-        if self.received == signal.SIGINT:
-            return KeyboardInterrupt()
-        return SystemExit(128 + (self.received or 0))
+
+def _leave(received: int) -> BaseException:
+    """How to end after a signal."""
+    return KeyboardInterrupt() if received == signal.SIGINT else SystemExit(128 + received)
 
 
 @contextmanager
-def _stop_signals() -> Iterator[_Stop]:
-    """Let SIGTERM and Ctrl-C wait for the end of the step (main thread only); a second Ctrl-C stops at once."""
+def _stop_signals(*, alone: bool) -> Iterator[_Stop]:
+    """Let SIGTERM, SIGUSR1 (a job's time limit is near) and Ctrl-C wait for the end of the step; main thread only.
+
+    A second Ctrl-C stops at once, but not under a launcher, which passes on the first one that all have received.
+    """
     stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
 
     def remember(number: int, _: object) -> None:
-        if stop.received and number == signal.SIGINT:
+        if stop.received and number == signal.SIGINT and alone:
             raise KeyboardInterrupt
         stop.received = number
 
-    before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    handled = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+    before = {number: signal.signal(number, remember) for number in handled}
     try:
         yield stop
     finally:
@@ -261,9 +350,8 @@ def _compile_layers(objective: Objective, section: TrainSection) -> None:
     """Compile each layer by itself: quick to compile, and equal layers share the result."""
     if not section.compile:
         return
-    if training_device().type == "cpu" and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
+    if current_world().device().type == "cpu" and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
         raise InputError(
             "compiling needs a C++ compiler and none was found", where="compile", mend="set compile: false"
         )
-    for layer in objective.model.model.layers:
-        layer.compile(dynamic=True)
+    objective.compile_layers()

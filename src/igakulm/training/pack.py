@@ -19,7 +19,7 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_documents, read_json, sha256_file, write_json, write_text
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.encoded import EncodedCorpus, EncodedDocument, describe, encode_corpus, hash_of
 from igakulm.training.packing import Layout, best_fit, concatenate
 
@@ -48,7 +48,7 @@ def build_packed(
     """
     if config.sequence_length < SHORTEST_ROW:
         raise InputError(f"rows of fewer than {SHORTEST_ROW} tokens teach nothing", where="pack.sequence_length")
-    encoder = TextEncoder.load(tokenizer_dir)
+    encoder = load_encoder(tokenizer_dir)
     for name in SPLITS:
         shutil.rmtree(out_dir / name, ignore_errors=True)  # what a killed run left half-written
     corpus = encode_corpus(config, corpus_dir, encoder, out_dir / ENCODED, _reachable(config, corpus_dir), progress)
@@ -111,7 +111,7 @@ def _write_split(
     documents: list[EncodedDocument],
     medical_repeats: int,
     corpus: EncodedCorpus,
-    encoder: TextEncoder,
+    encoder: Encoder,
     progress: Progress,
 ) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)

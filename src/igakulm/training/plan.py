@@ -1,36 +1,49 @@
-"""What a recipe will cost before anything runs: parameters, tokens, memory, hours. Pure arithmetic, no torch.
+"""What a recipe will cost before anything runs: parameters, tokens, memory, hours, electricity. Arithmetic, no torch.
 
-Does: estimate, each figure with its formula. Does not: look at data or devices.
+Does: estimate, each figure with its formula; warn of what cannot fit. Does not: look at this machine's GPUs, or measure
+(benchmarks/ and logs/steps.jsonl do).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from igakulm.model.presets import Architecture, architecture
+from igakulm.files import read_json
+from igakulm.model.presets import Architecture
 from igakulm.recipe.schema import Recipe, TrainSection
-
-GIB = 2**30
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A kind of GPU: dense bf16 FLOP/s as its maker states them, memory, the share of them reached, and who says so."""
-
-    name: str
-    peak_flops: float
-    memory_gib: float
-    utilisation: float
-    basis: str
-
-
-DEVICES = (
-    # The paper's 50.3 B tokens in 14 days on 4 GPUs are 10.4 k tokens/s each: 22.7 % of 364 TFLOP/s.
-    Device("RTX 6000 Ada", 364e12, 48, 0.227, "measured by the paper"),
-    Device("A100 80GB", 312e12, 80, 0.50, "assumed"),
-    Device("H100", 989e12, 80, 0.50, "assumed"),
+from igakulm.training.devices import Fleet, parse_fleets
+from igakulm.training.devices import peak_flops as peak_flops
+from igakulm.training.memory import (
+    FORMULAS,
+    GIB,
+    MICRO_BATCHES,
+    STRATEGIES,
+    largest_micro_batch,
+    memory_per_gpu,
+    memory_table,
+    shortage,
+    strategy_of,
 )
+from igakulm.training.model_size import ModelSize, size_of_recipe
+
+CORE_FLOPS = {"bf16": 80e9, "fp32": 40e9}
+"""FLOP/s that training reaches on a core: measured with 10 M parameters on cores with AVX-512 bf16; fp32 assumed."""
+
+PLAN_FORMULAS = {
+    "parameters": "N (2 d q + 2 d kv + 2 d ff + 2 d) + d + 2 V d: N layers, width d, q = heads x head size, "
+    "kv = key-value heads x head size, inner width ff (3 d ff if gated), V rows of embedding and of head",
+    "flops_per_token": "6 (parameters - V d) + 12 N T d (forward and backward, attention not halved)",
+    "tokens": "steps x global batch x sequence length",
+    "tokens_per_parameter": "tokens / parameters (Hoffmann et al., 2022: about 20 is optimal for training alone)",
+    "epochs": "tokens / unique tokens",
+    "memory_gb": "states + activations + buffers of one reference GPU, in units of 2^30 bytes",
+    "hours": "tokens x FLOP a token / (GPUs x peak FLOP/s x utilisation) / 3600, pretraining on the reference GPUs",
+    "kwh": "hours x GPUs x board power x plan.power_overhead",
+    "yen": "kWh x plan.yen_per_kwh",
+}
 
 
 def flops_per_token(sizes: Architecture, vocabulary_size: int, sequence_length: int) -> float:
@@ -40,159 +53,160 @@ def flops_per_token(sizes: Architecture, vocabulary_size: int, sequence_length: 
     >>> round(flops_per_token(PRESETS["paper-1b"], 32_768, 2048) / 1e9, 2)
     7.95
     """
-    multiplied = sizes.parameters(vocabulary_size) - vocabulary_size * sizes.hidden_size
-    attention = 12 * sizes.layers * sequence_length * sizes.heads * sizes.head_size
-    return 6.0 * multiplied + attention
+    return ModelSize(sizes, vocabulary_size).flops_per_token(sequence_length)
 
 
-def activation_bytes_per_token(sizes: Architecture, vocabulary_size: int) -> int:
-    """Bytes kept for the backward pass for each token: bf16 products, fp32 residual stream, no recomputation.
+def plan(recipe: Recipe, *, unique_tokens: int | None = None, gpus: Sequence[str] = ()) -> dict[str, Any]:
+    """Estimates for a recipe.
 
-    A layer keeps two fp32 norm inputs and outputs (16 d) with their bf16 copies (4 d), q, o and their inputs (8 d),
-    k and v (8 kv), the two MLP inner states (4 ff) and dropout masks (2 d).
-    """
-    keys = sizes.key_value_heads * sizes.head_size
-    layer = 30 * sizes.hidden_size + 8 * keys + 4 * sizes.intermediate_size
-    return sizes.layers * layer + 12 * sizes.hidden_size
-
-
-def plan(recipe: Recipe, *, unique_tokens: int | None = None) -> dict[str, Any]:
-    """Estimates for a recipe: `model`, `pretrain`, `finetune`, `memory`, `devices` (a list), each with `formula`.
+    The first of the GPUs is the reference: `memory_gb`, `hours`, `kwh` and `yen` at the top are for it, with the
+    recipe's own micro-batch and strategy (`reference` says which). By default that is the paper's machine.
 
     Args:
         recipe: the recipe.
-        unique_tokens: tokens of the packed corpus, for the number of epochs.
+        unique_tokens: tokens of the corpus, for the number of epochs; without it the packed folder's where there is
+            one, else `plan.unique_tokens`.
+        gpus: "NAME:COUNT" each; without them `plan.gpus`.
+
+    Raises:
+        InputError: an unknown GPU, impossible sizes, or a `model.from_folder` that is not there.
     """
-    sizes = architecture(recipe.model)
-    vocabulary, length = recipe.tokenizer.vocabulary_size, recipe.pack.sequence_length
-    section = recipe.pretrain
-    parameters, flops = sizes.parameters(vocabulary), flops_per_token(sizes, vocabulary, length)
-    step_tokens = section.global_batch * length
-    tokens = section.steps * step_tokens
+    size, section, length = size_of_recipe(recipe), recipe.pretrain, recipe.pack.sequence_length
+    fleets = parse_fleets(gpus or recipe.plan.gpus)
+    flops = size.flops_per_token(length)
+    tokens = section.steps * section.global_batch * length
+    unique, source = (unique_tokens, "given") if unique_tokens else _unique_tokens(recipe)
+    rows = [_fleet(fleet, recipe, size, flops, tokens) for fleet in fleets]
+    reference = rows[0]
+    memory = _memory(size, section, length, fleets)
     return {
         "name": recipe.name,
-        "model": {
-            "parameters": parameters,
-            "layers": sizes.layers,
-            "hidden_size": sizes.hidden_size,
-            "formula": "N (2 d^2 + 2 d kv + 2 d ff + 2 d) + d + 2 V d",
-        },
-        "pretrain": {
-            "steps": section.steps,
-            "tokens_per_step": step_tokens,
-            "tokens": tokens,
-            "epochs": round(tokens / unique_tokens, 2) if unique_tokens else None,
-            "tokens_per_parameter": round(tokens / parameters, 1),
-            "flops_per_token": flops,
-            "flops": flops * tokens,
-            "formula": "tokens = steps x global batch x sequence length; "
-            "FLOP a token = 6 (parameters - V d) + 12 N T d; epochs = tokens / unique tokens",
-        },
-        "finetune": _finetune(recipe, flops),
-        "memory": _memory(sizes, vocabulary, section, length),
-        "devices": [_device(device, flops, tokens) for device in DEVICES],
+        "parameters": size.parameters,
+        "flops_per_token": flops,
+        "tokens": tokens,
+        "steps": section.steps,
+        "memory_gb": memory["total_gib"],
+        **{key: reference[key] for key in ("hours", "kwh", "yen")},
+        "tokens_per_parameter": round(tokens / size.parameters, 1),
+        "unique_tokens": unique,
+        "unique_tokens_from": source if unique else None,
+        "epochs": round(tokens / unique, 2) if unique else None,
+        "reference": {key: reference[key] for key in ("device", "gpus", "strategy", "micro_batch")},
+        "warnings": _warnings(recipe, size, fleets),
+        "formulas": PLAN_FORMULAS,
+        "model": _model(size),
+        "pretrain": {"tokens_per_step": section.global_batch * length, "flops": flops * tokens},
+        "finetune": _finetune(recipe, size),
+        "memory": memory,
+        "devices": rows,
+        "cpu": _cpu(section, flops, tokens),
     }
 
 
-def _finetune(recipe: Recipe, flops: float) -> dict[str, Any]:
+def _memory(size: ModelSize, section: TrainSection, length: int, fleets: Sequence[Fleet]) -> dict[str, Any]:
+    """The reference's memory, a table of other ways, the formulas."""
+    count = fleets[0].count
+    memory = memory_per_gpu(size, section, length, strategy_of(section, count), count, section.micro_batch)
+    return {
+        **memory.gib(),
+        "checkpoint_gib": round(12 * size.parameters / GIB, 2),
+        "table": memory_table(size, section, length, _table_gpus(fleets)),
+        "formulas": FORMULAS,
+    }
+
+
+def _table_gpus(fleets: Sequence[Fleet]) -> int:
+    """The reference's number of GPUs; where it is one, the largest of the others."""
+    return fleets[0].count if fleets[0].count > 1 else max(fleet.count for fleet in fleets)
+
+
+def _unique_tokens(recipe: Recipe) -> tuple[int | None, str]:
+    """Tokens of the packed training rows, each document once; else what the recipe says."""
+    index = Path(recipe.runs_folder) / recipe.name / "latest" / "pack" / "train" / "index.json"
+    if index.is_file():
+        found = read_json(index)
+        if isinstance(found, dict) and isinstance(found.get("unique_tokens"), int):
+            return found["unique_tokens"], str(index)
+    return recipe.plan.unique_tokens, "plan.unique_tokens"
+
+
+def _model(size: ModelSize) -> dict[str, Any]:
+    names = ("layers", "hidden_size", "intermediate_size", "heads", "key_value_heads", "activation", "tied", "gated")
+    sizes = {name: getattr(size.sizes, name) for name in names}
+    return {"parameters": size.parameters, **sizes, "vocabulary_size": size.vocabulary_size}
+
+
+def _finetune(recipe: Recipe, size: ModelSize) -> dict[str, Any]:
     section = recipe.finetune
     rows = section.steps * section.global_batch
+    flops = size.flops_per_token(section.max_length)
     return {
         "steps": section.steps,
         "rows": rows,
         "tokens_at_most": rows * section.max_length,
         "flops_at_most": flops * rows * section.max_length,
-        "formula": "rows = steps x global batch; at most max_length tokens a row; packed, so short rows cost less",
+        "formula": "steps x global batch; at most max_length tokens a row, no padding, so short rows cost less",
     }
 
 
-def _memory(sizes: Architecture, vocabulary: int, section: TrainSection, length: int) -> dict[str, Any]:
-    parameters = sizes.parameters(vocabulary)
-    states = 16 * parameters + (2 * parameters if section.precision == "bf16" else 0)
-    tokens = section.micro_batch * length
-    activations = tokens * activation_bytes_per_token(sizes, vocabulary)
-    if section.precision == "fp32":
-        activations *= 2
-    return {
-        "states_gib": round(states / GIB, 2),
-        "activations_gib": round(activations / GIB, 2),
-        "total_gib": round((states + activations) / GIB, 2),
-        "checkpoint_gib": round(12 * parameters / GIB, 2),
-        "formula": "one device: 16 bytes a parameter (weights, gradients, two Adam moments; +2 for bf16 copies); "
-        "activations = micro batch x sequence length x (N (30 d + 8 kv + 4 ff) + 12 d) bytes; "
-        "a checkpoint holds 12 bytes a parameter",
-    }
-
-
-def _device(device: Device, flops: float, tokens: int) -> dict[str, Any]:
+def _fleet(fleet: Fleet, recipe: Recipe, size: ModelSize, flops: float, tokens: int) -> dict[str, Any]:
+    """One line of the table of GPUs."""
+    device, section, length = fleet.device, recipe.pretrain, recipe.pack.sequence_length
     rate = device.peak_flops * device.utilisation / flops
-    hours = tokens / rate / 3600
+    hours = tokens / rate / fleet.count / 3600
+    kwh = hours * fleet.count * device.watts / 1000 * recipe.plan.power_overhead
+    strategy = strategy_of(section, fleet.count)
+    fitting = {
+        name: largest_micro_batch(size, section, length, name, fleet.count, device.memory_gib)
+        for name in (STRATEGIES[1:] if fleet.count > 1 else STRATEGIES[:1])
+    }
+    memory = memory_per_gpu(size, section, length, strategy, fleet.count, section.micro_batch)
     return {
         "device": device.name,
+        "gpus": fleet.count,
         "memory_gib": device.memory_gib,
+        "peak_flops": device.peak_flops,
         "utilisation": device.utilisation,
         "basis": device.basis,
         "tokens_per_second": round(rate),
-        "hours": {str(count): round(hours / count, 2) for count in (1, 4, 8)},
-        "days": {str(count): round(hours / count / 24, 2) for count in (1, 4, 8)},
-        "formula": "tokens / (peak FLOP/s x utilisation / FLOP a token x devices)",
+        "strategy": strategy,
+        "micro_batch": section.micro_batch,
+        "needed_gib": round(memory.total / GIB, 2),
+        "fits": memory.total <= device.memory_gib * GIB,
+        "largest_micro_batch": fitting,
+        "hours": round(hours, 2),
+        "days": round(hours / 24, 2),
+        "kwh": round(kwh, 1),
+        "yen": round(kwh * recipe.plan.yen_per_kwh),
     }
 
 
-def render_plan(estimate: dict[str, Any]) -> str:
-    """The estimate as text for a terminal."""
-    model, train, tune, memory = (estimate[key] for key in ("model", "pretrain", "finetune", "memory"))
-    lines = [
-        f"{estimate['name']}",
-        f"  parameters      {_short(model['parameters'])}   = {model['formula']}",
-        f"  pretraining     {_short(train['tokens'])} tokens in {train['steps']:,} steps of "
-        f"{train['tokens_per_step']:,} ({train['tokens_per_parameter']} tokens a parameter)",
-        f"                  {train['flops_per_token'] / 1e9:.3g} GFLOP a token, {train['flops']:.2e} FLOP in all",
-        *_formula(train["formula"]),
-    ]
-    if train["epochs"]:
-        lines.append(f"  epochs          {train['epochs']}")
-    lines += [
-        f"  tuning          {tune['rows']:,} rows in {tune['steps']:,} steps, "
-        f"at most {_short(tune['tokens_at_most'])} tokens",
-        f"  memory          {memory['total_gib']} GiB on one device ({memory['states_gib']} states, "
-        f"{memory['activations_gib']} activations); a checkpoint {memory['checkpoint_gib']} GiB",
-        *_formula(memory["formula"]),
-        "  pretraining takes about",
-    ]
-    for row in estimate["devices"]:
-        times = ", ".join(f"{count} x {_duration(hours)}" for count, hours in row["hours"].items())
-        lines.append(
-            f"    {row['device']:14s} {row['tokens_per_second']:>9,} tokens/s each "
-            f"at {row['utilisation']:.1%} of its peak "
-            f"({row['basis']}): {times}"
-        )
-    lines += _formula(estimate["devices"][0]["formula"])
-    return "\n".join(lines)
+def _cpu(section: TrainSection, flops: float, tokens: int) -> dict[str, Any]:
+    """Hours on the cores of this machine."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    rate = cores * CORE_FLOPS[section.precision] / flops
+    return {
+        "cores": cores,
+        "flops_per_core": CORE_FLOPS[section.precision],
+        "tokens_per_second": round(rate, 1),
+        "hours": round(tokens / rate / 3600, 2),
+        "formula": "tokens x FLOP a token / (cores x FLOP/s a core); cores of the machine that plans",
+    }
 
 
-def _formula(text: str) -> list[str]:
-    return [f"                  {part}" for part in text.split("; ")]
+def _warnings(recipe: Recipe, size: ModelSize, fleets: Sequence[Fleet]) -> list[str]:
+    section, length = recipe.pretrain, recipe.pack.sequence_length
+    found = [shortage(size, section, length, fleet.count, fleet.device.memory_gib, fleet.name) for fleet in fleets]
+    for fleet in fleets:
+        passes, rest = divmod(section.global_batch, section.micro_batch * fleet.count)
+        if rest and (fleet.count > 1 or not passes):
+            found.append(
+                f"{fleet.name}: a global batch of {section.global_batch} is no multiple of {fleet.count} x "
+                f"{section.micro_batch} rows: some GPUs wait in every step"
+            )
+    if section.warmup_steps >= section.steps:
+        found.append(f"warm-up ({section.warmup_steps} steps) lasts as long as the training itself")
+    return list(filter(None, found))
 
 
-def _short(number: float) -> str:
-    """Three figures and a unit.
-
-    >>> [_short(number) for number in (1_191_282_688, 50_331_648_000, 3_070_000, 4096)]
-    ['1.19 B', '50.3 B', '3.07 M', '4,096']
-    """
-    for size, unit in ((1e9, "B"), (1e6, "M")):
-        if number >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:,.0f}"
-
-
-def _duration(hours: float) -> str:
-    """Hours as the unit that reads best.
-
-    >>> [_duration(hours) for hours in (0.02, 5.25, 337.0)]
-    ['1 min', '5.2 h', '14.0 days']
-    """
-    if hours < 1:
-        return f"{max(1, round(hours * 60))} min"
-    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+__all__ = ["MICRO_BATCHES", "flops_per_token", "peak_flops", "plan"]

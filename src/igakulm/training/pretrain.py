@@ -7,6 +7,7 @@ Does not: hold the loop itself (loop.py) or score benchmarks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,22 @@ from transformers import PreTrainedModel
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, write_json
 from igakulm.model import init
-from igakulm.model.folder import continue_greedily, write_folder
+from igakulm.model.exact import refuse_inexact, refuse_longer_documents
+from igakulm.model.folder import continue_greedily, knows_chat, write_folder
 from igakulm.model.objective import Objective
-from igakulm.model.presets import load_folder, model_config, new_model
+from igakulm.model.presets import load_folder, model_config, new_model, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
-from igakulm.tokenizer.encode import TOKENIZER_FILE, TextEncoder
+from igakulm.tokenizer.adopted import AdoptedEncoder
+from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.batch import Row
+from igakulm.training.fit import device_peak, say_warnings
 from igakulm.training.loop import History, Job, Validation, identity_of, train
+from igakulm.training.model_size import size_of_model
 from igakulm.training.packed import PackedRows
+from igakulm.training.samples import continue_in_training
+from igakulm.training.world import current_world
 
 PROMPTS = ("糖尿病は、", "高血圧の治療では、", "朝起きて、")
 SAMPLE_TOKENS = 48
@@ -47,16 +55,21 @@ def pretrain(
         InputError: rows of another tokenizer, damaged rows, impossible sizes, a checkpoint of other settings,
             a loss that became NaN.
     """
-    encoder = TextEncoder.load(tokenizer_dir)
+    encoder = load_encoder(tokenizer_dir)
     rows = PackedRows.open(packed_dir / "train", encoder.sha256)
     held_out = PackedRows.open(packed_dir / "valid", encoder.sha256)
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
+    if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
+        refuse_other_reading(encoder, start.config.model_type)
+    mend = "set pack.sequence_length to the window, with pack.restart_positions"
+    refuse_longer_documents(start, rows.longest_document(), "model.from_folder", mend)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
     step_tokens = train_section.global_batch * rows.sequence_length
+    objective = Objective(start, scale=scale, dropout=model.dropout, bf16=train_section.precision == "bf16")
     job = Job(
         name="pretrain",
-        objective=Objective(start, scale=scale, dropout=model.dropout, bf16=train_section.precision == "bf16"),
+        objective=objective,
         rows=rows,
         section=train_section,
         token_budget=train_section.micro_batch * rows.sequence_length,
@@ -65,41 +78,87 @@ def pretrain(
             train_section, data=rows.fingerprint, tokenizer=encoder.sha256, model=model.model_dump(mode="json")
         ),
         validation=validation_of(held_out, max(VALIDATION_TOKENS, 2 * step_tokens)),
+        samples=partial(_samples_now, objective, encoder),
+        flops_per_token=size_of_model(start).flops_per_token(rows.sequence_length),
+        peak_flops=device_peak(current_world().device()),
     )
+    say_warnings(size_of_model(start), train_section, rows.sequence_length, out_dir, progress)
     history = train(job, progress)
-    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=False)
+    if not current_world().leads:
+        return {}
+    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=_knows_chat(model, encoder))
     return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
 
 
-def _samples(folder: Path, encoder: TextEncoder) -> list[dict[str, Any]]:
-    prompts = [[encoder.bos, *encoder.encode(text)] for text in PROMPTS]
-    answers = continue_greedily(folder, prompts, SAMPLE_TOKENS)
+def _samples(folder: Path, encoder: Encoder) -> list[dict[str, Any]]:
+    return _sample_rows(encoder, continue_greedily(folder, _sample_prompts(encoder), SAMPLE_TOKENS))
+
+
+def _samples_now(objective: Objective, encoder: Encoder) -> list[dict[str, Any]]:
+    prompts = _sample_prompts(encoder)
+    return _sample_rows(encoder, continue_in_training(objective, prompts, SAMPLE_TOKENS, vocabulary=encoder.base_size))
+
+
+def _sample_prompts(encoder: Encoder) -> list[list[int]]:
+    return [[*encoder.begin, *encoder.encode(text)] for text in PROMPTS]
+
+
+def _sample_rows(encoder: Encoder, answers: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
     return [{"prompt": prompt, "text": encoder.decode(ids)} for prompt, ids in zip(PROMPTS, answers, strict=True)]
 
 
 def starting_model(
-    section: ModelSection, encoder: TextEncoder, sequence_length: int, seed: int, progress: Progress
+    section: ModelSection, encoder: Encoder, sequence_length: int, seed: int, progress: Progress
 ) -> tuple[PreTrainedModel, float]:
     """A new model with section 2.3's weights, or the model of `from_folder`; and the factor on its embeddings.
 
-    A folder with another tokenizer keeps its layers and gets a new embedding and head for ours.
+    A folder with another tokenizer keeps its layers and gets a new embedding and head for ours. Embedding and head may
+    have rows beyond the vocabulary (`model.pad_vocabulary`): trained as any other row, never a target, so the head
+    learns as little of them as of the begin token, and decoding renders them as nothing.
+
+    Raises:
+        InputError: a folder whose class would be trained wrongly, or with fewer entries than its tokenizer.
     """
+    rows = vocabulary_rows(section, encoder.base_size)
     if section.from_folder is None:
-        config = model_config(section, encoder.base_size, sequence_length, bos=encoder.bos, eos=encoder.eos)
+        config = model_config(section, rows, sequence_length, bos=encoder.bos, eos=encoder.eos)
         model = new_model(config)
         init.initialise(model, seed)
         return model, init.embedding_scale(config.hidden_size) if section.scaled_embedding else 1.0
-    folder = Path(section.from_folder)
+    return _opened(Path(section.from_folder), encoder, rows, sequence_length, seed, progress), 1.0
+
+
+def _opened(
+    folder: Path, encoder: Encoder, rows: int, sequence_length: int, seed: int, progress: Progress
+) -> PreTrainedModel:
+    """The model of a folder, with `rows` new rows for another tokenizer and positions for the longest row."""
     model = load_folder(folder)
-    tokenizer = folder / TOKENIZER_FILE
-    if not tokenizer.is_file() or sha256_file(tokenizer) != encoder.sha256:
+    refuse_inexact(model, str(folder))
+    entries, context = int(model.config.vocab_size), int(model.config.max_position_embeddings)
+    if not _same_tokenizer(folder, encoder):
         progress.say(f"{folder} has another tokenizer: its embedding and head are replaced by new ones for ours")
-        init.replace_vocabulary(model, encoder.base_size, seed)
-    elif model.config.vocab_size < encoder.base_size:
-        raise InputError(
-            f"the model has {model.config.vocab_size} entries and its tokenizer {encoder.base_size}", where=str(folder)
-        )
-    return model, 1.0
+        init.replace_vocabulary(model, rows, seed)
+    elif entries < encoder.base_size and isinstance(encoder, AdoptedEncoder):
+        # Some tokenizers name control tokens, of images for instance, that their text model has no rows for.
+        init.grow_vocabulary(model, rows, seed)
+    elif entries < encoder.base_size:
+        raise InputError(f"the model has {entries} entries and its tokenizer {encoder.base_size}", where=str(folder))
+    if context < sequence_length:
+        progress.say(f"{folder} was made for {context:,} tokens at once and is now trained on {sequence_length:,}")
+        model.config.max_position_embeddings = sequence_length
+    return model
+
+
+def _same_tokenizer(folder: Path, encoder: Encoder) -> bool:
+    known = {encoder.sha256, encoder.source_sha256} if isinstance(encoder, AdoptedEncoder) else {encoder.sha256}
+    file = folder / TOKENIZER_FILE
+    return file.is_file() and sha256_file(file) in known
+
+
+def _knows_chat(section: ModelSection, encoder: Encoder) -> bool:
+    """A model that was tuned before keeps its chat template, as long as it keeps its tokenizer."""
+    folder = Path(section.from_folder) if section.from_folder else None
+    return folder is not None and knows_chat(folder) and _same_tokenizer(folder, encoder)
 
 
 def validation_of(rows: PackedRows, most_tokens: int) -> Validation | None:
@@ -134,5 +193,7 @@ def write_metrics(
         "loss_last": history.loss_last,
         **others,
     }
-    write_json(out_dir / "metrics.json", {**summary, "validation": history.validation, "samples": list(samples)})
+    write_json(
+        out_dir / "metrics.json", {**summary, "validation": history.validation, "samples": [*history.samples, *samples]}
+    )
     return summary

@@ -1,0 +1,53 @@
+"""The tokenizer of a folder, ours or an adopted one: what every other room opens.
+
+Does: see which of the two lies there, check that stock tools read it alike beside a model. Does not: encode.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from igakulm.errors import InputError
+from igakulm.files import write_json
+from igakulm.tokenizer.adopted import ADOPTED_FILE, AdoptedEncoder
+from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.folder_text import FolderText
+from igakulm.tokenizer.sample_texts import SENTENCES
+
+Encoder = TextEncoder | AdoptedEncoder
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Load a tokenizer's folder, or a model's folder that holds a copy of it.
+
+    Raises:
+        InputError: a file is missing or changed.
+    """
+    adopted = (Path(folder) / ADOPTED_FILE).is_file()
+    return AdoptedEncoder.load(folder) if adopted else TextEncoder.load(folder)
+
+
+def refuse_other_reading(encoder: Encoder, model_type: str) -> None:
+    """Check that stock tools read a tokenizer beside a model of some type as we do.
+
+    The model's type in config.json can win over the class that the tokenizer names: transformers 5 puts Qwen 2's rules
+    for splitting text into any tokenizer that lies beside a Qwen 2 model.
+
+    Raises:
+        InputError: they would give other ids.
+    """
+    if isinstance(encoder, TextEncoder) and encoder.runtime != "plain":
+        return  # stock tools lack MeCab
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in encoder.files:
+            if (encoder.folder / file).is_file():
+                shutil.copyfile(encoder.folder / file, folder / file)
+        write_json(folder / "config.json", {"model_type": model_type})
+        if FolderText(folder).texts(SENTENCES) == encoder.encode_batch(SENTENCES):
+            return
+    what = f"stock tools would read this tokenizer otherwise beside a model of type {model_type!r}"
+    mend = "set tokenizer.from_folder to the model's own folder"
+    raise InputError(what, where=str(encoder.folder), mend=mend)
