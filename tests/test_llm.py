@@ -341,3 +341,54 @@ def test_a_missing_httpx_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "httpx", None)
     with pytest.raises(InputError, match=r"igakulm\[synth\]"):
         ask(unused_url())
+
+
+def test_a_revision_is_part_of_the_key(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        await client.chat("writer", QUESTION)
+
+    with ChatServer(then_answer()) as server, closing(ResponseStore(tmp_path / "a.sqlite")) as store:
+        for revision in ("", "v1", "v2", "v1", ""):
+            use(server.url, work, store, revision=revision)
+    assert len(server.requests) == 3
+
+
+def test_each_server_has_its_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IGAKULM_API_KEY", "for-others")
+    monkeypatch.setenv("WARD_SERVER_KEY", "for-this-one")
+
+    async def work(client: Client) -> None:
+        await client.chat("writer", QUESTION)
+
+    with ChatServer(then_answer()) as server:
+        use(server.url, work, key_variable="WARD_SERVER_KEY")
+    assert server.requests[0].headers["Authorization"] == "Bearer for-this-one"
+    with ChatServer(lambda request, times: Reply(401)) as server, pytest.raises(EndpointError, match="WARD_SERVER_KEY"):
+        use(server.url, work, key_variable="WARD_SERVER_KEY")
+
+
+def test_a_server_that_was_met_may_be_away_for_a_while() -> None:
+    def plan(request: Request, times: int) -> Reply:
+        return Reply(503) if 2 <= len(server.requests) < 20 else chat_reply("戻った。")
+
+    async def work(client: Client) -> str:
+        await client.chat("writer", QUESTION, {"seed": 1})
+        return (await client.chat("writer", QUESTION, {"seed": 2})).text
+
+    with ChatServer(plan) as server:
+        assert use(server.url, work, retry=patience(Clock(), patience=3600.0)) == "戻った。"
+    assert len(server.requests) == 20
+
+
+@pytest.mark.parametrize(("status", "error"), [(503, EndpointError), (500, RequestError)])
+def test_patience_ends_and_is_not_for_a_single_request(status: int, error: type[InputError]) -> None:
+    def plan(request: Request, times: int) -> Reply:
+        return chat_reply("") if request.body["seed"] == 1 else Reply(status)
+
+    async def work(client: Client) -> None:
+        await client.chat("writer", QUESTION, {"seed": 1})
+        await client.chat("writer", QUESTION, {"seed": 2})
+
+    with ChatServer(plan) as server, pytest.raises(error):
+        use(server.url, work, retry=patience(Clock(), patience=100.0))
+    assert (len(server.requests) > 4) is (status == 503)

@@ -23,6 +23,7 @@ from igakulm.cli_options import (
     RecipeOption,
     SetOption,
     WaitOption,
+    dry_run_synth,
     finished_stage,
     load,
     print_json,
@@ -134,9 +135,25 @@ def plan(
 
 
 @app.command()
-def synth(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
-    """Stage: textbook passages from an OpenAI-compatible server that the recipe names (`synth.endpoint`)."""
-    run_stage(recipe, set_, "synth", wait)
+def synth(
+    recipe: RecipeOption,
+    set_: SetOption = None,
+    wait: WaitOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print requests, tokens, hours and disk; ask nobody.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=0, help="A trial of at most so many texts and exam items.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stage: textbook texts and exam items from the language models that the recipe names (`synth.writers`)."""
+    if limit is not None:
+        section = load(recipe, set_).synth
+        counts = {"terms": min(section.terms, limit), "exams": min(section.exams, limit)}
+        set_ = [*(set_ or []), *(f"synth.{name}={count}" for name, count in counts.items())]
+    if dry_run:
+        dry_run_synth(recipe, set_, wait, as_json)
+    else:
+        run_stage(recipe, set_, "synth", wait, as_json)
 
 
 @app.command()

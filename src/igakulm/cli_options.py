@@ -48,16 +48,38 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=1))
 
 
-def run_stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool) -> None:
+def run_stage(recipe: Path, overrides: list[str] | None, target: str, wait: bool, as_json: bool = False) -> None:
     """Run a recipe up to a stage and print what it found."""
     from igakulm.manifest import read_manifest
 
     folder = run_recipe(recipe, overrides, target, wait)[target]
     manifest = read_manifest(folder)
+    if as_json:
+        print_json({"folder": str(folder), **(manifest.summary if manifest else {})})
+        return
     print(f"\n{target}: {folder}")
     for key, value in (manifest.summary if manifest else {}).items():
         if isinstance(value, int | float | str):
             print(f"  {key}: {value:,}" if isinstance(value, int) else f"  {key}: {value}")
+        elif isinstance(value, dict) and value and all(type(one) is int for one in value.values()):
+            print(f"  {key}: {', '.join(f'{name} {count:,}' for name, count in value.items())}")
+
+
+def dry_run_synth(recipe_path: Path, overrides: list[str] | None, wait: bool, as_json: bool) -> None:
+    """Print what a recipe's synthetic text will cost; builds the lexicon for it if need be."""
+    from igakulm.progress import for_this_output
+    from igakulm.run import run_folder
+    from igakulm.synth.estimate import estimate, render_estimate
+    from igakulm.synth.generate import ANSWERS, answers_path
+
+    lexicon = run_recipe(recipe_path, overrides, "lexicon", wait)["lexicon"]
+    recipe = load(recipe_path, overrides)
+    answers = answers_path(recipe.synth, run_folder(recipe) / ANSWERS)
+    found = estimate(recipe.synth, lexicon, answers, for_this_output())
+    if as_json:
+        print_json(found)
+    else:
+        print(render_estimate(found))
 
 
 def stage_folder(recipe: Path, overrides: list[str] | None, stage: str) -> Path | None:

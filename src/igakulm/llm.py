@@ -3,8 +3,8 @@
 Does: chat completions, completions and embeddings; a concurrency limit; retries with jittered exponential back-off that
 honour Retry-After; time-outs; a durable store (`igakulm.response_store`), so that nothing is asked twice.
 Does not: stream, write prompts, judge answers, follow redirects, use proxies, or contact anything but the one endpoint
-that the user named. The key comes from the environment variable IGAKULM_API_KEY and is neither stored nor shown.
-Protocol: the OpenAI API reference, as llama.cpp, vLLM and others serve it; Retry-After: RFC 9110, section 10.2.3.
+that the user named. The key comes from an environment variable (IGAKULM_API_KEY) and is neither stored nor shown.
+Protocol: the OpenAI API reference, as llama.cpp, vLLM and others serve it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import re
 import ssl
-import time
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from igakulm.errors import InputError
 from igakulm.files import sha256_json
 from igakulm.response_store import ResponseStore as ResponseStore
+from igakulm.retry import Retry as Retry
+from igakulm.retry import parse_retry_after as parse_retry_after
 
 if TYPE_CHECKING:
     import httpx
@@ -61,38 +60,6 @@ class _AgainError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """How patient the client is; all durations in seconds. The functions are here so that tests need not wait.
-
-    `attempts_before_contact` counts for a server that cannot be connected to and never was: mostly a wrong address.
-    """
-
-    attempts: int = 8
-    attempts_before_contact: int = 3
-    first_delay: float = 1.0
-    longest_delay: float = 60.0
-    longest_retry_after: float = 900.0
-    timeout: float = 900.0
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], float] = time.time
-    jitter: Callable[[], float] = random.random
-
-    def delay(self, failures: int, retry_after: float | None = None) -> float:
-        """Seconds to wait after the n-th failure: half fixed, half random, never less than the server asked for.
-
-        >>> Retry(jitter=lambda: 1.0).delay(3), Retry(jitter=lambda: 0.0).delay(3)
-        (4.0, 2.0)
-        >>> Retry(jitter=lambda: 0.0).delay(1, retry_after=20.0)
-        20.0
-        """
-        own = min(self.longest_delay, self.first_delay * 2.0 ** (failures - 1))
-        if retry_after is not None:
-            return retry_after + self.jitter() * min(own, self.first_delay)
-        return own / 2 + self.jitter() * own / 2
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """The first choice of a completion; `stored`: nothing was asked now; `body`: the server's whole answer."""
 
@@ -102,9 +69,12 @@ class Answer:
     stored: bool
 
 
-def request_key(route: str, body: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of everything that shapes an answer: model, messages, parameters, seed; not the server's address."""
-    return sha256_json({"route": route, "body": body})
+def request_key(route: str, body: Mapping[str, Any], revision: str = "") -> str:
+    """Hex SHA-256 of everything that shapes an answer: model, messages, parameters, seed; not the server's address.
+
+    `revision` tells apart models that a server calls by one name.
+    """
+    return sha256_json({"route": route, "body": body, **({"revision": revision} if revision else {})})
 
 
 def endpoint_url(endpoint: str) -> str:
@@ -130,25 +100,10 @@ def endpoint_url(endpoint: str) -> str:
     return address
 
 
-def parse_retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (seconds or an HTTP date), or None when absent or malformed.
-
-    >>> parse_retry_after("7", 0.0), parse_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 20.0)
-    (7.0, 40.0)
-    """
-    text = (value or "").strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _read_api_key() -> str:
-    key = os.environ.get(API_KEY_VARIABLE, "").strip()
+def _read_api_key(variable: str) -> str:
+    key = os.environ.get(variable, "").strip()
     if not re.fullmatch(r"[\x21-\x7e]*", key):
-        raise InputError("the key holds white space or characters beyond ASCII", where=f"${API_KEY_VARIABLE}")
+        raise InputError("the key holds white space or characters beyond ASCII", where=f"${variable}")
     return key
 
 
@@ -172,18 +127,28 @@ class Client:
     """Asks one endpoint; use as `async with Client(...) as client`.
 
     `endpoint` is the address up to and including `/v1`; without a `store` every question is asked; `concurrency` is the
-    number of requests at once. `counts` says what happened on the wire: for logs, never part of a result.
+    number of requests at once; `revision` enters the keys of the answers; `key_variable` is the environment variable
+    with the server's key. `counts` says what happened on the wire: for logs, never part of a result. An answer is
+    returned after it is on the disk; a killed process loses what was on the wire, `concurrency` answers at most.
 
     Raises:
         InputError: a bad address or key, or `httpx` is not installed.
     """
 
     def __init__(
-        self, endpoint: str, store: ResponseStore | None = None, *, concurrency: int = 4, retry: Retry | None = None
+        self,
+        endpoint: str,
+        store: ResponseStore | None = None,
+        *,
+        concurrency: int = 4,
+        retry: Retry | None = None,
+        revision: str = "",
+        key_variable: str = API_KEY_VARIABLE,
     ) -> None:
         self.url = endpoint_url(endpoint)
         self.counts = {"attempts": 0, "failures": 0, "answered": 0, "stored": 0}
-        self._store, self._retry, self._key = store, retry or Retry(), _read_api_key()
+        self._store, self._retry, self._revision = store, retry or Retry(), revision
+        self._key_variable, self._key = key_variable, _read_api_key(key_variable)
         self._slots = asyncio.Semaphore(concurrency)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._given_up = asyncio.Event()
@@ -211,6 +176,8 @@ class Client:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        if self._store is not None:
+            self._store.groups.flush()
         await self._http.aclose()
 
     def give_up(self) -> None:
@@ -226,15 +193,17 @@ class Client:
         """
         return await self.ask_chat(chat_body(model, messages, parameters))
 
-    async def ask_chat(self, body: Body) -> Answer:
-        """As `chat`, with a body made by `chat_body`."""
-        return await self.ask_completion("chat/completions", body)
+    async def ask_chat(self, body: Body, *, fresh: bool = False) -> Answer:
+        """As `chat`, with a body made by `chat_body`; `fresh`: the store has no answer, do not look it up."""
+        return await self.ask_completion("chat/completions", body, fresh=fresh)
 
     async def complete(self, model: str, prompt: str, parameters: Parameters | None = None) -> Answer:
         """Continue a text; errors as for `chat`."""
         return await self.ask_completion("completions", {**(parameters or {}), "model": model, "prompt": prompt})
 
-    async def ask_completion(self, route: str, body: Body, check: Callable[[Body], object] | None = None) -> Answer:
+    async def ask_completion(
+        self, route: str, body: Body, check: Callable[[Body], object] | None = None, *, fresh: bool = False
+    ) -> Answer:
         """As `chat` (route "chat/completions") or `complete` (route "completions"), with the whole body.
 
         `check` looks at a new answer before it is stored: a ValueError, LookupError or TypeError asks again as for any
@@ -246,7 +215,7 @@ class Client:
             if check is not None:
                 check(found)
 
-        answer, stored = await self._ask(route, body, check_all)
+        answer, stored = await self._ask(route, body, check_all, fresh=fresh)
         text, finish_reason = _choice_text(route, answer)
         return Answer(text, finish_reason, answer, stored)
 
@@ -256,24 +225,33 @@ class Client:
         answer, _ = await self._ask("embeddings", body, lambda found: _vectors(found, len(texts)))
         return _vectors(answer, len(texts))
 
-    async def _ask(self, route: str, body: Body, check: Callable[[Body], object]) -> tuple[Body, bool]:
+    async def _ask(
+        self, route: str, body: Body, check: Callable[[Body], object], *, fresh: bool = False
+    ) -> tuple[Body, bool]:
         """The answer from the store or else from the server; equal requests at one time are asked once."""
-        key = request_key(route, body)
+        key = request_key(route, body, self._revision)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            found = self._store.get(key) if self._store is not None else None
+            found = self._store.get(key) if self._store is not None and not fresh else None
             if found is not None:
                 self.counts["stored"] += 1
                 return found, True
             async with self._slots:
-                answer = await self._try(route, body, check)
-            if self._store is not None:
-                self._store.put(key, {"route": route, "body": body}, answer)
+                answer = await self._fetch(key, route, body, check)
             self.counts["answered"] += 1
             return answer, False
 
+    async def _fetch(self, key: str, route: str, body: Body, check: Callable[[Body], object]) -> Body:
+        """The server's answer, on the disk; the slot is held until then, so that a kill loses few answers."""
+        answer = await self._try(route, body, check)
+        if self._store is not None:
+            request = {"route": route, "body": body, **({"revision": self._revision} if self._revision else {})}
+            await self._store.groups.put(key, request, answer)
+        return answer
+
     async def _try(self, route: str, body: Body, check: Callable[[Body], object]) -> Body:
         failures = 0
+        away_since: float | None = None
         while True:
             await self._pause(self._hold_until - self._retry.clock())
             try:
@@ -282,9 +260,8 @@ class Client:
                 failures += 1
                 self.counts["failures"] += 1
                 wait = error.retry_after
-                never_met = error.everywhere and not self._contact
-                early = never_met and failures >= self._retry.attempts_before_contact
-                enough = early or failures >= self._retry.attempts or (wait or 0.0) > self._retry.longest_retry_after
+                away_since = (away_since or self._retry.clock()) if error.everywhere else None
+                enough = self._enough(error, failures, away_since)
                 if not enough:
                     delay = self._retry.delay(failures, wait)
                     if wait is not None:
@@ -293,6 +270,16 @@ class Client:
                     await self._pause(delay)
                 if enough or self._given_up.is_set():
                     raise self._final(error, failures) from error
+
+    def _enough(self, error: _AgainError, failures: int, away_since: float | None) -> bool:
+        """Whether a request that failed so often is not tried again."""
+        retry = self._retry
+        if (error.retry_after or 0.0) > retry.longest_retry_after:
+            return True
+        if error.everywhere and not self._contact and failures >= retry.attempts_before_contact:
+            return True
+        away = self._contact and away_since is not None and retry.clock() - away_since < retry.patience
+        return failures >= retry.attempts and not away
 
     def _final(self, error: _AgainError, failures: int) -> InputError:
         asked = "" if error.retry_after is None else f" (Retry-After: {error.retry_after:.0f} s)"
@@ -352,7 +339,7 @@ class Client:
         if status in REFUSED:
             return RequestError("request_refused", what, where=self.url)
         self.give_up()
-        by_key = f"check the key in the environment variable {API_KEY_VARIABLE} and what it may do"
+        by_key = f"check the key in the environment variable {self._key_variable} and what it may do"
         by_address = "check the address (it usually ends in /v1; redirects are not followed) and the model's name"
         mend = by_key if status in (401, 402, 403) else by_address
         return EndpointError(what, where=self.url, mend=mend)
@@ -368,7 +355,7 @@ def chat_body(model: str, messages: Sequence[Message], parameters: Parameters | 
     return {**(parameters or {}), "model": model, "messages": [dict(message) for message in messages]}
 
 
-def stored_chat(store: ResponseStore, body: Body) -> Answer | None:
+def stored_chat(store: ResponseStore, body: Body, revision: str = "") -> Answer | None:
     """The stored answer to a chat request, or None; asks nobody."""
-    found = store.get(request_key("chat/completions", body))
+    found = store.get(request_key("chat/completions", body, revision))
     return None if found is None else Answer(*_choice_text("chat/completions", found), found, True)

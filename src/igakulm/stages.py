@@ -44,9 +44,11 @@ def _lexicon(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> d
 
 
 def _synth(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.synth.generate import generate_textbooks
+    from igakulm.synth.generate import ANSWERS, generate_texts
 
-    return generate_textbooks(recipe.synth, inputs["lexicon"], out, progress)
+    # The answers stand beside the stages, so that a recipe with another number of terms does not pay for them again.
+    answers = Path(recipe.runs_folder) / recipe.name / ANSWERS
+    return generate_texts(recipe.synth, inputs["lexicon"], out, progress, benchmarks=recipe.benchmarks, answers=answers)
 
 
 def _corpus(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -114,7 +116,15 @@ def _report(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> di
 
 STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
-    Stage("synth", 1, ("synth",), ("lexicon",), _synth, "textbooks written by another model", resumable=True),
+    Stage(
+        "synth",
+        2,
+        ("synth", "benchmarks"),
+        ("lexicon",),
+        _synth,
+        "textbooks and exam items written by other models",
+        resumable=True,
+    ),
     Stage(
         "corpus",
         2,

@@ -1,7 +1,15 @@
 import pytest
 
-from igakulm.synth.check import REASONS, check_text, clean_answer, is_chatter, is_cut_off, is_japanese, is_repetitive
-from igakulm.synth.prompts import AUDIENCES, FORMS, Prompt, assign_prompt
+from igakulm.synth.check import (
+    REASONS,
+    check_text,
+    clean_answer,
+    is_chatter,
+    is_cut_off,
+    is_japanese,
+    is_repetitive,
+    tidy_answer,
+)
 
 GOOD = (
     "気管支喘息は、空気の通り道である気道に慢性の炎症が続き、少しの刺激で狭くなる病気である。"
@@ -35,6 +43,8 @@ def test_a_good_text_is_kept() -> None:
         (GOOD + "発作が続く。" * 8, "repetition"),
         (GOOD + "また、運動の前にあらかじめ薬を吸入しておくことで発作が", "cut_off"),
         (GOOD.replace(TERM, "この病気"), "term_missing"),
+        (GOOD + "用量や頻度などの数値は、広く知られていて確かなものだけを書く。", "prompt_echo"),
+        ("あなたは日本の医学・薬学の教科書を執筆する編集者です。" + GOOD, "prompt_echo"),
         (GOOD + "\x00", "broken_characters"),
         (GOOD + "\ufffd", "broken_characters"),
     ],
@@ -102,20 +112,5 @@ def test_lone_surrogates_become_a_reason_instead_of_a_crash() -> None:
     assert clean_answer("\ud83d\ude00") == "😀"
 
 
-def test_every_wording_names_the_term_the_rules_and_no_open_brace() -> None:
-    for kind, forms in FORMS.items():
-        for audience in AUDIENCES:
-            for form in forms:
-                system, user = Prompt(kind, audience, form).messages("アスピリン喘息", 700)
-                assert (system["role"], user["role"]) == ("system", "user")
-                assert "「アスピリン喘息」" in user["content"] and "400字" in user["content"]
-                assert "{" not in user["content"]
-
-
-def test_wordings_vary_and_follow_from_the_seed() -> None:
-    terms = [f"病名{number}" for number in range(400)]
-    names = [assign_prompt(term, "disease", 0).name for term in terms]
-    assert len(set(names)) == len(AUDIENCES) * len(FORMS["disease"])
-    assert max(map(names.count, set(names))) < 30
-    assert names == [assign_prompt(term, "disease", 0).name for term in terms]
-    assert names != [assign_prompt(term, "disease", 1).name for term in terms]
+def test_tidying_leaves_what_stands_inside_a_fence() -> None:
+    assert tidy_answer('<think>a</think>\n```json\n{"a": "**b**"}\n```') == '{"a": "**b**"}'

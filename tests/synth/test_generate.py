@@ -16,21 +16,14 @@ from igakulm.errors import InputError
 from igakulm.files import files_below, read_documents, read_jsonl
 from igakulm.llm import Retry
 from igakulm.progress import SilentProgress
-from igakulm.recipe.schema import SynthSection
-from igakulm.synth.generate import generate_textbooks, read_terms
+from igakulm.recipe.schema import SynthSection, Writer
+from igakulm.synth.generate import generate_texts
+from igakulm.synth.jobs import read_terms
+from synthetic_answers import exam, reply, textbook
 
 HEADER = "term\tkind\treading\ticd10\tstandard_name\tconfidence\tfrequency\tsource\tlicence\n"
 DISEASES = ["気管支喘息", "脳梗塞", "2型糖尿病", "急性虫垂炎", "肺炎", "心房細動", "胃潰瘍", "片頭痛"]
 DRUGS = ["アスピリン", "アムロジピン"]
-
-
-def textbook(term: str) -> str:
-    return (
-        f"{term}について学ぶときは、まず正常な体の働きを思い出すことから始めるとよい。"
-        "次に、どのような人に起こりやすく、どのような訴えで気づかれるかを整理する。"
-        f"診察と検査では、{term}に特徴的な所見を確かめ、似た状態と見分ける手順が大切である。"
-        "最後に、治療の選び方と生活の中で気をつける点を、理由とともに説明できるようにする。"
-    )
 
 
 @pytest.fixture
@@ -51,7 +44,7 @@ def section(url: str | None, terms: int = 10, **changes: Any) -> SynthSection:
 def generate(config: SynthSection, lexicon: Path, out: Path) -> dict[str, Any]:
     clock = Clock()
     retry = Retry(attempts=3, sleep=clock.sleep, clock=clock, now=clock)
-    return generate_textbooks(config, lexicon, out, SilentProgress(), retry=retry)
+    return generate_texts(config, lexicon, out, SilentProgress(), retry=retry)
 
 
 def document_bytes(out: Path) -> dict[str, bytes]:
@@ -70,7 +63,12 @@ def test_no_terms_contacts_nothing_and_still_leaves_a_folder(
     summary = generate(SynthSection(endpoint="http://127.0.0.1:9/v1"), tmp_path / "no lexicon", tmp_path / "out")
     assert summary["documents"] == 0
     assert list(read_documents(tmp_path / "out" / "documents")) == []
-    assert sorted(document_bytes(tmp_path / "out")) == ["documents/00000.parquet", "rejected.jsonl", "yield.json"]
+    assert sorted(document_bytes(tmp_path / "out")) == [
+        "documents/00000.parquet",
+        "exams.jsonl",
+        "rejected.jsonl",
+        "yield.json",
+    ]
     assert not (tmp_path / "out" / "logs").exists()
 
 
@@ -204,7 +202,8 @@ def test_a_single_request_that_always_fails_does_not_hold_up_the_others(lexicon:
     assert summary["documents"] == 8
     assert summary["rejected"] == {"no_answer": 1, "request_refused": 1}
     log = json.loads((tmp_path / "out" / "logs" / "requests.json").read_text(encoding="utf-8"))
-    assert "filtered" in log["failed"]["脳梗塞"]
+    assert log["failed"] == 2
+    assert any(message.startswith("脳梗塞: ") and "filtered" in message for message in log["messages"])
 
 
 @pytest.mark.parametrize(("status", "requests"), [(400, 10), (500, 9)])
@@ -229,9 +228,9 @@ def test_a_killed_run_asks_nothing_twice(lexicon: Path, tmp_path: Path) -> None:
 
     code = (
         "import sys; from pathlib import Path; from igakulm.progress import SilentProgress\n"
-        "from igakulm.recipe.schema import SynthSection; from igakulm.synth.generate import generate_textbooks\n"
+        "from igakulm.recipe.schema import SynthSection; from igakulm.synth.generate import generate_texts\n"
         "config = SynthSection.model_validate_json(sys.argv[1])\n"
-        "generate_textbooks(config, Path(sys.argv[2]), Path(sys.argv[3]), SilentProgress())\n"
+        "generate_texts(config, Path(sys.argv[2]), Path(sys.argv[3]), SilentProgress())\n"
     )
     with ChatServer(plan) as server:
         config = section(server.url, concurrency=1)
@@ -276,3 +275,94 @@ def test_lists_are_read_once_each_from_any_editor(tmp_path: Path) -> None:
     assert read_terms(tmp_path / "terms.tsv") == [("肺炎", "disease")]
     with pytest.raises(InputError, match="no such file"):
         read_terms(tmp_path / "absent.tsv")
+
+
+def two_writers(url: str, **changes: Any) -> SynthSection:
+    writers = (
+        Writer(name="large", endpoint=url, model="large-8b", licence="Apache-2.0", terms="https://example.org/terms"),
+        Writer(name="small", endpoint=url, model="small-1b", revision="v2", licence="MIT"),
+    )
+    return SynthSection(**{"writers": writers, "terms": 10, "exams": 12, "seed": 5, **changes})
+
+
+def verdict(request: Request) -> Reply:
+    """A second model that always takes the first option."""
+    if request.body.get("response_format", {}).get("json_schema", {}).get("name") == "verify":
+        return chat_reply(json.dumps({"reason": "考えた。", "answer": ["a"]}))
+    return reply(request)
+
+
+def test_every_document_says_who_wrote_it_and_how(lexicon: Path, tmp_path: Path) -> None:
+    with ChatServer(lambda request, times: reply(request)) as server:
+        summary = generate(two_writers(server.url), lexicon, tmp_path / "out")
+    assert (summary["documents"], summary["textbooks"], summary["exam_items"]) == (22, 10, 12)
+    documents = list(read_documents(tmp_path / "out" / "documents"))
+    assert Counter(document.source for document in documents) == {"synthetic-textbooks": 10, "synthetic-exams": 12}
+    of_writer = {"large": ("Apache-2.0", "large-8b", ""), "small": ("MIT", "small-1b", "v2")}
+    for document in documents:
+        meta = json.loads(document.meta)
+        assert (document.licence, meta["model"], meta["revision"]) == of_writer[meta["writer"]]
+        assert set(meta["parameters"]) == {"temperature", "max_tokens", "seed"}
+    found = json.loads((tmp_path / "out" / "yield.json").read_text(encoding="utf-8"))
+    assert found["writers"]["large"]["terms"] == "https://example.org/terms"
+    assert sum(writer["asked"] for writer in found["writers"].values()) == 22
+    assert sum(writer["share_of_characters"] for writer in found["writers"].values()) == pytest.approx(1, abs=1e-3)
+    rows = list(read_jsonl(tmp_path / "out" / "exams.jsonl"))
+    assert {row["document"] for row in rows} == {
+        document.id for document in documents if document.source == "synthetic-exams"
+    }
+    assert sum(found["answer_positions"]["positions"].values()) == sum(len(row["answer"]) == 1 for row in rows)
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_a_second_model_is_asked_about_the_items_of_the_other(lexicon: Path, tmp_path: Path, drop: bool) -> None:
+    with ChatServer(lambda request, times: verdict(request)) as server:
+        config = two_writers(server.url, terms=0, exams=40, verifier="large", drop_disagreements=drop)
+        summary = generate(config, lexicon, tmp_path / "out")
+        asked = len(server.requests)
+        generate(config, lexicon, tmp_path / "out")
+        assert len(server.requests) == asked
+    found = json.loads((tmp_path / "out" / "yield.json").read_text(encoding="utf-8"))
+    counts = found["verified"]
+    assert counts["own"] == found["writers"]["large"]["asked"]
+    assert counts["agrees"] + counts["disagrees"] + counts["own"] == 40
+    assert summary["agreement"] == pytest.approx(counts["agrees"] / (counts["agrees"] + counts["disagrees"]), abs=1e-4)
+    assert summary["rejected"].get("verification", 0) == (counts["disagrees"] if drop else 0) and counts["disagrees"]
+    bodies = [request.body for request in server.requests if "verify" in json.dumps(request.body)]
+    assert {body["model"] for body in bodies} == {"large-8b"}
+    assert all("役に立たない" not in json.dumps(body, ensure_ascii=False) for body in bodies), "no explanation is shown"
+
+
+def test_items_that_are_none_are_rejected_with_a_reason(lexicon: Path, tmp_path: Path) -> None:
+    bad = {"脳梗塞": "{}", "肺炎": "申し訳ありません。", "胃潰瘍": exam("胃潰瘍")[:-20]}
+
+    def plan(request: Request, times: int) -> Reply:
+        return chat_reply(bad[request.term]) if request.term in bad else reply(request)
+
+    with ChatServer(plan) as server:
+        summary = generate(two_writers(server.url, terms=0, exams=10), lexicon, tmp_path / "out")
+    rows = list(read_jsonl(tmp_path / "out" / "rejected.jsonl"))
+    assert {row["term"] for row in rows} == set(bad)
+    assert all(row["kind"] == "exam" and row["reason"] for row in rows)
+    assert summary["exam_items"] == 7
+
+
+def test_one_writer_that_is_down_does_not_stop_the_other(lexicon: Path, tmp_path: Path) -> None:
+    with ChatServer(lambda request, times: reply(request)) as server:
+        config = two_writers(server.url, exams=0)
+        down = config.writers[1].model_copy(update={"endpoint": unused_url()})
+        with pytest.raises(InputError, match="3 attempts"):
+            generate(config.model_copy(update={"writers": (config.writers[0], down)}), lexicon, tmp_path / "out")
+        before = len(server.requests)
+        assert {request.body["model"] for request in server.requests} == {"large-8b"} and before
+        generate(config, lexicon, tmp_path / "out")
+        assert len(server.requests) == 10
+        assert {request.body["model"] for request in server.requests[before:]} == {"small-1b"}
+
+
+def test_answers_in_a_file_of_their_own_serve_a_larger_recipe(lexicon: Path, tmp_path: Path) -> None:
+    answers = str(tmp_path / "kept" / "answers.sqlite")
+    with ChatServer(lambda request, times: reply(request)) as server:
+        generate(section(server.url, 4, answers=answers), lexicon, tmp_path / "a")
+        generate(section(server.url, 10, answers=answers), lexicon, tmp_path / "b")
+    assert len(server.requests) == 10

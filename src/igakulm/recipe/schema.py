@@ -197,7 +197,7 @@ class Writer(Section):
     kinds: tuple[Literal["textbook", "exam"], ...] = ("textbook", "exam")
     max_tokens: Positive | None = None  # None = synth.max_tokens, and synth.exam_max_tokens for exam items
     temperature: float | None = Field(default=None, ge=0)  # None = synth.temperature
-    parameters: dict[str, JsonValue] = {}  # more of the request, e.g. {top_p: 0.95}
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)  # more of the request, e.g. {top_p: 0.95}
     structured: bool = True  # ask for exam items by JSON schema; false for servers that refuse `response_format`
     concurrency: Annotated[Positive | None, Unhashed()] = None  # requests at once; None = synth.concurrency
     context_length: Positive = 4096  # of a GGUF file: tokens of question and answer together

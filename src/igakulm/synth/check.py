@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from igakulm.synth.prompts import RULES, SYSTEM
+
 MIN_CHARACTERS = 100
 MIN_JAPANESE_SHARE = 0.5
 MIN_HIRAGANA_SHARE = 0.15
@@ -19,7 +21,16 @@ MIN_DISTINCT_SHARE = 0.6
 MAX_REPEATED_SENTENCES = 0.3
 NGRAM = 10
 
-REASONS = ("broken_characters", "chatter", "not_japanese", "too_short", "repetition", "cut_off", "term_missing")
+REASONS = (
+    "broken_characters",
+    "chatter",
+    "prompt_echo",
+    "not_japanese",
+    "too_short",
+    "repetition",
+    "cut_off",
+    "term_missing",
+)
 
 _REASONING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"\A```[^\n]*\n(.*?)\n?```\Z", re.DOTALL)
@@ -32,6 +43,7 @@ _KANJI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
 _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _SENTENCE = re.compile(r"[^。！？\n]+")
 _LOOP = re.compile(r"(.{2,60}?)\1{5,}", re.DOTALL)
+_ASKED = tuple(piece for piece in re.split(r"\{[a-z]+\}|[\n。・]", f"{SYSTEM}{RULES}") if len(piece) >= 15)
 _CLOSED = tuple("。．.！？!?」』）)】〕］]…")
 
 # Narrow on purpose: patients, nurses and teachers in a textbook may apologise, answer and offer help as well.
@@ -56,13 +68,21 @@ def clean_answer(text: str) -> str:
     >>> clean_answer("<think>考える</think>\\n```markdown\\n## 概要\\n**脳梗塞**は病気である。\\n```\\n")
     '概要\\n脳梗塞は病気である。'
     """
+    return re.sub(r"\n{3,}", "\n\n", _MARK_UP.sub("", tidy_answer(text))).strip()
+
+
+def tidy_answer(text: str) -> str:
+    """The text of an answer without reasoning and a code fence around it; its mark-up stays.
+
+    >>> tidy_answer("```json\\n{}\\n```")
+    '{}'
+    """
     # A server's JSON may hold halves of surrogate pairs, which no file can.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = _REASONING.sub("", text).strip()
     fenced = _FENCED.match(text)
-    text = _MARK_UP.sub("", fenced[1] if fenced else text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
+    return (fenced[1] if fenced else text).strip()
 
 
 def check_text(text: str, term: str, finish_reason: str = "stop") -> str | None:
@@ -74,16 +94,31 @@ def check_text(text: str, term: str, finish_reason: str = "stop") -> str | None:
     'not_japanese'
     """
     checks: dict[str, Callable[[], bool]] = {
-        "broken_characters": lambda: _BROKEN.search(text) is not None,
+        "broken_characters": lambda: is_broken(text),
         "chatter": lambda: is_chatter(text),
+        "prompt_echo": lambda: is_echo(text),
         # Nothing can be said about the language of nothing.
         "not_japanese": lambda: bool(text) and not is_japanese(text),
         "too_short": lambda: len("".join(text.split())) < MIN_CHARACTERS,
         "repetition": lambda: is_repetitive(text, term),
         "cut_off": lambda: is_cut_off(text, finish_reason),
-        "term_missing": lambda: _bare(term) not in _bare(text),
+        "term_missing": lambda: not holds_term(text, term),
     }
     return next((reason for reason in REASONS if checks[reason]()), None)
+
+
+def is_broken(text: str) -> bool:
+    """True for control characters, halves of characters, private use and the replacement character."""
+    return _BROKEN.search(text) is not None
+
+
+def holds_term(text: str, term: str) -> bool:
+    """Whether the term stands in the text, whatever its width, case, spaces and hyphens.
+
+    >>> holds_term("ＡＤＨＤの診断", "adhd")
+    True
+    """
+    return _bare(term) in _bare(text)
 
 
 def is_chatter(text: str) -> bool:
@@ -93,6 +128,15 @@ def is_chatter(text: str) -> bool:
     (True, False)
     """
     return _CHATTER_START.match(text) is not None or _CHATTER_ANYWHERE.search(text) is not None
+
+
+def is_echo(text: str) -> bool:
+    """True when the text repeats a sentence of what was asked, as models without instruction tuning do.
+
+    >>> is_echo("・見出し記号や強調記号などの書式記号、前置き、挨拶、執筆者としての断り書きは書かない。")
+    True
+    """
+    return any(piece in text for piece in _ASKED)
 
 
 def is_japanese(text: str) -> bool:

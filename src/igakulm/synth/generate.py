@@ -1,269 +1,192 @@
-"""Synthetic textbooks: choose terms, ask the writer model, check, write documents (section 2.1.2).
+"""Synthetic textbooks and exam items: plan, ask the writers, check, write documents (section 2.1.2).
 
-Does: ask one endpoint about each chosen term once, keep every answer in `logs/responses.sqlite` the moment it arrives,
-and turn the kept answers into documents in the order of the terms, so that the same answers give the same bytes.
-Does not: word prompts (prompts.py), judge texts (check.py), or talk HTTP (llm.py). With `terms: 0` it contacts nothing.
+Does: put the parts of this room together as the stage `synth`. Every answer is in the store of answers before it
+counts, so that a killed run asks again only what was on the wire; the same answers give the same bytes.
+Does not: word prompts (prompts.py, exams.py), judge texts (check.py, exam_checks.py), or talk HTTP (llm.py). With
+`terms: 0` and `exams: 0` it contacts nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.errors import InputError
-from igakulm.files import Doc, explain_os_error, sha256_json, write_documents, write_json, write_jsonl
-from igakulm.llm import Answer, Body, Client, RequestError, ResponseStore, Retry, chat_body, request_key, stored_chat
-from igakulm.progress import Progress, Task, track
-from igakulm.recipe.schema import SynthSection
-from igakulm.synth.check import check_text, clean_answer
-from igakulm.synth.prompts import FORMS, Prompt, assign_prompt, draw
+from igakulm.files import Doc, atomic_path, write_documents, write_json
+from igakulm.llm import ResponseStore, Retry
+from igakulm.progress import Progress, track
+from igakulm.recipe.schema import BenchmarksSection, SynthSection
+from igakulm.synth.ask import Asked, Asker
+from igakulm.synth.documents import Reader, Result
+from igakulm.synth.exam_documents import VerifyJobs
+from igakulm.synth.jobs import Assignment, Job, make_job, plan, read_terms
+from igakulm.synth.rates import RateLog, rates_path
+from igakulm.synth.set_checks import SetChecks, position_bias
+from igakulm.synth.writers import Author, checked_authors
+from igakulm.synth.yields import Yield
 
-SOURCE = "synthetic-textbooks"
-FAILURES_IN_A_ROW = {"no_answer": 3, "request_refused": 20}
-"""So many failed requests with no answer between them mean that the endpoint, not the request, is at fault."""
+ANSWERS = "synth-answers.sqlite"
+SHARD_BYTES = 64 * 2**20
+SHOWN_FAILURES = 1000
+"""Messages of failed requests in `logs/requests.json`; more are counted only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One question: a term, its wording, and the request's body."""
+class WriterJobs:
+    """The jobs of one writer, made when they are needed, because their bodies would fill the memory."""
 
-    term: str
-    prompt: Prompt
-    body: Body
+    assignments: Sequence[Assignment]
+    authors: Mapping[str, Author]
+    seed: int
 
-    @property
-    def key(self) -> str:
-        """The key of the answer in the store."""
-        return request_key("chat/completions", self.body)
+    def __len__(self) -> int:
+        return len(self.assignments)
 
-
-@dataclass(slots=True)
-class _Asking:
-    """What went wrong so far; `error` ends the asking."""
-
-    failed: dict[str, RequestError] = field(default_factory=dict)
-    in_a_row: int = 0
-    error: InputError | None = None
-
-    def fail(self, job: Job, error: RequestError) -> None:
-        self.failed[job.key] = error
-        self.in_a_row += 1
-        if self.in_a_row >= FAILURES_IN_A_ROW[error.reason]:
-            self.error = self.error or error
+    def __iter__(self) -> Iterator[Job]:
+        return (make_job(assignment, self.authors, self.seed) for assignment in self.assignments)
 
 
-@dataclass(slots=True)
-class _Yield:
-    """Counts of the finished texts, all of them functions of the answers alone."""
-
-    asked: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    rejected: list[dict[str, str]] = field(default_factory=list)
-    characters: int = 0
-    tokens: int = 0
-
-    def summary(self, available: int) -> dict[str, Any]:
-        reasons = Counter(row["reason"] for row in self.rejected)
-        return {
-            "terms_available": available,
-            "terms": self.asked.total(),
-            "documents": self.kept.total(),
-            "characters": self.characters,
-            "completion_tokens": self.tokens,
-            "rejected": dict(sorted(reasons.items())),
-        }
-
-    def prompts(self) -> dict[str, dict[str, int]]:
-        return {name: {"asked": self.asked[name], "kept": self.kept[name]} for name in sorted(self.asked)}
-
-
-def generate_textbooks(
-    config: SynthSection, lexicon_dir: Path, out_dir: Path, progress: Progress, *, retry: Retry | None = None
-) -> dict[str, Any]:
-    """Write `documents/*.parquet`, `rejected.jsonl` {term, reason, text} and `yield.json`; return the counts.
-
-    The folder may hold the answers of an earlier, broken run (`logs/responses.sqlite`): none is asked for again.
-
-    Raises:
-        InputError: terms are wanted but endpoint, model or licence is missing; `terms.tsv` is missing or malformed; the
-            endpoint is down or refuses the work after all retries (finished answers are kept).
-    """
-    found = _Yield()
-    available = 0
-    for shard in (out_dir / "documents").glob("*.parquet"):
-        shard.unlink()
-    if config.terms == 0:
-        write_documents(out_dir / "documents", ())
-    else:
-        endpoint = _checked_endpoint(config)
-        terms = read_terms(lexicon_dir / "terms.tsv")
-        available = len(terms)
-        jobs = [make_job(term, kind, config) for term, kind in select_terms(terms, config.terms, config.seed or 0)]
-        with closing(ResponseStore(out_dir / "logs" / "responses.sqlite")) as store:
-            failed = _ask_and_log(jobs, endpoint, config, store, out_dir, progress, retry)
-            shown = track(progress, jobs, "check the texts", unit="texts")
-            write_documents(out_dir / "documents", _documents(shown, failed, config, store, found))
-    write_jsonl(out_dir / "rejected.jsonl", found.rejected)
-    summary = found.summary(available)
-    write_json(out_dir / "yield.json", {**summary, "prompts": found.prompts()})
-    return summary
-
-
-def _checked_endpoint(config: SynthSection) -> str:
-    mend = "give the key in the recipe, or set synth.terms to 0 for no synthetic text"
-    if not config.endpoint:
-        raise InputError("synthetic text needs a server that writes it", where="synth.endpoint", mend=mend)
-    if not config.model.strip():
-        raise InputError("the model that writes is not named", where="synth.model", mend=mend)
-    if not config.licence.strip():
-        what = "the terms of use of the writer's texts are not stated, and they travel with every text"
-        raise InputError(what, where="synth.licence", mend=mend)
-    return config.endpoint
-
-
-def read_terms(path: Path) -> list[tuple[str, str]]:
-    """The lexicon's (term, kind) pairs, each once, in the order of the file.
-
-    Raises:
-        InputError: no such file, not UTF-8, columns `term` and `kind` missing, a short row, or an unknown kind.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError("the file is not UTF-8", where=f"{path}, byte {error.start}") from error
-    except OSError as error:
-        raise explain_os_error(error, path) from error
-    header = lines[0].rstrip("\r").split("\t")
-    if "term" not in header or "kind" not in header:
-        raise InputError("the first line must name the columns term and kind", where=f"{path}, line 1")
-    at_term, at_kind = header.index("term"), header.index("kind")
-    pairs: dict[tuple[str, str], None] = {}
-    for number, line in enumerate(lines[1:], 2):
-        if not line.strip():
-            continue
-        cells = line.rstrip("\r").split("\t")
-        if len(cells) != len(header):
-            raise InputError(f"{len(cells)} columns instead of {len(header)}", where=f"{path}, line {number}")
-        term, kind = cells[at_term].strip(), cells[at_kind].strip()
-        if not term or kind not in FORMS:
-            raise InputError(f"a term and a kind ({', '.join(FORMS)}) are needed", where=f"{path}, line {number}")
-        pairs[term, kind] = None
-    return list(pairs)
-
-
-def select_terms(terms: Sequence[tuple[str, str]], count: int, seed: int) -> list[tuple[str, str]]:
-    """The first `count` terms of a seeded shuffle that depends on each term alone, not on its place in the list.
-
-    More terms with the same seed are a superset, so that answers already paid for stay useful.
-
-    >>> names = [("糖尿病", "disease"), ("喘息", "disease"), ("アスピリン", "drug")]
-    >>> select_terms(names, 2, seed=0) == select_terms(names[::-1], 3, seed=0)[:2]
-    True
-    """
-    return sorted(terms, key=lambda pair: (draw(seed, "select", pair[1], pair[0]), pair))[:count]
-
-
-def make_job(term: str, kind: str, config: SynthSection) -> Job:
-    """The question about a term: wording and sampling seed follow from the recipe's seed and the term alone."""
-    seed = config.seed or 0
-    prompt = assign_prompt(term, kind, seed)
-    parameters = {
-        "temperature": config.temperature,
-        "max_tokens": config.max_tokens,
-        "seed": draw(seed, "answer", kind, term) % 2**31,
-    }
-    return Job(term, prompt, chat_body(config.model, prompt.messages(term, config.max_tokens), parameters))
-
-
-def _ask_and_log(
-    jobs: Sequence[Job],
-    endpoint: str,
+def generate_texts(
     config: SynthSection,
-    store: ResponseStore,
+    lexicon_dir: Path,
     out_dir: Path,
     progress: Progress,
-    retry: Retry | None,
-) -> dict[str, RequestError]:
-    """Ask until every job has an answer or a failure; counts and times go to `logs/requests.json`."""
-    start = time.monotonic()
-    asking = _Asking()
+    *,
+    benchmarks: BenchmarksSection | None = None,
+    answers: Path | None = None,
+    retry: Retry | None = None,
+) -> dict[str, Any]:
+    """Write `documents/*.parquet`, `exams.jsonl`, `rejected.jsonl` and `yield.json`; return the counts.
 
-    async def run(task: Task) -> dict[str, int]:
-        async with Client(endpoint, store, concurrency=config.concurrency, retry=retry) as client:
-            waiting = iter(jobs)
-            async with asyncio.TaskGroup() as group:
-                for _ in range(config.concurrency):
-                    group.create_task(_work(waiting, client, asking, task))
-            return client.counts
+    Args:
+        config: what is wanted.
+        lexicon_dir: holds `terms.tsv`.
+        out_dir: gets the files; may hold those of an earlier, broken run.
+        progress: shows what is done.
+        benchmarks: test items that no text may hold; None = no check.
+        answers: the file of all answers, which `config.answers` overrides; None = `logs/` of `out_dir`. What it holds
+            is not asked for again.
+        retry: how patient the clients are, for tests.
 
-    with progress.task("write textbooks", len(jobs), "texts") as task:
-        counts = asyncio.run(run(task))
-    messages = {job.term: asking.failed[job.key].what for job in jobs if job.key in asking.failed}
-    seconds = round(time.monotonic() - start, 3)
-    write_json(out_dir / "logs" / "requests.json", {**counts, "seconds": seconds, "failed": messages})
-    if asking.error is None and jobs and len(asking.failed) == len(jobs):
-        asking.error = next(iter(asking.failed.values()))
-    if asking.error is not None:
-        raise asking.error
-    return asking.failed
-
-
-async def _work(waiting: Iterator[Job], client: Client, asking: _Asking, task: Task) -> None:
-    """Take jobs until none is left or the endpoint is at fault; answers on their way are still waited for."""
-    for job in waiting:
-        try:
-            answer = await client.ask_chat(job.body)
-        except RequestError as error:
-            asking.fail(job, error)
-        except InputError as error:
-            asking.error = asking.error or error
-        else:
-            asking.in_a_row = asking.in_a_row if answer.stored else 0
-        if asking.error is not None:
-            client.give_up()
-            return
-        task.advance()
-        task.note(f"{client.counts['stored']} from the store, {client.counts['failures']} failures")
+    Raises:
+        InputError: something is wanted but a writer's endpoint, model or licence is missing, or its licence is not
+            allowed; `terms.tsv` is missing or malformed; an endpoint is down or refuses the work after all retries
+            (finished answers are kept).
+    """
+    for shard in (out_dir / "documents").glob("*.parquet"):
+        shard.unlink()
+    found = Yield()
+    if config.terms == 0 and config.exams == 0:
+        return _write(out_dir, iter(()), found, 0, {})
+    authors = checked_authors(config)
+    terms = read_terms(lexicon_dir / "terms.tsv")
+    assignments = plan(config, authors, terms)
+    path = answers_path(config, answers or out_dir / "logs" / ANSWERS)
+    with closing(ResponseStore(path)) as store:
+        asker = Asker(store, RateLog(rates_path(path)), progress, retry or _patience(config), store.keys())
+        failed = _ask(config, assignments, authors, asker, out_dir)
+        reader = Reader(config, authors, store, failed, found, SetChecks(benchmarks).check)
+        shown = track(progress, assignments, "check the texts", unit="texts")
+        return _write(out_dir, reader.results(shown), found, len(terms), authors)
 
 
-def _documents(
-    jobs: Iterator[Job], failed: dict[str, RequestError], config: SynthSection, store: ResponseStore, found: _Yield
-) -> Iterator[Doc]:
-    """The kept texts in the order of the jobs; counts and rejected texts go to `found`."""
-    for job in jobs:
-        answer = stored_chat(store, job.body)
-        found.asked[job.prompt.name] += 1
-        text = clean_answer(answer.text) if answer is not None else ""
-        if answer is None:
-            reason: str | None = failed[job.key].reason
-        else:
-            reason = check_text(text, job.term, answer.finish_reason)
-            found.tokens += _completion_tokens(answer)
-        if reason is not None:
-            found.rejected.append({"term": job.term, "reason": reason, "text": text})
-            continue
-        found.kept[job.prompt.name] += 1
-        found.characters += len(text)
-        meta = {
-            "kind": "medical",
-            "term": job.term,
-            "model": config.model,
-            "prompt": job.prompt.name,
-            "prompt_sha256": sha256_json(job.body["messages"]),
-        }
-        identifier = f"{SOURCE}-{job.key[:16]}"
-        yield Doc(identifier, text, SOURCE, config.licence, json.dumps(meta, ensure_ascii=False))
+def answers_path(config: SynthSection, default: Path) -> Path:
+    """The file of all answers."""
+    return Path(config.answers) if config.answers else default
 
 
-def _completion_tokens(answer: Answer) -> int:
-    """Tokens written, as the server counted them; 0 where it did not."""
-    usage = answer.body.get("usage")
-    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else 0
+def _patience(config: SynthSection) -> Retry:
+    return Retry(timeout=config.timeout, patience=config.patience)
+
+
+def _ask(
+    config: SynthSection, assignments: Sequence[Assignment], authors: Mapping[str, Author], asker: Asker, out_dir: Path
+) -> dict[str, tuple[str, str]]:
+    """Ask the writers, then the verifier; the failed jobs. Counts and times go to `logs/requests.json`."""
+    seed = config.seed or 0
+    shares: dict[str, list[Assignment]] = {name: [] for name in authors}
+    for assignment in assignments:
+        shares[assignment.writer].append(assignment)
+    work = [(authors[name], WriterJobs(share, authors, seed)) for name, share in shares.items() if share]
+    asked = [asker.ask(work, "write", "texts")]
+    if config.verifier is not None and config.exams and asked[0].error is None:
+        verifier = authors[config.verifier]
+        questions = VerifyJobs(assignments, authors, asker.store, verifier, seed)
+        asked.append(asker.ask([(verifier, questions)], "verify", "items"))
+    write_json(out_dir / "logs" / "requests.json", _log(asked))
+    for phase in asked:
+        if phase.error is not None:
+            raise phase.error
+    return {key: failure for phase in asked for key, failure in phase.failed.items()}
+
+
+def _log(asked: Sequence[Asked]) -> dict[str, Any]:
+    """What happened on the wire: totals, and by writer."""
+    writers: dict[str, dict[str, int]] = {}
+    for phase in asked:
+        for name, counts in phase.counts.items():
+            own = writers.setdefault(name, {})
+            for what, count in counts.items():
+                own[what] = own.get(what, 0) + count
+    names = ("attempts", "failures", "answered", "stored")
+    messages = [what for phase in asked for _, what in phase.failed.values()]
+    return {
+        **{name: sum(own.get(name, 0) for own in writers.values()) for name in names},
+        "failed": len(messages),
+        "seconds": round(sum(phase.seconds for phase in asked), 3),
+        "cpu_seconds": round(sum(phase.cpu_seconds for phase in asked), 3),
+        "writers": writers,
+        "messages": messages[:SHOWN_FAILURES],
+    }
+
+
+def _write(
+    out_dir: Path, results: Iterator[Result], found: Yield, available: int, authors: Mapping[str, Author]
+) -> dict[str, Any]:
+    """Stream the results into the files; nothing but counts stays in memory."""
+    with ExitStack() as files:
+        reject = files.enter_context(_rows(out_dir / "rejected.jsonl"))
+        keep_row = files.enter_context(_rows(out_dir / "exams.jsonl"))
+
+        def documents() -> Iterator[Doc]:
+            for result in results:
+                if result.row is not None:
+                    keep_row(result.row)
+                if result.document is not None:
+                    yield result.document
+                else:
+                    job = result.job
+                    about = {"kind": job.kind, "term": job.term, "writer": job.writer}
+                    reject({**about, "reason": result.reason, "text": result.text})
+
+        write_documents(out_dir / "documents", documents(), shard_bytes=SHARD_BYTES)
+    summary = found.summary(available)
+    verified = dict(sorted(found.verified.items()))
+    write_json(out_dir / "yield.json", {**summary, **found.report(authors), **_exam_report(found, verified)})
+    return {**summary, **({"agreement": _agreement(verified)} if _agreement(verified) is not None else {})}
+
+
+def _exam_report(found: Yield, verified: Mapping[str, int]) -> dict[str, Any]:
+    if not found.positions:
+        return {}
+    return {"answer_positions": position_bias(found.positions), "verified": verified}
+
+
+def _agreement(verified: Mapping[str, int]) -> float | None:
+    """Share of the verified items for which the second model chose the same options; None if none was verified."""
+    both = verified.get("agrees", 0) + verified.get("disagrees", 0)
+    return round(verified.get("agrees", 0) / both, 4) if both else None
+
+
+@contextmanager
+def _rows(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Write one JSON object a line, atomically, whenever the function is called."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+
+        def write(row: Mapping[str, Any]) -> None:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+        yield write

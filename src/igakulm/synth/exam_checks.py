@@ -1,0 +1,149 @@
+"""Is a parsed item a usable examination question about its term? One reason code for each way in which it is not.
+
+Does: look at one item's form. Does not: judge medical truth (verify.py asks a second model), or compare items
+(set_checks.py).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from statistics import median
+
+from igakulm.benchmarks.items import LETTERS, normalised_document
+from igakulm.synth.check import holds_term, is_broken, is_chatter, is_cut_off, is_japanese, is_repetitive
+from igakulm.synth.exam_item import OPTIONS, ExamItem, render_exam
+
+MIN_QUESTION = 10
+MIN_EXPLANATION = 20
+MAX_LENGTH_RATIO = 4.0
+MIN_LENGTH_GAP = 25
+MIN_GIVEN_AWAY = 4
+
+REASONS = (
+    "broken_characters",
+    "prompt_echo",
+    "options_count",
+    "answer_not_among_options",
+    "chatter",
+    "not_japanese",
+    "too_short",
+    "repetition",
+    "cut_off",
+    "duplicate_options",
+    "option_lengths",
+    "answer_count",
+    "answer_contradiction",
+    "answer_given_away",
+    "term_missing",
+)
+
+_WANTED = re.compile(r"([1-5一二三四五])\s*(つ|個|項目|肢)\s*(を|だけ)?\s*(選|挙げ|答え)")
+_ANY_NUMBER = re.compile(r"(すべて|全て|いくつでも)(を|の)?\s*(選|挙げ|答え)")
+_KANJI_DIGITS = dict(zip("一二三四五", "12345", strict=True))
+_TOLD = re.compile(
+    r"(?:正解|正答|答え|解答)(?:の選択肢)?\s*(?:は|：|:)\s*[「『（(]?\s*(?:選択肢)?\s*"
+    r"([A-Ea-e1-5])(?=番|である|です|であり|で、|[。、,.」』）)\s]|\Z)(?!\.[0-9])"
+)
+_TEMPLATE = re.compile(r"\A((選択肢|問題文|解説)\s*[0-9a-eA-E]?|[a-eA-E])\Z|\.{3}|……")
+"""What the prompt shows as a pattern, given back as it is."""
+
+
+def check_item(item: ExamItem, term: str, finish_reason: str = "stop") -> str | None:
+    """The first defect of an item as a code of `REASONS`, or None when it may be kept.
+
+    >>> options = ("甲", "乙", "丙", "丁", "甲。")
+    >>> item = ExamItem("糖尿病の診断に用いる検査はどれか。", options, ("A",), "甲は血糖の平均を表すため診断に用いる。")
+    >>> check_item(item, "糖尿病")
+    'too_short'
+    """
+    said = (item.question, item.explanation)
+    checks: dict[str, Callable[[], bool]] = {
+        "broken_characters": lambda: is_broken(render_exam(item)),
+        "prompt_echo": lambda: any(map(_TEMPLATE.search, (*said, *item.options))),
+        "options_count": lambda: len(item.options) != OPTIONS,
+        "answer_not_among_options": lambda: not set(item.answer) <= set(LETTERS[: len(item.options)]),
+        "chatter": lambda: any(map(is_chatter, said)),
+        "not_japanese": lambda: not all(map(is_japanese, filter(None, said))),
+        "too_short": lambda: any(map(_is_short, said, (MIN_QUESTION, MIN_EXPLANATION))),
+        "repetition": lambda: any(is_repetitive(text, term) for text in said),
+        "cut_off": lambda: is_cut_off(item.explanation, finish_reason),
+        "duplicate_options": lambda: len(set(map(_bare, item.options))) < len(item.options),
+        "option_lengths": lambda: has_odd_length(item),
+        "answer_count": lambda: not has_right_count(item),
+        "answer_contradiction": lambda: contradicts_itself(item),
+        "answer_given_away": lambda: is_given_away(item),
+        "term_missing": lambda: not holds_term(render_exam(item), term),
+    }
+    return next((reason for reason in REASONS if checks[reason]()), None)
+
+
+def has_odd_length(item: ExamItem) -> bool:
+    """True when an option is so much longer than the others that its length tells something.
+
+    >>> options = ("安静を保つ。", "水分を取る。", "入浴する。", "運動する。")
+    >>> has_odd_length(ExamItem("問", (*options, "薬を飲む。"), ("A",), ""))
+    False
+    >>> long = "発熱が続いて水分が取れないときは、早めに医療機関を受診して点滴を受ける。"
+    >>> has_odd_length(ExamItem("問", (*options, long), ("A",), ""))
+    True
+    """
+    lengths = sorted(map(len, item.options))
+    typical = median(lengths[:-1])
+    return lengths[-1] > MAX_LENGTH_RATIO * typical and lengths[-1] - lengths[-2] >= MIN_LENGTH_GAP
+
+
+def has_right_count(item: ExamItem) -> bool:
+    """Whether the answer has as many options as the question asks for; a question that names no number asks for one.
+
+    >>> has_right_count(ExamItem("正しいのはどれか。２つ選べ。", ("甲", "乙", "丙"), ("A", "C"), ""))
+    True
+    >>> has_right_count(ExamItem("正しいのはどれか。", ("甲", "乙", "丙"), ("A", "C"), ""))
+    False
+    """
+    question = unicodedata.normalize("NFKC", item.question)
+    if _ANY_NUMBER.search(question):
+        return len(item.answer) >= 1
+    asked = _WANTED.search(question)
+    wanted = int(_KANJI_DIGITS.get(asked[1], asked[1])) if asked else 1
+    return len(item.answer) == wanted
+
+
+def contradicts_itself(item: ExamItem) -> bool:
+    """True when the explanation says that the right option is another one than the answer has.
+
+    >>> contradicts_itself(ExamItem("問", ("甲", "乙"), ("A",), "したがって、正解は b である。"))
+    True
+    """
+    told = {_letter(found) for found in _TOLD.findall(unicodedata.normalize("NFKC", item.explanation))}
+    return bool(told) and not told <= set(item.answer)
+
+
+def _letter(name: str) -> str:
+    return LETTERS[int(name) - 1] if name.isdigit() else name.upper()
+
+
+def is_given_away(item: ExamItem) -> bool:
+    """True when the question holds all right options word for word and no wrong one.
+
+    >>> is_given_away(ExamItem("鉄欠乏性貧血の原因はどれか。", ("鉄欠乏性貧血", "感染"), ("A",), ""))
+    True
+    """
+    question = normalised_document(item.question)
+    right: list[bool] = []
+    wrong: list[bool] = []
+    for letter, option in zip(LETTERS, item.options, strict=False):
+        text = normalised_document(option)
+        (right if letter in item.answer else wrong).append(len(text) >= MIN_GIVEN_AWAY and text in question)
+    return all(right) and not any(wrong)
+
+
+def _is_short(text: str, least: int) -> bool:
+    return len(text) < least
+
+
+def _bare(text: str) -> str:
+    # Signs stay, since > 5 and < 5 are two options; a text of signs alone stays as it is.
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return re.sub(r"[\s。．.、,，・]", "", folded) or folded
