@@ -231,3 +231,47 @@ def test_manifest_lists_every_file(recipe_path: Path) -> None:
     value = json.loads((folder / "manifest.json").read_text())
     assert set(value["files"]) == {"letters.txt", "logs/time.txt"}
     assert value["ingredients"]["recipe"]["corpus"]["sources"][0]["path"].keys() == {"a.txt"}
+
+
+def _train_a_little(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+    """A training that is stopped by its first checkpoint and finished when it goes on."""
+    checkpoint = out / "checkpoints" / "step-0000001"
+    if not checkpoint.exists():
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "state.json").write_text(json.dumps({"batch": recipe.pretrain.global_batch}))
+        raise KeyboardInterrupt
+    return {}
+
+
+TRAINING = Stage("pretrain", 1, ("pretrain",), ("letters",), _train_a_little, "train", resumable=True, shared=True)
+
+
+def test_an_unfinished_training_is_not_left_lying_for_another(recipe_path: Path, graph: Callable[..., None]) -> None:
+    graph(LETTERS, TRAINING)
+    with pytest.raises(KeyboardInterrupt):
+        runner(recipe_path).run("pretrain")
+    (begun,) = (recipe_path.parent / "runs" / "t").glob("pretrain-*")
+    with pytest.raises(InputError, match=r"pretrain\.global_batch: 1024 -> 8") as refused:
+        runner(recipe_path, "pretrain.global_batch=8").run("pretrain")
+    assert refused.value.where == str(begun)
+    state, why = states(recipe_path, "pretrain.global_batch=8")["pretrain"]
+    assert state == "partial" and "1024 -> 8" in why
+    (recipe_path.parent / "a.txt").write_text("ABCD")
+    with pytest.raises(InputError, match="letters has a new result"):
+        runner(recipe_path).run("pretrain")
+    assert [path.name for path in (recipe_path.parent / "runs" / "t").glob("pretrain-*")] == [begun.name]
+
+
+def test_an_unfinished_training_goes_on_with_another_micro_batch(recipe_path: Path, graph: Callable[..., None]) -> None:
+    graph(LETTERS, TRAINING)
+    with pytest.raises(KeyboardInterrupt):
+        runner(recipe_path).run("pretrain")
+    folder = runner(recipe_path, "pretrain.micro_batch=2", "pretrain.compile=true").run("pretrain")["pretrain"]
+    assert sorted(path.name for path in folder.iterdir()) == ["checkpoints", "manifest.json"]
+    assert not list(folder.parent.glob("*.partial"))
+
+
+def test_the_keys_that_may_change_are_those_that_checkpoints_leave_out() -> None:
+    from igakulm.training.loop import NOT_IDENTITY
+
+    assert {f"{stage}.{key}" for stage in ("pretrain", "finetune") for key in NOT_IDENTITY} == run_module.ADJUSTABLE

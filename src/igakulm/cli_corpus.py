@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,9 @@ from igakulm.cli_options import (
     run_stage,
     stage_folder,
 )
+from igakulm.errors import InputError
+
+_REPORTED = 20  # broken lines that are named one by one
 
 corpus_app = typer.Typer(help="Stage: raw sources to a clean corpus; `clean` and `explain` work beside it.")
 
@@ -37,11 +41,32 @@ def corpus(
 def corpus_clean(
     field: Annotated[str | None, typer.Option(help="Input is JSON Lines; clean this field.")] = None,
 ) -> None:
-    """Clean documents from standard input (one a line, or JSON Lines) and delete personal data."""
-    from igakulm.corpus.clean_stream import clean_stream
+    """Clean documents from standard input (one a line, or JSON Lines) and delete personal data.
 
-    for line in clean_stream(sys.stdin.buffer, field):
-        print(line)
+    A line that cannot be read is reported, comes out blank, and makes the exit code 2.
+    """
+    from igakulm.corpus.clean_stream import clean_stream
+    from igakulm.files import explain_os_error
+
+    broken = 0
+
+    def report(error: InputError) -> None:
+        nonlocal broken
+        broken += 1
+        if broken <= _REPORTED:
+            print(f"igakulm: {error}", file=sys.stderr)
+
+    try:
+        for line in clean_stream(sys.stdin.buffer, field, report=report):
+            sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has nowhere to go
+        raise explain_os_error(error, Path("standard output")) from error
+    if broken:
+        raise InputError(f"lines that could not be read: {broken:,}; they came out blank", where="standard input")
 
 
 @corpus_app.command("crawl")

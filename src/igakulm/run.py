@@ -14,12 +14,13 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from igakulm.errors import InputError
-from igakulm.files import explain_os_error, locked, sync
+from igakulm.files import explain_os_error, locked, read_json, sync, write_json
 from igakulm.fingerprint import ContentHashes, differences, fingerprint, ingredients
 from igakulm.manifest import (
     Manifest,
@@ -35,6 +36,14 @@ from igakulm.recipe.schema import Recipe
 from igakulm.stages import STAGES, Stage, stage_named, stages_for
 from igakulm.training.world import World, current_world, joined
 
+BEGUN = "begun.json"
+"""In the folder of a training that is not finished: what it was begun with."""
+ADJUSTABLE = frozenset(
+    f"{stage}.{key}"
+    for stage in ("pretrain", "finetune")
+    for key in ("validate_every", "compile", "micro_batch", "spike_factor")
+)
+"""Keys that may change while a training is unfinished; `training.loop.NOT_IDENTITY` has the same."""
 State = Literal["done", "stale", "partial", "missing", "waiting"]
 
 
@@ -60,6 +69,11 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, SystemExit) and isinstance(error.code, int):
         return error.code
     return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+def _few(changes: Sequence[str]) -> str:
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return "; ".join(changes[:3]) + more
 
 
 class Runner:
@@ -165,9 +179,12 @@ class Runner:
         partial = folder.with_name(folder.name + ".partial")
         if partial.exists() and not stage.resumable:
             shutil.rmtree(partial)
+        if stage.shared and not partial.exists():
+            self._go_on_with(stage, structure, partial)
         partial.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
         if stage.shared:
+            write_json(partial / BEGUN, structure)
             paths = {name: str(path) for name, path in inputs.items()}
             self._tell(current_world(), {"stage": stage.name, "folder": str(partial), "inputs": paths})
         try:
@@ -176,6 +193,7 @@ class Runner:
             if not stage.resumable:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
+        (partial / BEGUN).unlink(missing_ok=True)
         files = describe_files(partial)
         manifest = Manifest(
             stage=stage.name,
@@ -194,6 +212,35 @@ class Runner:
         sync(folder.parent)
         self._hashes.save()
         return manifest
+
+    def _go_on_with(self, stage: Stage, structure: dict[str, object], partial: Path) -> None:
+        """Let the stage continue a training that was begun with other adjustable keys, if there is one.
+
+        Raises:
+            InputError: one was begun with something else; hours of work are not left lying unsaid.
+        """
+        begun = self._begun(stage, structure)
+        for folder, changes in begun.items():
+            if all(change.partition(": ")[0] in ADJUSTABLE for change in changes):
+                self.progress.say(f"the training in {folder.name} is continued with {'; '.join(changes)}")
+                folder.rename(partial)
+                return
+        for folder, changes in begun.items():
+            raise InputError(
+                f"an unfinished training was begun with something else (then -> now): {_few(changes)}",
+                where=str(folder),
+                mend="go on with the same settings and data; or remove that folder, or choose another name, "
+                "and begin again",
+            )
+
+    def _begun(self, stage: Stage, structure: dict[str, object]) -> dict[Path, list[str]]:
+        """Unfinished trainings that have a checkpoint, and how what they were begun with differs from `structure`."""
+        comparable = json.loads(json.dumps(structure))
+        found = {}
+        for path in sorted(self.folder.glob(f"{stage.name}-????????.partial")):
+            if (path / BEGUN).is_file() and any(path.glob("checkpoints/step-*")):
+                found[path] = list(differences(read_json(path / BEGUN), comparable))
+        return found
 
     def _ingredients(self, stage: Stage, done: dict[str, Manifest]) -> dict[str, object]:
         sections = {name: getattr(self.recipe, name) for name in stage.sections}
@@ -228,10 +275,11 @@ class Runner:
         if folder.with_name(folder.name + ".partial").exists():
             how = "will continue" if stage.resumable else "will start afresh"
             return StageStatus(stage.name, "partial", None, f"was interrupted; {how}")
+        for changes in self._begun(stage, structure).values():
+            return StageStatus(stage.name, "partial", None, f"was begun with something else: {_few(changes)}")
         older = self._older(stage)
         if not older:
             return StageStatus(stage.name, "missing", None, "never run")
         comparable = json.loads(json.dumps(structure))
         changes = list(differences(older[-1].ingredients, comparable))
-        more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
-        return StageStatus(stage.name, "stale", None, "; ".join(changes[:3]) + more)
+        return StageStatus(stage.name, "stale", None, _few(changes))

@@ -160,6 +160,17 @@ def test_no_document_left_lists_the_reasons(tmp_path: Path, sources: tuple[Sourc
     assert files_below(tmp_path / "out") == []
 
 
+def test_no_document_left_shows_one_of_the_commonest_reason(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes('{"id": "1", "text": "短い。"}\n'.encode("shift_jis"))
+    corpus = CorpusSection(sources=(Source(name="s", path=str(path), licence="CC0"),))
+    with pytest.raises(InputError, match=r"unreadable: 1; the first: s:a.jsonl:1 \(line 1 is not UTF-8"):
+        run(tmp_path / "out", corpus, BenchmarksSection())
+    path.write_bytes(b"\n")
+    with pytest.raises(InputError, match="all files are empty"):
+        run(tmp_path / "empty", corpus, BenchmarksSection())
+
+
 def test_two_sources_of_one_name(tmp_path: Path, sources: tuple[Source, ...]) -> None:
     with pytest.raises(InputError, match="two sources are named 'web'"):
         run(tmp_path / "out", CorpusSection(sources=(sources[0], sources[0])), BenchmarksSection())

@@ -172,11 +172,11 @@ def test_large_slow_and_foreign_bodies_are_left_out(tmp_path: Path) -> None:
         "/streamed": Page(headers=typed, pieces=tuple([b"x" * 65536] * 40)),
         "/bomb": Page(__import__("gzip").compress(bytes(3 * 10**6)), headers={**typed, "Content-Encoding": "gzip"}),
         "/pdf": Page(b"%PDF", headers={"Content-Type": "application/pdf"}),
-        "/drip": Page(headers=typed, pieces=(b"x",) * 60, pause=0.1),
+        "/drip": Page(headers=typed, pieces=(b"x",) * 40, pause=0.1),
         "/binary": Page(bytes(range(256)) * 10, headers=typed),
     }
     with WebSite(pages) as site:  # type: ignore[arg-type]
-        summary = run(sites_for(site.url, max_page_mebibytes=1, timeout_seconds=1.5, attempts=1), tmp_path)
+        summary = run(sites_for(site.url, max_page_mebibytes=1, timeout_seconds=1.0, attempts=1), tmp_path)
     own = summary["sites"]["s0"]
     assert own["refused"] == {"too_large": 3, "not_html": 1, "unreadable": 1} and own["failed"] == {"too_slow": 1}
     assert own["kept"] == 1
@@ -321,6 +321,8 @@ def test_the_list_of_sites_is_checked(tmp_path: Path) -> None:
     site = "sites: [{name: a, start: ['https://example.jp/'], licence: x}]\n"
     assert "contact: the key is missing" in refused(site)
     assert "did you mean 'delay_seconds'" in refused(f"contact: a@example.jp\ndelay_second: 1\n{site}")
+    unlike = refused(f"contact: a@example.jp\nzzz: 1\n{site}")
+    assert "zzz: there is no such key" in unlike and "None" not in unlike
     assert "sites.0.licence" in refused("contact: a@example.jp\nsites: [{name: a, start: ['https://example.jp/']}]\n")
     assert "no address" in refused("contact: a@example.jp\nsites: [{name: a, start: ['example.jp'], licence: x}]\n")
     assert "own hosts" in refused(f"contact: a@example.jp\n{site[:-3]}, hosts: [b.jp]}}]\n")

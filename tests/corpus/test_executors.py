@@ -79,7 +79,7 @@ def test_shares_of_a_cluster_cover_all_parts(corpus: CorpusSection, tmp_path: Pa
         work_share(tmp_path / "cluster", 3, 3)
 
 
-def test_bad_input_on_a_cluster_is_told(tmp_path: Path) -> None:
+def test_bad_input_on_a_cluster_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "本文"}\n')
     corpus = CorpusSection(sources=(Source(name="s", path=str(path)),), executor="slurm")
@@ -87,8 +87,10 @@ def test_bad_input_on_a_cluster_is_told(tmp_path: Path) -> None:
     work_share(tmp_path / "plan", 0, 1)
     error = part_file(tmp_path / "plan", 0, "error")
     assert "has no licence" in error.read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no sbatch on this machine"):
-        run_parts(plan, tmp_path / "plan", corpus, SilentProgress())
+        run_parts(plan, Path("plan"), corpus, SilentProgress())
+    assert f" {tmp_path}/plan " in (tmp_path / "plan" / "corpus.sbatch").read_text("utf-8")  # wherever it is submitted
     assert not error.exists()  # the next try starts without the old message
 
 

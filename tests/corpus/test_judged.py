@@ -17,6 +17,8 @@ from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Quality
 from small_corpus import write_sources
 
+QUALITY = Quality(enabled=True, endpoint="http://127.0.0.1:9/v1", model="judge", classifier="ngram")
+
 
 def judge_by(rule: Any) -> Any:
     """A judge that decides by the place of a document, so that the effect of a verdict is seen without a model."""
@@ -30,7 +32,7 @@ def judge_by(rule: Any) -> Any:
 
 
 def build(corpus: CorpusSection, out: Path) -> dict[str, Any]:
-    section = corpus.model_copy(update={"quality": Quality(enabled=True), "shard_mebibytes": 1})
+    section = corpus.model_copy(update={"quality": QUALITY, "shard_mebibytes": 1})
     out.mkdir()
     return build_corpus(section, BenchmarksSection(), None, out, SilentProgress())
 
@@ -60,3 +62,24 @@ def test_nothing_good_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(quality, "judge_documents", judge_by(lambda place: False))
     with pytest.raises(InputError, match=r"(?s)no document is left.*quality: "):
         build(corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"endpoint": None}, "corpus.quality.endpoint"),
+        ({"model": ""}, "corpus.quality.model"),
+        ({"gguf": "nothing.gguf"}, "nothing.gguf"),
+        ({"classifier": "forest"}, "corpus.quality.embedding_folder"),
+        ({"classifier": "forest", "embeddings": "endpoint"}, "corpus.quality.embedding_endpoint"),
+        ({"embedding_folder": "nowhere"}, "nowhere"),
+        ({"sources": ("wbe",)}, "did you mean 'web'"),
+    ],
+)
+def test_what_is_missing_is_told_before_the_sources_are_read(tmp_path: Path, keys: dict[str, Any], named: str) -> None:
+    corpus = write_sources(tmp_path / "raw").model_copy(update={"quality": QUALITY.model_copy(update=keys)})
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError) as caught:
+        build_corpus(corpus, BenchmarksSection(), None, tmp_path / "out", SilentProgress())
+    assert named in str(caught.value) and "mend" in str(caught.value)
+    assert list((tmp_path / "out").iterdir()) == []

@@ -10,10 +10,14 @@ from xml.sax.saxutils import escape
 
 import pytest
 
+from igakulm.corpus.build import build_corpus
+from igakulm.corpus.mediawiki import page_ranges
+from igakulm.corpus.plan import make_plan
 from igakulm.corpus.read import Row, read_source
 from igakulm.corpus.streams import bz2_ranges
 from igakulm.errors import InputError
-from igakulm.recipe.schema import Source
+from igakulm.progress import SilentProgress
+from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Filters, Source
 
 HEAD = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="ja">
   <siteinfo><sitename>W</sitename><base>https://ja.wikipedia.org/wiki/%E3%83%A1</base></siteinfo>
@@ -138,3 +142,34 @@ def test_memory_does_not_grow_with_the_dump(tmp_path: Path) -> None:
     peak(10)  # imports
     small, large = peak(300), peak(900)
     assert large < small * 1.5
+
+
+def build(source: Source, out: Path) -> dict[str, bytes]:
+    corpus = CorpusSection(sources=(source,), filters=Filters(min_characters=1), workers=1)
+    build_corpus(corpus, BenchmarksSection(), None, out, SilentProgress())
+    found = {path.name: path.read_bytes() for path in sorted((out / "documents").glob("*.parquet"))}
+    return found | {name: (out / name).read_bytes() for name in ("funnel.json", "statistics.json")}
+
+
+def test_the_corpus_of_a_cut_dump_is_that_of_one_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = "甲乙丙丁戊己庚辛壬癸"
+    texts = [f"{names[n % 10]}という病気の{n}番目の説明である。" * (1 + n % 3) for n in range(40)]
+    pieces = ["".join(page(n, text) for n, text in enumerate(texts) if n // 5 == group) for group in range(8)]
+    path = dump(tmp_path / "a.xml.bz2", pieces, streams=2)
+    source = Source(name="w", path=str(path), format="mediawiki", licence="CC BY-SA 4.0")
+    whole = build(source, tmp_path / "one")
+    monkeypatch.setattr("igakulm.corpus.build.PART_BYTES", 700)
+    parts = make_plan(CorpusSection(sources=(source,)), BenchmarksSection(), None, 700).parts
+    assert len(parts) > 3 and parts[0].span and parts[-1].span and parts[-1].span[1] == Path(source.path).stat().st_size
+    assert build(source, tmp_path / "many") == whole
+
+
+def test_a_dump_packed_again_in_blocks_is_cut_only_where_a_page_begins(tmp_path: Path) -> None:
+    """pbzip2 and lbzip2 begin a stream every 900 kB, wherever that is."""
+    text = HEAD + "".join(page(n, f"{n}番目の記事。") for n in range(1, 9)) + "</mediawiki>\n"
+    blocks = [text[start : start + 100] for start in range(0, len(text), 100)]
+    path = tmp_path / "b.xml.bz2"
+    path.write_bytes(b"".join(bz2.compress(block.encode()) for block in blocks))
+    assert len(list(bz2_ranges(path, 1))) == len(blocks)
+    assert list(page_ranges(path, 1)) == [(0, path.stat().st_size)]
+    assert [row.text for row in rows(path)] == [f"{n}番目の記事。" for n in range(1, 9)]

@@ -49,7 +49,7 @@ def section(server: ChatServer, **keys: Any) -> Quality:
         "embedding_endpoint": server.url,
         "sample": 40,
         "repeat": 10,
-        "trees": 20,
+        "trees": 8,
         "workers": 1,
     }
     return Quality.model_validate(given | keys)

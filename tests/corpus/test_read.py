@@ -317,3 +317,23 @@ def test_a_document_of_200_megabytes(tmp_path: Path, kind: str) -> None:
     path.write_bytes(text.encode() if kind == "text" else jsonl({"text": text}, {"text": "短い"}))
     found = rows(path, format=kind)
     assert found[0].text == text and len(found) == (1 if kind == "text" else 2)
+
+
+def test_a_csv_with_a_lone_quotation_mark_says_so_instead_of_swallowing_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes('id,text\n1,"本文\n2,次の\n'.encode())
+    (row,) = rows(path, format="csv")
+    assert row.text == "" and "row 2, which ends in line 3" in str(row.error) and "not closed" in str(row.error)
+    path.write_bytes('id,text\n1,"本"文\n2,次の\n'.encode())
+    assert [(row.text, row.error is None) for row in rows(path, format="csv")] == [("", False), ("次の", True)]
+
+
+def test_an_empty_csv_has_no_rows_and_one_of_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"")
+    assert rows(path, format="csv") == []
+    for encoding in ("utf-16", "shift_jis"):
+        path.write_bytes("番号,本文\n1,短い\n".encode(encoding))
+        with pytest.raises(InputError, match="not UTF-8") as caught:
+            rows(path, format="csv", text_field="本文")
+        str(caught.value).encode()  # no lone surrogates

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from igakulm.corpus import filter as filter_reasons
+from igakulm.corpus import funnel
 from igakulm.evaluation.corpus_tokens import SourceTokens, funnel_text, table_one, tokens_by_source
-from igakulm.evaluation.report_corpus import corpus_section
+from igakulm.evaluation.report_corpus import PERSONAL, REASONS, STEPS, corpus_section
 from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.files import Doc, write_documents, write_json
+from igakulm.recipe.schema import Privacy
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
 
@@ -98,3 +101,10 @@ def test_the_report_shows_tokens_lengths_and_scripts(corpus: Path) -> None:
     assert "0 〜 50" in html and "50 〜 100" in html and "漢字" in html and ">space<" not in html
     bare = corpus_section(1, RunRecord({"corpus": corpus}))
     assert "—" in bare and "見積もった" not in bare
+
+
+def test_every_reason_step_and_kind_of_personal_data_has_a_japanese_name() -> None:
+    decided_later = {"unreadable", "exact_duplicate", "near_duplicate", "boilerplate", "quality"}
+    assert {*filter_reasons.REASONS, *decided_later} == set(REASONS)
+    assert set(funnel.STEPS) == set(STEPS)
+    assert set(Privacy.model_fields) == set(PERSONAL)

@@ -109,3 +109,15 @@ def test_shipped_recipes_load(project: Path) -> None:
     assert len(recipes) >= 3
     for path in recipes:
         assert list(data_paths(load_recipe(path)))
+
+
+def test_folds_need_a_corpus_without_the_rows_for_tuning(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "benchmarks: {jmed: {path: jmed}}\nfinetune: {split: fold-1-of-5}\n")
+    with pytest.raises(InputError, match="training_rows is false") as caught:
+        load_recipe(path)
+    assert "set corpus.decontamination.training_rows: true" in str(caught.value)
+    load_recipe(path, ["corpus.decontamination.training_rows=true"])
+    load_recipe(path, ["corpus.decontamination.enabled=false"])
+    load_recipe(path, ["finetune.split=document-disjoint"])
+    rows = "[{name: own, kind: exam, test: t.jsonl}]"
+    load_recipe(path, ["benchmarks.jmed=null", f"benchmarks.rows={rows}"])  # without rows for tuning nothing moves

@@ -219,10 +219,9 @@ def test_gpus_are_found_by_their_drivers_names() -> None:
     assert parse_fleet("RTX 6000 Ada : 4").count == 4
     with pytest.raises(InputError, match="no GPU 'H10'"):
         parse_fleet("H10:4")
-    with pytest.raises(InputError, match="0 GPUs"):
-        parse_fleet("H100:0")
-    with pytest.raises(InputError, match="-1 GPUs"):
-        parse_fleet("H100:-1")
+    for count in ("0", "-1", "x", "", "4:2", "1.5"):
+        with pytest.raises(InputError, match=f"'{count}' is no number of GPUs"):
+            parse_fleet(f"H100:{count}")
 
 
 def test_planning_needs_no_torch() -> None:

@@ -21,7 +21,7 @@ from igakulm.corpus.decontaminate import build_index, guarded_items
 from igakulm.corpus.executors import process_count, run_parts, run_processes
 from igakulm.corpus.funnel import STEPS, Funnel
 from igakulm.corpus.histograms import Histograms
-from igakulm.corpus.judged import apply_quality
+from igakulm.corpus.judged import apply_quality, check_quality
 from igakulm.corpus.part import part_file
 from igakulm.corpus.plan import PART_BYTES, Plan, make_plan, save_plan
 from igakulm.corpus.second_pass import record_file, save_repeats, write_range
@@ -59,6 +59,7 @@ def build_corpus(
         InputError: a source that cannot be read or has no licence, or no document is left.
     """
     _check_names(corpus)
+    check_quality(corpus, extra_documents)
     plan = make_plan(corpus, benchmarks, extra_documents, PART_BYTES)
     key = sha256_json([plan.key, corpus.shard_mebibytes, corpus.quality.model_dump(mode="json")])
     folder = out_dir / _CHECKPOINTS
@@ -135,15 +136,27 @@ def _same(what: str, found: int, counted: int) -> None:
 
 
 def _no_document(funnel: Funnel, more: Mapping[str, int], corpus: CorpusSection, folder: Path) -> None:
-    if not corpus.quality.enabled:  # a model's answers are dear; the rest would only come out again
-        shutil.rmtree(folder, ignore_errors=True)
     reasons = funnel.reasons
     reasons.update(more)
+    listed = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common())
+    example = _example(folder, reasons.most_common(1)[0][0]) if listed else ""
+    if not corpus.quality.enabled:  # a model's answers are dear; the rest would only come out again
+        shutil.rmtree(folder, ignore_errors=True)
     raise InputError(
         "no document is left in the corpus",
-        where=", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common()) or "nothing was read",
-        mend="look at the sources, or loosen corpus.filters",
+        where=f"dropped because {listed}{example}" if listed else "nothing was read: all files are empty",
+        mend="look at the sources, or loosen corpus.filters" if listed else "look at the sources",
     )
+
+
+def _example(folder: Path, reason: str) -> str:
+    """The first document that a part dropped for this reason."""
+    for path in sorted((folder / "parts").glob("*.dropped.parquet")):
+        for batch in read_rows(path, 0, 1 << 62, ("id", "reason", "detail")):
+            for identifier, why, detail in batch:
+                if why == reason:
+                    return f"; the first: {identifier} ({detail})"
+    return ""
 
 
 def _copy_dropped(folder: Path, number: int, out: Path, again: dict[int, int]) -> None:

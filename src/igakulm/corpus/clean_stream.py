@@ -6,7 +6,7 @@ Does: `igakulm corpus clean`. Does not: build a corpus, or tell what became of a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -18,30 +18,48 @@ from igakulm.recipe.schema import Privacy
 _STREAM_LINES = 64  # few, so that a pipe flows
 
 
-def clean_stream(lines_in: Iterable[bytes | str], field: str | None, privacy: Privacy | None = None) -> Iterator[str]:
+def clean_stream(
+    lines_in: Iterable[bytes | str],
+    field: str | None,
+    privacy: Privacy | None = None,
+    report: Callable[[InputError], None] | None = None,
+) -> Iterator[str]:
     """Clean documents, one a line, and delete personal data; the filter of `igakulm corpus clean`.
 
     Args:
         lines_in: lines with or without their newline.
         field: None for plain text; else the lines are JSON objects, and this field of each is cleaned.
         privacy: which personal data is deleted (default: as in a recipe that says nothing).
+        report: told what is wrong with a line that cannot be read, which then comes out blank.
 
     Yields:
         One line for each line in, without its newline; a blank line stays blank.
 
     Raises:
-        InputError: a line that is not UTF-8, no JSON object, or without the field.
+        InputError: without `report`, a line that is not UTF-8, no JSON object, or without the field.
     """
     config = privacy or Privacy()
     numbered = enumerate(lines_in, 1)
     while group := list(islice(numbered, _STREAM_LINES)):
-        rows = [_stream_row(line, number, field) for number, line in group]
+        rows = [_row_or_report(line, number, field, report) for number, line in group]
         texts = mask_texts(clean_texts([text for text, _ in rows]), config).texts
         for text, (_, value) in zip(texts, rows, strict=True):
             if field is None or value is None:
                 yield text
             else:
                 yield json.dumps({**value, field: text}, ensure_ascii=False)
+
+
+def _row_or_report(
+    line: bytes | str, number: int, field: str | None, report: Callable[[InputError], None] | None
+) -> tuple[str, dict[str, Any] | None]:
+    try:
+        return _stream_row(line, number, field)
+    except InputError as error:
+        if report is None:
+            raise
+        report(error)
+        return "", None
 
 
 def _stream_row(line: bytes | str, number: int, field: str | None) -> tuple[str, dict[str, Any] | None]:

@@ -98,6 +98,7 @@ def load_sites(path: Path) -> Sites:
         mend = None
         if first["type"] == "extra_forbidden":
             known = [*Sites.model_fields, *Site.model_fields]
-            mend = f"did you mean {did_you_mean(str(first['loc'][-1]), known)!r}? known: {', '.join(known)}"
-        message = "the key is missing" if first["type"] == "missing" else first["msg"]
-        raise InputError(f"{key}: {message}", where=str(path), mend=mend) from error
+            near = did_you_mean(str(first["loc"][-1]), known)
+            mend = (f"did you mean {near!r}? " if near else "") + f"known: {', '.join(known)}"
+        message = {"missing": "the key is missing", "extra_forbidden": "there is no such key"}.get(first["type"])
+        raise InputError(f"{key}: {message or first['msg']}", where=str(path), mend=mend) from error

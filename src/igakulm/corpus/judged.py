@@ -9,11 +9,32 @@ from pathlib import Path
 
 from igakulm.corpus.funnel import Funnel
 from igakulm.corpus.histograms import Histograms
-from igakulm.corpus.shards import DROPPED_COLUMNS, read_rows, row_writer
+from igakulm.corpus.quality_keys import check_keys
+from igakulm.corpus.shards import DROPPED_COLUMNS, read_column, read_rows, row_writer
+from igakulm.errors import InputError, did_you_mean
 from igakulm.progress import Progress
-from igakulm.recipe.schema import Quality
+from igakulm.recipe.schema import CorpusSection, Quality
 
 _ALL = 1 << 62
+
+
+def check_quality(corpus: CorpusSection, generated: Path | None) -> None:
+    """Find what is missing before a long pass over the sources; `generated` holds shards of other names, if any.
+
+    Raises:
+        InputError: as quality.check_keys, or a name in `sources` that no source has.
+    """
+    if not corpus.quality.enabled:
+        return
+    check_keys(corpus.quality)
+    known = {source.name for source in corpus.sources}
+    if generated is not None:
+        known.update(*(read_column(path, "source") for path in sorted(generated.glob("*.parquet"))))
+    for name in corpus.quality.sources:
+        if name not in known:
+            near = did_you_mean(name, known)
+            mend = f"did you mean {near!r}?" if near else f"the sources are {', '.join(sorted(known))}"
+            raise InputError(f"no source is named {name!r}", where="corpus.quality.sources", mend=mend)
 
 
 def apply_quality(

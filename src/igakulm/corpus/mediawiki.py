@@ -15,11 +15,13 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.parsers import expat
 
-from igakulm.corpus.streams import Advance, Span, chunks, nothing
+from igakulm.corpus.streams import Advance, Span, bz2_ranges, chunks, nothing
 from igakulm.errors import InputError
 
 _BROKEN = "\ufdd0"
 """Stands for bytes that are not UTF-8: a code point that no text may hold, and that XML lets pass."""
+_CUT_OFF = "get it again, it was cut off"
+_AGAIN = "get it again, or set the source's `format` if it is none"
 _FORBIDDEN = bytes(code for code in range(32) if code not in (9, 10, 13))
 _WANTED = frozenset(("title", "ns", "id", "model", "text", "timestamp"))
 
@@ -129,8 +131,30 @@ def pages(path: Path, advance: Advance = nothing, span: Span | None = None) -> I
         cut = isinstance(error, expat.ExpatError) and error.code in _CUT
         what = "the dump ends too early" if cut else f"this is no dump of MediaWiki: {error}"
         where = f"{path}, after page {handler.number:,}"
-        raise InputError(what, where=where, mend="get it again, it was cut off" if cut else "get it again") from error
+        raise InputError(what, where=where, mend=_CUT_OFF if cut else _AGAIN) from error
     yield from handler.pages
+
+
+def page_ranges(path: Path, size: int) -> Iterator[Span]:
+    """Cut a multistream dump into ranges of about `size` bytes, each of which begins with a page.
+
+    A dump that was packed again in blocks (pbzip2, lbzip2) has streams that begin within a page: these stay together.
+    """
+    start = last = 0
+    for first, end in bz2_ranges(path, size):
+        if first > start and _begins_with_page(path, (first, end)):
+            yield start, first
+            start = first
+        last = end
+    if last > start:
+        yield start, last
+
+
+def _begins_with_page(path: Path, span: Span) -> bool:
+    try:
+        return next(chunks(path, span=span), b"").lstrip().startswith((b"<page>", b"</mediawiki>"))
+    except InputError:
+        return False  # whoever reads the file says what is wrong with it
 
 
 def _base(path: Path) -> str:

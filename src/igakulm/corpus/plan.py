@@ -4,8 +4,9 @@ Does: list the parts of all sources in reading order, the same for any number of
 the plan in a folder that every process can read. Does not: read documents, or run parts.
 
 A part is some files of one source that follow each other, about `PART_BYTES` on disk, or a range of one large file:
-row groups of Parquet, lines of plain JSON Lines. A large compressed file is one part, since it can only be read from
-its beginning. A source with `max_documents` is one part, since its documents must be counted in order.
+row groups of Parquet, lines of plain JSON Lines, streams of a multistream dump. Any other large compressed file is one
+part, since it can only be read from its beginning. A source with `max_documents` is one part, since its documents must
+be counted in order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from igakulm.corpus.mediawiki import page_ranges
 from igakulm.corpus.read import source_files
 from igakulm.corpus.rows import CAN_CUT
 from igakulm.files import read_json, sha256_json, write_json
@@ -33,7 +35,8 @@ _NO_MATTER = {"workers", "executor", "slurm", "shard_mebibytes", "quality"}
 class Part:
     """Files of one source; `source` is its place in the recipe, None for documents of an earlier stage.
 
-    `span` = (first, end) is a range of the only file: row groups, or bytes that begin and end at the border of a line.
+    `span` = (first, end) is a range of the only file: row groups, or bytes that begin and end at the border of a line
+    or of a stream.
     `before` is how many rows or lines of the file come before it.
     """
 
@@ -113,7 +116,10 @@ def _grouped(number: int | None, files: Sequence[Path], part_bytes: int) -> Iter
 
 def _spans(source: Source, file: Path, part_bytes: int) -> Iterator[tuple[int, int, int, int]]:
     """(first, end, rows or lines before, bytes) of each range of a file; nothing if it cannot be cut."""
-    if source.format not in CAN_CUT or file.suffix in (".zst", ".gz", ".bz2"):
+    if source.format == "mediawiki" and file.suffix == ".bz2":
+        yield from ((first, end, 0, end - first) for first, end in page_ranges(file, part_bytes))
+        return
+    if source.format not in CAN_CUT - {"mediawiki"} or file.suffix in (".zst", ".gz", ".bz2"):
         return
     if source.format in ("jsonl", "oscar"):
         yield from _line_ranges(file, part_bytes)

@@ -46,6 +46,7 @@ from igakulm.corpus.quality_figures import (
     repeat_figures,
     warnings,
 )
+from igakulm.corpus.quality_keys import check_keys, named_embedder
 from igakulm.corpus.quality_parts import in_parts
 from igakulm.corpus.quality_report import as_markdown
 from igakulm.corpus.rubric import excerpt
@@ -158,7 +159,7 @@ def judge_documents(
     """
     logs_dir = work_dir if logs_dir is None else logs_dir
     work = _Work(section, documents, work_dir, out_dir, logs_dir, progress, retry)
-    _check_labeller(section)
+    check_keys(section)
     total, judged, sampled = choose_documents(documents, section.sources, section.sample, section.seed)
     if not judged.size:
         raise InputError("there is no document to judge", where="corpus.quality.sources", mend="check the names")
@@ -170,16 +171,6 @@ def judge_documents(
         repeated = _ask(work, _repeat_sample(texts, labels, section.repeat), endpoint, store, "repeat")
         embedder = _embedder(section, local, retry)
         return _judge(work, total, judged, texts, labels, repeated, embedder)
-
-
-def _check_labeller(section: Quality) -> None:
-    if section.endpoint is None and section.gguf is None:
-        mend = "give the address of an instruct model's server and its name, or a GGUF file as corpus.quality.gguf"
-        raise InputError("the model that labels is not named", where="corpus.quality.endpoint", mend=mend)
-    if section.endpoint is not None and not section.model.strip():
-        raise InputError("the model that labels is not named", where="corpus.quality.model")
-    if section.gguf is not None and not Path(section.gguf).is_file():
-        raise InputError("there is no such file", where=section.gguf, mend="check corpus.quality.gguf")
 
 
 @contextmanager
@@ -195,12 +186,7 @@ def _local_endpoint(section: Quality) -> Iterator[str | None]:
 
 def _embedder(section: Quality, local: str | None, retry: Retry | None) -> Embedder | None:
     """The embedder, or None where the n-gram model is chosen and no embeddings are configured."""
-    given = {
-        "transformers": section.embedding_folder,
-        "endpoint": section.embedding_endpoint,
-        "gguf": section.gguf,
-    }[section.embeddings]
-    if section.classifier == "ngram" and given is None:
+    if section.classifier == "ngram" and named_embedder(section) is None:
         return None
     return open_embedder(section, local, retry)
 

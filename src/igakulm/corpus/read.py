@@ -31,6 +31,7 @@ _SUFFIXES = {
     "html": (".html", ".htm", ".xhtml"),
     "warc": (".warc",),
 }
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _COMPRESSED = (".gz", ".zst", ".bz2")
 
 
@@ -122,7 +123,8 @@ def _row(raw: RawRow, path: Path, source: Source) -> Row:
         about = {key: raw.fields.get(key) for key in ("title", "url", "date")}
         return Row(place, "", source.licence or "", _meta(about), f"{path.name}, {raw.number}: {error}")
     if not isinstance(parts.text, str):
-        what = f"{path.name}, {raw.number}: no text (found {type(parts.text).__name__})"
+        found = "nothing" if parts.text is None else type(parts.text).__name__
+        what = f"{path.name}, {raw.number}: no text (found {found})"
         return Row(place, "", source.licence or "", "{}", what)
     name = f"{source.name}:{parts.id}" if parts.id not in (None, "") else place
     licence = source.licence or next((str(raw.fields[key]) for key in LICENCE_FIELDS if raw.fields.get(key)), None)
@@ -139,4 +141,4 @@ def _row(raw: RawRow, path: Path, source: Source) -> Row:
 def _meta(known: Mapping[str, Any]) -> str:
     """Metadata as JSON text, without what is unknown."""
     kept = {key: value for key, value in known.items() if value not in (None, "", [], {}) and value == value}  # NaN
-    return harmless(json.dumps(kept, ensure_ascii=False))
+    return harmless(_encode(kept)) if kept else "{}"

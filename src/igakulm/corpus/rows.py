@@ -23,6 +23,7 @@ from igakulm.files import explain_os_error
 from igakulm.recipe.schema import Source
 
 LICENCE_FIELDS = ("licence", "license")
+_AGAIN = "get it again, or set the source's `format` if it is none"
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes that `surrogateescape` let through
 
 
@@ -49,7 +50,9 @@ class Cut(NamedTuple):
 
 def harmless(text: str) -> str:
     """Without lone surrogates and NUL, which no file format takes."""
-    return text.encode("utf-8", "ignore").decode("utf-8").replace("\0", "")
+    # Most ids and licences are ASCII, which holds no surrogate.
+    known = text if text.isascii() else text.encode("utf-8", "ignore").decode("utf-8")
+    return known.replace("\0", "")
 
 
 def _need(columns: Mapping[str, Any] | list[str], names: list[str], path: Path, source: Source) -> None:
@@ -104,19 +107,37 @@ def _csv_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterato
     csv.field_size_limit(2**31 - 1)
     decoded = (line.decode("utf-8", "surrogateescape") + "\n" for line in lines(path, advance))
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    table = csv.reader(decoded, delimiter=delimiter)
-    header = next(table, [])
+    table = csv.reader(decoded, delimiter=delimiter, strict=True)
+    header = next(table, None)
+    if header is None:
+        return
+    if _NOT_UTF8.search("".join(header)):
+        raise InputError("the file is not UTF-8", where=f"{path}, line 1", mend="save it as CSV in UTF-8")
     _need(header, _wanted(source), path, source)
-    for number, values in enumerate(table, 2):
+    for number, values in enumerate(_csv_values(table), 2):
         if not values:
             continue
-        remains = delimiter.join(values)
-        if _NOT_UTF8.search(remains):
+        remains = values if isinstance(values, str) else delimiter.join(values)
+        if isinstance(values, str):
+            yield RawRow(number, {}, f"row {number}, which ends in line {table.line_num}, is broken: {values}")
+        elif _NOT_UTF8.search(remains):
             yield RawRow(number, {}, f"row {number} is not UTF-8", remains.encode("utf-8", "replace").decode("utf-8"))
         elif len(values) != len(header):
             yield RawRow(number, {}, f"row {number} has {len(values)} fields, the header {len(header)}", remains)
         else:
             yield RawRow(number, dict(zip(header, values, strict=True)))
+
+
+def _csv_values(table: Any) -> Iterator[list[str] | str]:
+    """The fields of each row, or what is wrong with it: a lone quotation mark would swallow the rest of the file."""
+    while True:
+        try:
+            yield next(table)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            end = str(error) == "unexpected end of data"
+            yield "a quotation mark is not closed" if end else str(error)
 
 
 def _text_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterator[RawRow]:
@@ -147,10 +168,10 @@ def _parquet_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Ite
                     yield RawRow(number, fields)
                 advance(int(size * batch.num_rows / max(file.metadata.num_rows, 1)))
     except pa.ArrowException as error:
-        raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend="get it again") from error
+        raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend=_AGAIN) from error
     except OSError as error:
         if error.errno is None:
-            raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend="get it again") from error
+            raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend=_AGAIN) from error
         raise explain_os_error(error, path) from error
 
 

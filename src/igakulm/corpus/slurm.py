@@ -56,6 +56,7 @@ def run_slurm(folder: Path, parts: int, settings: Slurm) -> None:
     Raises:
         InputError: no `sbatch` here (the message says how to go on by hand), or it failed.
     """
+    folder = folder.resolve()  # it may be submitted from elsewhere
     path = folder / "corpus.sbatch"
     write_text(path, script_of(folder, parts, settings))
     (folder / "slurm").mkdir(exist_ok=True)

@@ -85,7 +85,11 @@ def warc_pages(path: Path, advance: Advance = nothing) -> Iterator[WarcPage]:
                 yield page
     except ArchiveLoadFailed as error:
         reason = str(error).strip().split("\n")[0]
-        raise InputError(f"this is no WARC file: {reason}", where=f"{path}, after record {number:,}") from error
+        raise InputError(
+            f"this is no WARC file: {reason}",
+            where=f"{path}, after record {number:,}",
+            mend="get it again, or set the source's `format` if it is none",
+        ) from error
 
 
 def _read_up_to(stream: Any, count: int) -> bytes:

@@ -29,6 +29,7 @@ from igakulm.evaluation.report_page import (
     section,
     table,
 )
+from igakulm.evaluation.report_synth import synth_table
 
 SCRIPTS = {
     "hiragana": "ひらがな",
@@ -54,6 +55,10 @@ REASONS = {
     "unreadable": "読み取れない行",
     "too_short": "短すぎる",
     "too_long": "長すぎる",
+    "oscar_warning": "OSCARの警告がある",
+    "oscar_category": "OSCARの分類で除く対象",
+    "oscar_harmful": "OSCARの有害文らしさが高い",
+    "oscar_language": "OSCARの言語判定が不確か",
     "not_japanese": "日本語の割合が低い",
     "symbols": "記号が多い",
     "digits": "数字が多い",
@@ -97,6 +102,7 @@ def corpus_section(number: int, record: RunRecord) -> Html:
         _histograms(record.json("corpus", "statistics.json")),
         _reasons(funnel.get("reasons"), funnel.get("samples")),
         _licences(record.json("corpus", "sources.json")),
+        synth_table(record),
         el("div", _decontamination(funnel), _personal(funnel.get("personal_data_deleted")), class_="pair"),
     )
 

@@ -47,7 +47,21 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         raise _explain(error, path, tree) from error
     resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
+    _check_folds(resolved, path)
     return resolved
+
+
+def _check_folds(recipe: Recipe, path: Path) -> None:
+    """In the splits fold-I-of-K rows for tuning are test items, so that the corpus must not hold them either."""
+    rows = recipe.benchmarks.jmed is not None or any(task.train for task in recipe.benchmarks.rows)
+    guard = recipe.corpus.decontamination
+    if recipe.finetune.split.startswith("fold-") and rows and guard.enabled and not guard.training_rows:
+        raise InputError(
+            f"with finetune.split {recipe.finetune.split} rows for tuning are test items, "
+            "but corpus.decontamination.training_rows is false: the corpus may hold them",
+            where=f"{path}, key corpus.decontamination.training_rows",
+            mend="set corpus.decontamination.training_rows: true; all folds then share one corpus",
+        )
 
 
 def _override(data: dict[str, Any], override: str) -> None:

@@ -119,18 +119,18 @@ def parse_fleet(text: str) -> Fleet:
     """`NAME` or `NAME:COUNT`, such as `H100:4`.
 
     Raises:
-        InputError: an unknown GPU, or a count below 1.
+        InputError: an unknown GPU, or a count that is no whole number of 1 or more.
     """
-    name, _, count = text.rpartition(":") if re.search(r":\s*-?\d+\s*$", text) else (text, "", "1")
+    name, colon, count = (part.strip() for part in text.partition(":"))
     device = find_device(name)
     if device is None:
         known = [device.name for device in DEVICES]
         near = did_you_mean(name, known)
         mend = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
         raise InputError(f"there is no GPU {name!r} in the table", where="gpus", mend=mend)
-    if int(count) < 1:
-        raise InputError(f"{count} GPUs", where=f"gpus: {text}", mend="give a count of 1 or more, such as H100:4")
-    return Fleet(device, int(count))
+    if colon and (not re.fullmatch(r"[0-9]{1,9}", count) or int(count) < 1):
+        raise InputError(f"{count!r} is no number of GPUs", where=f"gpus: {text}", mend="write for example H100:4")
+    return Fleet(device, int(count) if colon else 1)
 
 
 def parse_fleets(texts: Sequence[str]) -> list[Fleet]:
