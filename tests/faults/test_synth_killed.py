@@ -146,7 +146,8 @@ async def no_sleep(seconds: float) -> None:
 
 def test_a_server_that_fails_at_given_rates(lexicon: Path, tmp_path: Path) -> None:
     now = time.monotonic
-    retry = Retry(attempts=8, timeout=0.4, patience=60.0, sleep=no_sleep, clock=now)
+    # Long enough that a busy machine reads every request before its attempt is given up.
+    retry = Retry(attempts=8, timeout=3.0, patience=60.0, sleep=no_sleep, clock=now)
     with ChatServer(writer_with_faults(RATES)) as server:
         generate_texts(section(server.url, 6), lexicon, tmp_path / "out", SilentProgress(), retry=retry)
         requests = len(server.requests)
