@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from igakulm import __version__
+from igakulm.cli_bundle import export, verify
 from igakulm.cli_corpus import corpus_app
 from igakulm.cli_evaluate import evaluate_app, scoreboard
 from igakulm.cli_lexicon import lexicon_app
@@ -24,13 +25,13 @@ from igakulm.cli_options import (
     SetOption,
     WaitOption,
     dry_run_synth,
-    finished_stage,
     load,
     print_json,
     run_recipe,
     run_stage,
     write_slurm,
 )
+from igakulm.cli_serving import chat, serve
 from igakulm.cli_tokenizer import tokenizer_app
 from igakulm.errors import InputError
 
@@ -193,12 +194,6 @@ def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = Fa
 
 
 @app.command()
-def export(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
-    """Stage: the tuned model as a Hugging Face folder and GGUF, with a model card."""
-    run_stage(recipe, set_, "export", wait)
-
-
-@app.command()
 def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
     """Stage: the HTML report of the whole run."""
     run_stage(recipe, set_, "report", wait)
@@ -211,42 +206,10 @@ app.add_typer(evaluate_app, name="evaluate")
 app.command()(scoreboard)
 
 
-@app.command()
-def verify(bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")]) -> None:
-    """Check every file of a bundle against its hashes."""
-    from igakulm.bundle.build import verify_bundle
-
-    result = verify_bundle(bundle)
-    print(f"{bundle}: {result['files']} files unchanged")
-
-
-@app.command()
-def serve(
-    bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")],
-    host: Annotated[str, typer.Option(help="Address to bind; another than loopback needs a key.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port.")] = 8765,
-    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
-) -> None:
-    """Serve a bundle on this machine with an OpenAI-compatible API (key: environment IGAKULM_API_KEY)."""
-    from igakulm.serving.server import serve as serve_bundle
-
-    serve_bundle(bundle, host=host, port=port, engine=engine, api_key=os.environ.get("IGAKULM_API_KEY"))
-
-
-@app.command()
-def chat(
-    bundle: Annotated[Path | None, typer.Option(help="A folder written by the export stage.")] = None,
-    recipe: RecipeOption = QUICKSTART,
-    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
-    max_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 256,
-    temperature: Annotated[float, typer.Option(help="0 = always the likeliest token.")] = 0.0,
-    single: Annotated[bool, typer.Option("--single", help="Answer one question and end.")] = False,
-) -> None:
-    """Talk to the built model in the terminal. It can be wrong and is not for diagnosis."""
-    from igakulm.serving.chat import chat as chat_with
-
-    folder = bundle or finished_stage(recipe, None, "export")
-    chat_with(folder, engine=engine, max_tokens=max_tokens, temperature=temperature, single=single)
+app.command()(export)
+app.command()(verify)
+app.command()(serve)
+app.command()(chat)
 
 
 def main() -> None:

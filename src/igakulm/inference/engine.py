@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from igakulm.errors import InputError
 
@@ -51,6 +51,47 @@ class Continuation:
 
     log_probability: float
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the tokens of an answer are drawn.
+
+    Attributes:
+        temperature: 0 = always the likeliest token.
+        top_p: draw from the likeliest tokens whose probabilities sum to this; 1 = from all.
+        seed: same prompt, sampling and seed give the same answer on one machine and engine.
+        top: how many of the likeliest tokens each step tells with their log-probabilities; None = no log-probabilities.
+        schema: JSON schema that the text of the answer follows; None = any text.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    top: int | None = None
+    schema: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One token of an answer.
+
+    Attributes:
+        token: its id.
+        log_probability: natural, before temperature; None unless `Sampling.top` asked for it.
+        top: the likeliest tokens with their log-probabilities, most probable first.
+    """
+
+    token: int
+    log_probability: float | None = None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class EngineFailed(RuntimeError):
+    """The model's process died, hung or ran out of memory under this request; the next one finds a new process."""
+
+
+GREEDY = Sampling()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +173,16 @@ class Codec(Protocol):
 
 
 class Engine(Protocol):
-    """A loaded model."""
+    """A loaded model.
+
+    Attributes:
+        context_length: tokens of prompt and answer together.
+        lanes: how many streams run at once.
+    """
 
     name: str
     context_length: int
+    lanes: int
 
     def score(
         self,
@@ -157,12 +204,13 @@ class Engine(Protocol):
         """Greedy continuations without the stop token."""
 
     def stream(
-        self,
-        prompt: Sequence[int],
-        max_new_tokens: int,
-        stop: Sequence[int],
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> Iterator[int]:
-        """Tokens one by one."""
+        self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
+    ) -> Iterator[Step]:
+        """Tokens one by one, without the stop token; closing the iterator ends the work.
+
+        Up to `lanes` streams may run at once, each in a thread of its own; more wait for each other.
+
+        Raises:
+            InputError: the prompt does not fit, or the sampling asks for what this engine cannot do.
+            EngineFailed: the model's process is gone.
+        """
