@@ -1,12 +1,15 @@
 """Bookkeeping of the stage `synth`: time for each request and peak memory, beside the same requests through bare httpx.
 
-    python benchmarks/synth_overhead.py [--terms 2000] [--concurrency 32] [--rounds 3] [--folder DIR]
+    python benchmarks/synth_overhead.py [--terms 2000] [--concurrency 32] [--rounds 3] [--folder DIR] [--pool]
 
 A responder on loopback, in a process of its own, answers at once with a text that passes the checks. Ours is
 `generate_texts` as the stage calls it: plan, keys, store (synced), checks, documents. The bound is a loop that posts
-the same bodies with httpx at the same concurrency and throws the answers away. Both run in fresh processes, in turns.
-Overhead is ours minus the bound while asking, in milliseconds for each request, as wall time and as CPU time; on a busy
-machine only the CPU time means something. The second run over finished answers is what a restart costs.
+the same bodies with httpx at the same concurrency, one connection for each request at once as ours, and throws the
+answers away; `--pool` adds the usual single client with its pool. All run in fresh processes, in turns.
+Overhead is ours minus the bound, in milliseconds for each request, as wall time and as CPU time: of the whole stage
+from plan to documents, and of its asking alone. On a busy machine only the CPU time means something.
+The parts of ours are CPU times: asking (HTTP included), of which keeping is the thread that writes the answers; then
+reading them back, checking, and writing documents. The second run over finished answers is what a restart costs.
 `--terms 100000` is the size of the paper.
 """
 
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import random
@@ -24,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,28 +87,55 @@ def section(url: str, terms: int, concurrency: int) -> Any:
     return SynthSection(writers=writers, terms=terms, seed=1)
 
 
+def timed(owner: Any, name: str, spent: dict[str, float], part: str) -> None:
+    """Add the CPU time that the calling thread spends in a function to a part."""
+    function: Callable[..., Any] = getattr(owner, name)
+    spent.setdefault(part, 0.0)
+
+    def timing(*values: Any, **named: Any) -> Any:
+        start = time.thread_time()
+        try:
+            return function(*values, **named)
+        finally:
+            spent[part] += time.thread_time() - start
+
+    setattr(owner, name, timing)
+
+
 def stage(url: str, folder: Path, terms: int, concurrency: int) -> dict[str, float]:
     """Ours: the whole stage."""
     from igakulm.progress import SilentProgress
+    from igakulm.response_store import ResponseStore
+    from igakulm.synth import documents
     from igakulm.synth.generate import generate_texts
+    from igakulm.synth.set_checks import SetChecks
 
+    spent: dict[str, float] = {}
+    timed(ResponseStore, "put_many", spent, "keep")
+    timed(documents, "make_job", spent, "read")
+    timed(documents.Reader, "answer", spent, "read")
+    for owner, name in ((documents, "clean_answer"), (documents, "check_text"), (SetChecks, "check")):
+        timed(owner, name, spent, "check")
     out = folder / "out"
     config = section(url, terms, concurrency)
     start, cpu = time.perf_counter(), time.process_time()
     summary = generate_texts(config, folder, out, SilentProgress())
     wall, used = time.perf_counter() - start, time.process_time() - cpu
     log = json.loads((out / "logs" / "requests.json").read_text(encoding="utf-8"))
-    print(json.dumps(summary["rejected"]), file=sys.stderr)
+    # Of a hundred thousand seeds of 31 bits two or three pairs are equal, and so are their texts.
+    assert summary["terms"] == terms and summary["documents"] >= 0.999 * terms, summary
     return {
         "wall": wall,
         "cpu": used,
         "ask_wall": log["seconds"],
         "ask_cpu": log["cpu_seconds"],
+        **{f"{part}_cpu": seconds for part, seconds in spent.items()},
+        "write_cpu": used - log["cpu_seconds"] - spent["read"] - spent["check"],
         "asked": log["attempts"],
     }
 
 
-def bare(url: str, folder: Path, terms: int, concurrency: int) -> dict[str, float]:
+def bare(url: str, folder: Path, terms: int, concurrency: int, *, pool: bool = False) -> dict[str, float]:
     """The bound: the same bodies through httpx, nothing kept."""
     import httpx
 
@@ -120,8 +152,10 @@ def bare(url: str, folder: Path, terms: int, concurrency: int) -> dict[str, floa
             (await client.post(f"{url}/chat/completions", json=body)).json()
 
     async def run() -> None:
-        async with httpx.AsyncClient(timeout=60, trust_env=False) as client:
-            await asyncio.gather(*(work(client) for _ in range(concurrency)))
+        clients = [httpx.AsyncClient(timeout=60, trust_env=False) for _ in range(1 if pool else concurrency)]
+        await asyncio.gather(*(work(clients[number % len(clients)]) for number in range(concurrency)))
+        for client in clients:
+            await client.aclose()
 
     start, cpu = time.perf_counter(), time.process_time()
     asyncio.run(run())
@@ -138,35 +172,45 @@ def measured(side: str, url: str, folder: Path, options: argparse.Namespace) -> 
 
 
 def compare(url: str, options: argparse.Namespace, work: Path) -> dict[str, Any]:
-    runs: dict[str, list[dict[str, float]]] = {"ours": [], "again": [], "bare": []}
+    sides = ("stage", "bare", "pool") if options.pool else ("stage", "bare")
+    runs: dict[str, list[dict[str, float]]] = {side: [] for side in (*sides, "again")}
     for number in range(options.rounds):
         folder = work / str(number)
         folder.mkdir(parents=True)
         lines = [f"試験用疾患{place:06d}症\tdisease\n" for place in range(options.terms)]
         (folder / "terms.tsv").write_text("term\tkind\n" + "".join(lines), encoding="utf-8")
-        order = ("ours", "bare") if number % 2 == 0 else ("bare", "ours")
-        for side in order:
-            runs[side].append(measured("stage" if side == "ours" else side, url, folder, options))
+        for side in sides if number % 2 == 0 else reversed(sides):
+            runs[side].append(measured(side, url, folder, options))
         runs["again"].append(measured("stage", url, folder, options))
     middle = {
         side: {name: statistics.median(run[name] for run in found) for name in found[0]} for side, found in runs.items()
     }
-    each = 1000 / options.terms
+    return report(middle, options)
+
+
+def report(middle: dict[str, dict[str, float]], options: argparse.Namespace) -> dict[str, Any]:
+    terms: int = options.terms
+
+    def each(seconds: float) -> float:
+        return round(seconds * 1000 / terms, 3)
+
+    ours, bound, again = middle["stage"], middle["bare"], middle["again"]
+    parts = ("ask", "keep", "read", "check", "write")
     return {
         "terms": options.terms,
         "concurrency": options.concurrency,
         "rounds": options.rounds,
         "overhead_ms_per_request": {
-            "wall": round((middle["ours"]["ask_wall"] - middle["bare"]["ask_wall"]) * each, 3),
-            "cpu": round((middle["ours"]["ask_cpu"] - middle["bare"]["ask_cpu"]) * each, 3),
+            "whole_stage": {clock: each(ours[clock] - bound[clock]) for clock in ("wall", "cpu")},
+            "asking": {clock: each(ours[f"ask_{clock}"] - bound[f"ask_{clock}"]) for clock in ("wall", "cpu")},
         },
-        "asking_ms_per_request": {
-            side: {"wall": round(middle[side]["ask_wall"] * each, 3), "cpu": round(middle[side]["ask_cpu"] * each, 3)}
-            for side in ("ours", "bare")
+        "ms_per_request": {
+            side: {clock: each(found[clock]) for clock in ("wall", "cpu")} for side, found in middle.items()
         },
-        "checks_and_documents_ms_per_text": round((middle["ours"]["cpu"] - middle["ours"]["ask_cpu"]) * each, 3),
-        "restart_ms_per_request": round(middle["again"]["ask_wall"] * each, 3),
-        "asked_again": middle["again"]["asked"],
+        "parts_cpu_ms_per_request": {
+            side: {part: each(middle[side][f"{part}_cpu"]) for part in parts} for side in ("stage", "again")
+        },
+        "asked_again": again["asked"],
         "peak_mebibytes": {side: round(found["peak"]) for side, found in middle.items()},
     }
 
@@ -177,14 +221,16 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where to work; a disk of the kind that answers will stand on")
-    parser.add_argument("--side", choices=("respond", "stage", "bare"), help=argparse.SUPPRESS)
+    parser.add_argument("--pool", action="store_true", help="measure one client with a pool of connections as well")
+    parser.add_argument("--side", choices=("respond", "stage", "bare", "pool"), help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side == "respond":
         respond()
     elif options.side:
-        run = stage if options.side == "stage" else bare
-        found = run(options.url, options.folder, options.terms, options.concurrency)
+        sides: dict[str, Callable[..., dict[str, float]]]
+        sides = {"stage": stage, "bare": bare, "pool": functools.partial(bare, pool=True)}
+        found = sides[options.side](options.url, options.folder, options.terms, options.concurrency)
         print(json.dumps({**found, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
     else:
         words = [sys.executable, __file__, "--side", "respond"]

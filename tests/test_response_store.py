@@ -1,4 +1,6 @@
 import asyncio
+import json
+import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -113,3 +115,18 @@ def test_the_first_answer_for_a_key_stays(tmp_path: Path) -> None:
         store.put_many([("k", {}, {"n": 1}), ("k", {}, {"n": 2})])
         store.put("k", {}, {"n": 3})
         assert (store.get("k"), len(store)) == ({"n": 1}, 1)
+
+
+def test_japanese_is_kept_as_it_is_and_rows_of_ascii_json_are_read(tmp_path: Path) -> None:
+    answer, broken = {"text": "咳と熱。" * 500}, {"text": "咳\ud800", "score": float("-inf")}
+    path = tmp_path / "a.sqlite"
+    with closing(ResponseStore(path)) as store:
+        store.put_many([("new", {}, answer), ("broken", {}, broken)])
+    with closing(sqlite3.connect(path)) as database:
+        assert "咳と熱" in database.execute("SELECT answer FROM responses WHERE key = 'new'").fetchone()[0]
+        # So were they written before.
+        database.execute("INSERT INTO responses VALUES ('old', '{}', ?)", (json.dumps(answer),))
+        database.commit()
+    with closing(ResponseStore(path)) as store:
+        assert store.get("new") == store.get("old") == answer
+        assert store.get("broken") == broken

@@ -149,28 +149,36 @@ class Client:
         self.counts = {"attempts": 0, "failures": 0, "answered": 0, "stored": 0}
         self._store, self._retry, self._revision = store, retry or Retry(), revision
         self._key_variable, self._key = key_variable, _read_api_key(key_variable)
-        self._slots = asyncio.Semaphore(concurrency)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._given_up = asyncio.Event()
         self._contact = False
         self._hold_until = 0.0
-        self._http = self._connect(concurrency)
+        self._connections = self._connect(concurrency)
+        self._idle: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        for connection in self._connections:
+            self._idle.put_nowait(connection)
 
-    def _connect(self, concurrency: int) -> httpx.AsyncClient:
+    def _connect(self, number: int) -> list[httpx.AsyncClient]:
+        """One client for each request at once: a pool goes through all its connections at every request, which costs
+        more than the request."""
         try:
             import httpx
         except ImportError as error:
             mend = "pip install 'igakulm[synth]'"
             raise InputError("asking a server needs the package httpx", where=self.url, mend=mend) from error
-        return httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            timeout=httpx.Timeout(None, connect=10.0),
-            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-            # The system's certificates, not a bundled list: hospitals have authorities of their own.
-            verify=ssl.create_default_context(),
-            trust_env=False,
-            follow_redirects=False,
-        )
+        # The system's certificates, not a bundled list: hospitals have authorities of their own.
+        trusted = ssl.create_default_context()
+        return [
+            httpx.AsyncClient(
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+                timeout=httpx.Timeout(None, connect=10.0),
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+                verify=trusted,
+                trust_env=False,
+                follow_redirects=False,
+            )
+            for _ in range(number)
+        ]
 
     async def __aenter__(self) -> Self:
         return self
@@ -178,7 +186,8 @@ class Client:
     async def __aexit__(self, *exception: object) -> None:
         if self._store is not None:
             self._store.groups.flush()
-        await self._http.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
     def give_up(self) -> None:
         """Let requests on the wire finish, but retry nothing any more."""
@@ -193,16 +202,16 @@ class Client:
         """
         return await self.ask_chat(chat_body(model, messages, parameters))
 
-    async def ask_chat(self, body: Body, *, fresh: bool = False) -> Answer:
-        """As `chat`, with a body made by `chat_body`; `fresh`: the store has no answer, do not look it up."""
-        return await self.ask_completion("chat/completions", body, fresh=fresh)
+    async def ask_chat(self, body: Body, *, new_key: str = "") -> Answer:
+        """As `chat`, with a body made by `chat_body`; `new_key`: its key, of which the store has no answer."""
+        return await self.ask_completion("chat/completions", body, new_key=new_key)
 
     async def complete(self, model: str, prompt: str, parameters: Parameters | None = None) -> Answer:
         """Continue a text; errors as for `chat`."""
         return await self.ask_completion("completions", {**(parameters or {}), "model": model, "prompt": prompt})
 
     async def ask_completion(
-        self, route: str, body: Body, check: Callable[[Body], object] | None = None, *, fresh: bool = False
+        self, route: str, body: Body, check: Callable[[Body], object] | None = None, *, new_key: str = ""
     ) -> Answer:
         """As `chat` (route "chat/completions") or `complete` (route "completions"), with the whole body.
 
@@ -215,7 +224,7 @@ class Client:
             if check is not None:
                 check(found)
 
-        answer, stored = await self._ask(route, body, check_all, fresh=fresh)
+        answer, stored = await self._ask(route, body, check_all, new_key)
         text, finish_reason = _choice_text(route, answer)
         return Answer(text, finish_reason, answer, stored)
 
@@ -226,36 +235,43 @@ class Client:
         return _vectors(answer, len(texts))
 
     async def _ask(
-        self, route: str, body: Body, check: Callable[[Body], object], *, fresh: bool = False
+        self, route: str, body: Body, check: Callable[[Body], object], new_key: str = ""
     ) -> tuple[Body, bool]:
         """The answer from the store or else from the server; equal requests at one time are asked once."""
-        key = request_key(route, body, self._revision)
+        key = new_key or request_key(route, body, self._revision)
         lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            found = self._store.get(key) if self._store is not None and not fresh else None
+            found = self._store.get(key) if self._store is not None and not new_key else None
             if found is not None:
                 self.counts["stored"] += 1
                 return found, True
-            async with self._slots:
-                answer = await self._fetch(key, route, body, check)
+            connection = await self._idle.get()
+            try:
+                answer = await self._fetch(connection, key, route, body, check)
+            finally:
+                self._idle.put_nowait(connection)
             self.counts["answered"] += 1
             return answer, False
 
-    async def _fetch(self, key: str, route: str, body: Body, check: Callable[[Body], object]) -> Body:
-        """The server's answer, on the disk; the slot is held until then, so that a kill loses few answers."""
-        answer = await self._try(route, body, check)
+    async def _fetch(
+        self, connection: httpx.AsyncClient, key: str, route: str, body: Body, check: Callable[[Body], object]
+    ) -> Body:
+        """The server's answer, on the disk; the connection is held until then, so that a kill loses few answers."""
+        answer = await self._try(connection, route, body, check)
         if self._store is not None:
             request = {"route": route, "body": body, **({"revision": self._revision} if self._revision else {})}
             await self._store.groups.put(key, request, answer)
         return answer
 
-    async def _try(self, route: str, body: Body, check: Callable[[Body], object]) -> Body:
+    async def _try(
+        self, connection: httpx.AsyncClient, route: str, body: Body, check: Callable[[Body], object]
+    ) -> Body:
         failures = 0
         away_since: float | None = None
         while True:
             await self._pause(self._hold_until - self._retry.clock())
             try:
-                return await self._post(f"{self.url}/{route}", body, check)
+                return await self._post(connection, route, body, check)
             except _AgainError as error:
                 failures += 1
                 self.counts["failures"] += 1
@@ -302,14 +318,17 @@ class Client:
             sleeping.cancel()
             stopping.cancel()
 
-    async def _post(self, url: str, body: Body, check: Callable[[Body], object]) -> Body:
+    async def _post(
+        self, connection: httpx.AsyncClient, route: str, body: Body, check: Callable[[Body], object]
+    ) -> Body:
         """One attempt."""
         import httpx
 
         self.counts["attempts"] += 1
         data = bytearray()
+        asking = connection.stream("POST", f"{self.url}/{route}", json=body)
         try:
-            async with asyncio.timeout(self._retry.timeout), self._http.stream("POST", url, json=body) as response:
+            async with asyncio.timeout(self._retry.timeout), asking as response:
                 self._contact = True
                 async for piece in response.aiter_bytes():
                     data += piece
@@ -357,5 +376,10 @@ def chat_body(model: str, messages: Sequence[Message], parameters: Parameters | 
 
 def stored_chat(store: ResponseStore, body: Body, revision: str = "") -> Answer | None:
     """The stored answer to a chat request, or None; asks nobody."""
-    found = store.get(request_key("chat/completions", body, revision))
+    return stored_answer(store, request_key("chat/completions", body, revision))
+
+
+def stored_answer(store: ResponseStore, key: str) -> Answer | None:
+    """The stored answer to the chat request of a key, or None; asks nobody."""
+    found = store.get(key)
     return None if found is None else Answer(*_choice_text("chat/completions", found), found, True)

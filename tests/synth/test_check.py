@@ -10,6 +10,7 @@ from igakulm.synth.check import (
     is_repetitive,
     tidy_answer,
 )
+from igakulm.synth.prompts import SYSTEM
 
 GOOD = (
     "気管支喘息は、空気の通り道である気道に慢性の炎症が続き、少しの刺激で狭くなる病気である。"
@@ -44,7 +45,7 @@ def test_a_good_text_is_kept() -> None:
         (GOOD + "また、運動の前にあらかじめ薬を吸入しておくことで発作が", "cut_off"),
         (GOOD.replace(TERM, "この病気"), "term_missing"),
         (GOOD + "用量や頻度などの数値は、広く知られていて確かなものだけを書く。", "prompt_echo"),
-        ("あなたは日本の医学・薬学の教科書を執筆する編集者です。" + GOOD, "prompt_echo"),
+        (SYSTEM + GOOD, "prompt_echo"),
         (GOOD + "\x00", "broken_characters"),
         (GOOD + "\ufffd", "broken_characters"),
     ],

@@ -1,8 +1,11 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from igakulm.synth.exam_checks import REASONS, check_item
+from igakulm.benchmarks.load import load_test_items
+from igakulm.recipe.schema import BenchmarksSection, Igakuqa
+from igakulm.synth.exam_checks import REASONS, asks, check_item, without_values
 from igakulm.synth.exams import ExamItem
 
 TERM = "気管支喘息"
@@ -59,6 +62,7 @@ def test_two_right_options_are_kept_when_two_are_asked_for() -> None:
             "answer_given_away",
         ),
         ({"question": ITEM.question.replace(TERM, "この病気")}, "term_missing"),
+        ({"question": "気管支喘息では夜間と明け方に咳と喘鳴を繰り返す。"}, "no_question"),
     ],
 )
 def test_each_defect_has_its_reason(changes: dict[str, object], reason: str) -> None:
@@ -97,3 +101,52 @@ def test_naming_all_options_in_the_question_gives_nothing_away() -> None:
     question = "気管支喘息と慢性閉塞性肺疾患のうち、可逆性の気流制限を特徴とするのはどれか。"
     options = ("気管支喘息", "慢性閉塞性肺疾患", "肺線維症", "肺結核", "胸膜炎")
     assert check_item(replace(ITEM, question=question, options=options), TERM) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "正しいものを２つ選べ。",
+        "気管支喘息で低下する検査値は何か",
+        "この患者への説明として適切な文を選びなさい。",
+        "空洞を作る疾患はどれか。ただし、薬剤によるものは除くものとし、患者の年齢や性別、生活の様子は問わないこととする。",
+        "酸素分圧を求めよ。ただし、大気圧は760Torrとする。",
+    ],
+)
+def test_questions_and_requests_ask(question: str) -> None:
+    assert asks(question)
+
+
+def test_statements_do_not_ask() -> None:
+    for text in ("気管支喘息は気道の病気である。", "何も食べていない。" + "咳が続いている。" * 12, ""):
+        assert not asks(text)
+
+
+def test_measured_values_do_not_make_a_case_foreign() -> None:
+    values = "血液所見：赤血球425万、Hb 12.1g/dL、Ht 38％、白血球9,800、血小板21万。" * 2
+    gases = "動脈血ガス分析（room air）：pH 7.38、PaCO₂ 36Torr、PaO₂ 68Torr、HCO₃⁻ 24mEq/L。Na 140mEq/L、K 4.1mEq/L。"
+    question = f"58歳の女性。気管支喘息で通院中である。{values}{gases}まず行う治療はどれか。"
+    assert check_item(replace(ITEM, question=question), TERM) is None
+    english = "A 58-year-old woman. Temperature 37.0°C. Which treatment is given first? 気管支喘息"
+    assert check_item(replace(ITEM, question=english), TERM) == "not_japanese"
+
+
+def test_brackets_that_never_close_take_no_time() -> None:
+    assert without_values("（" * 20000 + "咳" * 20000).endswith("咳")
+
+
+def test_the_published_questions_pass(real_data: Path) -> None:
+    config = BenchmarksSection(igakuqa=Igakuqa(path=str(real_data / "igakuqa" / "data"), years=(2018, 2021)))
+    reason = "この選択肢が当てはまる理由は、教科書に述べられているとおりである。"
+    found = [
+        check_item(ExamItem(item.question, item.choices, item.answer, reason), item.question[:4])
+        for item in load_test_items(config)["igakuqa"]
+        if len(item.choices) == 5 and not item.question.isascii()
+    ]
+    assert len(found) > 300 and found.count(None) >= 0.97 * len(found)
+
+
+def test_the_published_questions_ask(real_data: Path) -> None:
+    config = BenchmarksSection(igakuqa=Igakuqa(path=str(real_data / "igakuqa" / "data")))
+    questions = [item.question for item in load_test_items(config)["igakuqa"]]
+    assert sum(map(asks, questions)) >= 0.99 * len(questions)

@@ -48,9 +48,11 @@ def test_each_style_asks_for_every_topic_and_form(style: str, kind: str) -> None
     forms = Counter(prompt.name.rpartition("/")[2] for prompt in prompts)
     assert set(forms) == set(FORMS)
     assert forms["case"] + forms["case-two"] > 80, "a third of the questions are cases"
-    text = "\n".join(prompt.messages[1]["content"] for prompt in prompts)
+    text = "\n".join(prompt.messages[-1]["content"] for prompt in prompts)
     assert all(topic in text for topic in TOPICS[style][kind])
-    assert "「アスピリン」" in text and "{term}" not in text and "{example}" not in text
+    assert "「アスピリン」" in text
+    assert not any("{term}" in message["content"] for prompt in prompts for message in prompt.messages)
+    assert not any("{right}" in message["content"] for prompt in prompts for message in prompt.messages)
     assert prompts == [exam_prompt("アスピリン", kind, style, seed) for seed in range(400)]
 
 
@@ -61,7 +63,8 @@ def test_the_schema_wants_as_many_answers_as_the_question() -> None:
         answer = prompt.schema["properties"]["answer"]
         two = prompt.name.endswith("two")
         assert (answer["minItems"], answer["maxItems"]) == ((2, 2) if two else (1, 1))
-        assert ("2つ選べ" in prompt.messages[1]["content"]) == two
+        assert all(("2つ選べ" in message["content"]) == two for message in prompt.messages[1:])
+        assert ("二つ入れる" in prompt.messages[-1]["content"]) == two
         assert prompt.schema["properties"]["options"]["maxItems"] == 5
         json.dumps(prompt.schema)
 
@@ -154,6 +157,7 @@ def test_shuffling_moves_the_answer_with_its_option_and_makes_places_even() -> N
         moved = shuffle_options(ITEM, seed)
         assert sorted(moved.options) == sorted(OPTIONS)
         assert moved.options["ABCDE".index(moved.answer[0])] == OPTIONS[0]
+        assert moved.written == shuffle_options(moved, seed + 1).written == ("A",), "the first place is remembered"
         places[moved.answer[0]] += 1
         both = shuffle_options(two, seed)
         assert {both.options["ABCDE".index(letter)] for letter in both.answer} == {OPTIONS[0], OPTIONS[3]}
@@ -206,5 +210,8 @@ def test_rows_are_chats_to_tune_on_and_an_examination(tmp_path: Path) -> None:
     ]
     chats = read_chats([Chats(path=str(path))])
     assert [chat.messages[-1]["content"] for chat in chats] == ["A", "B,E"]
+    moved = shuffle_options(items[1], 0)
+    assert exam_row(moved)["answer"] == list(moved.answer) != ["B", "E"]
+    assert [exam_row(item)["answer_written"] for item in (moved, items[1])] == [["B", "E"]] * 2
     assert chats[0].messages[0]["content"].startswith(f"{ITEM.question}\nA. 血糖値の測定")
     assert chats[0].documents != chats[1].documents

@@ -366,3 +366,17 @@ def test_answers_in_a_file_of_their_own_serve_a_larger_recipe(lexicon: Path, tmp
         generate(section(server.url, 4, answers=answers), lexicon, tmp_path / "a")
         generate(section(server.url, 10, answers=answers), lexicon, tmp_path / "b")
     assert len(server.requests) == 10
+
+
+def test_half_an_item_was_cut_off_if_the_server_says_so(lexicon: Path, tmp_path: Path) -> None:
+    ends = {"脳梗塞": "length", "肺炎": "stop"}
+
+    def plan(request: Request, times: int) -> Reply:
+        if request.term not in ends:
+            return reply(request)
+        return chat_reply(exam(request.term)[:60], ends[request.term])
+
+    with ChatServer(plan) as server:
+        generate(two_writers(server.url, terms=0, exams=10), lexicon, tmp_path / "out")
+    rows = list(read_jsonl(tmp_path / "out" / "rejected.jsonl"))
+    assert {row["term"]: row["reason"] for row in rows} == {"脳梗塞": "cut_off", "肺炎": "malformed_item"}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from igakulm.synth.exams import ExamItem
@@ -18,11 +20,16 @@ def test_the_key_is_not_shown() -> None:
     assert verify_prompt(other, 0) == prompt
 
 
-def test_the_schema_allows_one_to_five_letters() -> None:
-    schema = verify_prompt(ITEM, 0).schema
+@pytest.mark.parametrize(
+    ("question", "least", "most"),
+    [("どれか。", 1, 1), ("どれか。２つ選べ。", 2, 2), ("3つ選べ。", 3, 3), ("正しいものをすべて選べ。", 1, 5)],
+)
+def test_the_schema_wants_what_the_question_says(question: str, least: int, most: int) -> None:
+    # The key is not asked: it has two letters in every case.
+    schema = verify_prompt(replace(ITEM, question=question), 0).schema
     assert schema is not None
     answer = schema["properties"]["answer"]
-    assert (answer["minItems"], answer["maxItems"], answer["items"]["enum"]) == (1, 5, list("abcde"))
+    assert (answer["minItems"], answer["maxItems"], answer["items"]["enum"]) == (least, most, list("abcde"))
 
 
 @pytest.mark.parametrize(

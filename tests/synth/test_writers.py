@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from igakulm.errors import InputError
 from igakulm.recipe.schema import SynthSection, Writer
@@ -130,3 +131,17 @@ def test_kinds_divide_the_work() -> None:
     config = SynthSection(writers=(writer("a", kinds=("textbook",)), writer("b", kinds=("exam",))), terms=9, exams=9)
     found = plan(config, checked_authors(config), TERMS)
     assert {(assignment.kind, assignment.writer) for assignment in found} == {("textbook", "a"), ("exam", "b")}
+
+
+def test_the_example_in_the_recipe_of_the_paper_is_a_section() -> None:
+    recipe = Path(__file__).parents[2] / "recipes" / "paper-1b.yaml"
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("# synth:"))
+    end = next(number for number, line in enumerate(lines) if number > start and not line.startswith("#"))
+    text = "\n".join(line.removeprefix("# ") for line in lines[start:end])
+    section = SynthSection.model_validate(yaml.safe_load(text)["synth"])
+    assert len(section.writers) == 5, "as many as the paper's"
+    assert {found.licence for found in section.writers} <= set(section.allow_licences)
+    assert all(found.terms and (found.endpoint or found.gguf) for found in section.writers)
+    servers = section.model_copy(update={"writers": tuple(found for found in section.writers if not found.gguf)})
+    assert checked_authors(servers)["qwen"].parameters

@@ -164,16 +164,16 @@ class Asker:
                         await asyncio.sleep(0)
                 else:
                     self.rates.begin(name)
-                    answer = await client.ask_chat(job.body, fresh=True)
+                    answer = await client.ask_chat(job.body, new_key=job.key)
                     self.known.add(job.key)
                     self.rates.add(name, job.kind, answer)
                     desk.answered()
             except RequestError as error:
                 desk.fail(job, error)
+                desk.task.note(f"{len(desk.asked.failed)} failed")
             except InputError as error:
                 desk.stop(error)
             if desk.error is not None:
                 client.give_up()
                 return
             desk.task.advance()
-            desk.task.note(f"{len(desk.asked.failed)} failed")

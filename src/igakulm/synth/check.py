@@ -7,10 +7,16 @@ misses the term, and a text that loops is also cut off.
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from igakulm.synth.ngrams import Hashes, ngram_hashes
 from igakulm.synth.prompts import RULES, SYSTEM
 
 MIN_CHARACTERS = 100
@@ -35,14 +41,13 @@ REASONS = (
 _REASONING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCED = re.compile(r"\A```[^\n]*\n(.*?)\n?```\Z", re.DOTALL)
 _MARK_UP = re.compile(r"^#{1,6}[ \t\u3000]+|\*\*|^-{3,}$|[ \t\u3000]+$", re.MULTILINE)
-_KANA_KANJI = re.compile(
-    "[\u3041-\u3096\u30a1-\u30fa\u30fc々〆\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_HIRAGANA = re.compile("[\u3041-\u3096]")
-_KANJI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_HIRAGANA = ((0x3041, 0x3096),)
+_OTHER_JAPANESE = ((0x30A1, 0x30FA), (0x30FC, 0x30FC), (0x3005, 0x3006), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
+_KANJI = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))
 _BROKEN = re.compile("[\ufffd\ue000-\uf8ff\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _SENTENCE = re.compile(r"[^。！？\n]+")
 _LOOP = re.compile(r"(.{2,60}?)\1{5,}", re.DOTALL)
+_PERIOD = 60  # the longest piece of a loop
 _ASKED = tuple(piece for piece in re.split(r"\{[a-z]+\}|[\n。・]", f"{SYSTEM}{RULES}") if len(piece) >= 15)
 _CLOSED = tuple("。．.！？!?」』）)】〕］]…")
 
@@ -147,12 +152,24 @@ def is_japanese(text: str) -> bool:
     >>> is_japanese("発熱と咳が続く。"), is_japanese("Fever and cough."), is_japanese("患者的血糖水平长期升高")
     (True, False, False)
     """
-    japanese = len(_KANA_KANJI.findall(text))
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    _, hiragana, others, foreign = np.bincount(_letter_classes()[codes], minlength=4).tolist()
+    japanese = hiragana + others + foreign
     if japanese < MIN_JAPANESE_SHARE * len("".join(text.split())):
         return False
-    if len(_HIRAGANA.findall(text)) < MIN_HIRAGANA_SHARE * japanese:
-        return False
-    return sum(not _in_jis(kanji) for kanji in _KANJI.findall(text)) <= MAX_FOREIGN_KANJI
+    return bool(hiragana >= MIN_HIRAGANA_SHARE * japanese and foreign <= MAX_FOREIGN_KANJI)
+
+
+@functools.cache
+def _letter_classes() -> NDArray[np.uint8]:
+    """Of each code point: 1 for hiragana, 2 for katakana and kanji, 3 for kanji that JIS X 0213 lacks, 0 for others."""
+    classes = np.zeros(sys.maxunicode + 1, np.uint8)
+    for number, ranges in ((1, _HIRAGANA), (2, (*_OTHER_JAPANESE, *_KANJI))):
+        for first, last in ranges:
+            classes[first : last + 1] = number
+    for first, last in _KANJI:
+        classes[[code for code in range(first, last + 1) if not _in_jis(chr(code))]] = 3
+    return classes
 
 
 def _in_jis(kanji: str) -> bool:
@@ -172,14 +189,36 @@ def is_repetitive(text: str, term: str = "") -> bool:
     (True, False)
     """
     text = text.replace(term, "\u25a0") if term else text
-    if any(not set(loop[1]) <= set(" \n-‐―─…・.。=＝_") for loop in _LOOP.finditer(text)):
+    grams = ngram_hashes(text, NGRAM)
+    repeats = _count_repeats(grams)
+    if repeats and _loops(text, grams):
         return True
     sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if len(sentence.strip()) >= NGRAM]
     total = sum(map(len, sentences))
     if total - sum(map(len, dict.fromkeys(sentences))) > MAX_REPEATED_SENTENCES * total:
         return True
-    grams = [text[start : start + NGRAM] for start in range(len(text) - NGRAM + 1)]
-    return len(set(grams)) < MIN_DISTINCT_SHARE * len(grams)
+    return grams.size - repeats < MIN_DISTINCT_SHARE * grams.size
+
+
+def _count_repeats(grams: Hashes) -> int:
+    """How many n-grams stand in the text before."""
+    ordered = np.sort(grams)
+    return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+
+
+def _loops(text: str, grams: Hashes) -> bool:
+    """Whether a piece that says something stands six times in a row.
+
+    Every n-gram within a loop comes again after one piece, so that the slow expression need only look at the part of
+    the text that holds such n-grams; few texts have any.
+    """
+    order = np.argsort(grams, kind="stable")
+    again = grams[order[1:]] == grams[order[:-1]]
+    near = again & (order[1:] - order[:-1] <= _PERIOD)
+    if not near.any():
+        return False
+    part = text[int(order[:-1][near].min()) : int(order[1:][near].max()) + NGRAM]
+    return any(not set(loop[1]) <= set(" \n-‐―─…・.。=＝_") for loop in _LOOP.finditer(part))
 
 
 def is_cut_off(text: str, finish_reason: str = "stop") -> bool:

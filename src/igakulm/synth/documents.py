@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from igakulm.files import Doc, sha256_json
-from igakulm.llm import Answer, ResponseStore, stored_chat
+from igakulm.llm import Answer, ResponseStore, stored_answer
 from igakulm.recipe.schema import SynthSection
 from igakulm.synth.check import check_text, clean_answer
 from igakulm.synth.jobs import Assignment, Job, make_job
@@ -74,7 +74,7 @@ class Reader:
 
     def answer(self, job: Job) -> Answer | None:
         """The stored answer to a job."""
-        return stored_chat(self.store, job.body, self.authors[job.writer].revision)
+        return stored_answer(self.store, job.key)
 
     def _read(self, assignment: Assignment, job: Job, answer: Answer) -> Result:
         if job.kind == "exam":

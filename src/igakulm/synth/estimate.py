@@ -27,8 +27,8 @@ FILE_TOKENS_PER_SECOND = 5.0
 """Assumed of llama.cpp in a child process, over all requests at once: a 7B model on eight cores; unmeasured."""
 COMPLETION_SHARE = 0.7
 """Assumed length of an answer as a share of `max_tokens`: the prompts ask for about so much."""
-BYTES_PER_CHARACTER = 6
-"""Of Japanese in the store of answers, which is ASCII JSON."""
+BYTES_PER_CHARACTER = 3
+"""Of Japanese in the store of answers, which is JSON in UTF-8."""
 
 
 @dataclass(slots=True)

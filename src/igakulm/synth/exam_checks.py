@@ -1,7 +1,7 @@
 """Is a parsed item a usable examination question about its term? One reason code for each way in which it is not.
 
-Does: look at one item's form. Does not: judge medical truth (verify.py asks a second model), or compare items
-(set_checks.py).
+Does: look at one item's form; the first defect counts. Does not: judge medical truth (verify.py asks a second model),
+or compare items (set_checks.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from statistics import median
 
 from igakulm.benchmarks.items import LETTERS, normalised_document
 from igakulm.synth.check import holds_term, is_broken, is_chatter, is_cut_off, is_japanese, is_repetitive
+from igakulm.synth.exam_examples import repeats_example
 from igakulm.synth.exam_item import OPTIONS, ExamItem, render_exam
 
 MIN_QUESTION = 10
@@ -31,6 +32,7 @@ REASONS = (
     "too_short",
     "repetition",
     "cut_off",
+    "no_question",
     "duplicate_options",
     "option_lengths",
     "answer_count",
@@ -47,7 +49,16 @@ _TOLD = re.compile(
     r"([A-Ea-e1-5])(?=番|である|です|であり|で、|[。、,.」』）)\s]|\Z)(?!\.[0-9])"
 )
 _TEMPLATE = re.compile(r"\A((選択肢|問題文|解説)\s*[0-9a-eA-E]?|[a-eA-E])\Z|\.{3}|……")
-"""What the prompt shows as a pattern, given back as it is."""
+"""Names of the parts, given back instead of the parts."""
+_VALUE = re.compile(
+    r"(?:[A-Za-zα-ω][A-Za-zα-ω0-9.+\-]{0,9}\s?)?[<>≦≧≤≥±~]?\s?[0-9][0-9.,~]*\s?(?:[A-Za-zμ%°/^$*{}·×0-9.\-]+)?"
+)
+_GLOSS = re.compile(r"[〈<(\[{][^〈〉<>()\[\]{}ぁ-ん]*[〉>)\]}]")
+_ASKS = re.compile(
+    r"(どれ|どの|どう|どこ|どちら|いつ|いくつ|いくら|何|なに|なぜ|誰|だれ|か[。．?]?$|\?$|選べ|選び|選択せよ|選ぶ|挙げ|答え|求め)"
+)
+ASKING_END = 80
+"""A question asks among so many of its last characters."""
 
 
 def check_item(item: ExamItem, term: str, finish_reason: str = "stop") -> str | None:
@@ -61,14 +72,15 @@ def check_item(item: ExamItem, term: str, finish_reason: str = "stop") -> str | 
     said = (item.question, item.explanation)
     checks: dict[str, Callable[[], bool]] = {
         "broken_characters": lambda: is_broken(render_exam(item)),
-        "prompt_echo": lambda: any(map(_TEMPLATE.search, (*said, *item.options))),
+        "prompt_echo": lambda: any(map(_TEMPLATE.search, (*said, *item.options))) or repeats_example(item),
         "options_count": lambda: len(item.options) != OPTIONS,
         "answer_not_among_options": lambda: not set(item.answer) <= set(LETTERS[: len(item.options)]),
         "chatter": lambda: any(map(is_chatter, said)),
-        "not_japanese": lambda: not all(map(is_japanese, filter(None, said))),
+        "not_japanese": lambda: not all(is_japanese(without_values(text)) for text in said if text),
         "too_short": lambda: any(map(_is_short, said, (MIN_QUESTION, MIN_EXPLANATION))),
         "repetition": lambda: any(is_repetitive(text, term) for text in said),
         "cut_off": lambda: is_cut_off(item.explanation, finish_reason),
+        "no_question": lambda: not asks(item.question),
         "duplicate_options": lambda: len(set(map(_bare, item.options))) < len(item.options),
         "option_lengths": lambda: has_odd_length(item),
         "answer_count": lambda: not has_right_count(item),
@@ -77,6 +89,24 @@ def check_item(item: ExamItem, term: str, finish_reason: str = "stop") -> str | 
         "term_missing": lambda: not holds_term(render_exam(item), term),
     }
     return next((reason for reason in REASONS if checks[reason]()), None)
+
+
+def without_values(text: str) -> str:
+    """The text without measured values, their units and glosses in Latin letters, which fill the questions on cases.
+
+    >>> without_values("血液所見：Hb 9.8g/dL、Na 140mEq/L。標準予防策〈standard precautions〉を行う。")
+    '血液所見:、。標準予防策を行う。'
+    """
+    return _VALUE.sub("", _GLOSS.sub("", unicodedata.normalize("NFKC", text)))
+
+
+def asks(question: str) -> bool:
+    """Whether a text ends in a question or a request to choose.
+
+    >>> asks("喘息について正しいのはどれか。"), asks("正しいものを２つ選べ。"), asks("喘息は気道の病気である。")
+    (True, True, False)
+    """
+    return _ASKS.search(unicodedata.normalize("NFKC", question).strip()[-ASKING_END:]) is not None
 
 
 def has_odd_length(item: ExamItem) -> bool:
@@ -102,12 +132,21 @@ def has_right_count(item: ExamItem) -> bool:
     >>> has_right_count(ExamItem("正しいのはどれか。", ("甲", "乙", "丙"), ("A", "C"), ""))
     False
     """
-    question = unicodedata.normalize("NFKC", item.question)
-    if _ANY_NUMBER.search(question):
-        return len(item.answer) >= 1
-    asked = _WANTED.search(question)
-    wanted = int(_KANJI_DIGITS.get(asked[1], asked[1])) if asked else 1
-    return len(item.answer) == wanted
+    wanted = answers_asked(item.question)
+    return len(item.answer) >= 1 if wanted is None else len(item.answer) == wanted
+
+
+def answers_asked(question: str) -> int | None:
+    """How many options a question asks for: the number that it names, else one; None for as many as are right.
+
+    >>> answers_asked("正しいのはどれか。二つ選べ。"), answers_asked("どれか。"), answers_asked("すべて選べ。")
+    (2, 1, None)
+    """
+    text = unicodedata.normalize("NFKC", question)
+    if _ANY_NUMBER.search(text):
+        return None
+    asked = _WANTED.search(text)
+    return int(_KANJI_DIGITS.get(asked[1], asked[1])) if asked else 1
 
 
 def contradicts_itself(item: ExamItem) -> bool:

@@ -18,12 +18,15 @@ from igakulm.synth.jobs import Assignment, Job, item_seed, make_job, make_verify
 from igakulm.synth.verify import agrees, parse_verdict
 from igakulm.synth.writers import Author
 
+CUT_OFF = ("length", "max_tokens")
+
 
 def read_item(assignment: Assignment, answer: Answer, seed: int) -> ExamItem | str:
     """The item of an answer with its options in an order by seed, or the reason why there is none."""
     item = parse_exam(answer.text)
     if isinstance(item, str):
-        return item
+        # Half a JSON object is malformed because the limit of tokens ended it.
+        return "cut_off" if item == "malformed_item" and answer.finish_reason in CUT_OFF else item
     item = shuffle_options(item, item_seed(assignment, seed))
     return check_item(item, assignment.term, answer.finish_reason) or item
 

@@ -34,12 +34,16 @@ _ORDERED_OPTION = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ExamItem:
-    """`options` without their letters; `answer` holds sorted capital letters (A = first option)."""
+    """`options` without their letters; `answer` holds sorted capital letters (A = first option).
+
+    `written` holds the letters of the right options before they were put in another order; empty if they were not.
+    """
 
     question: str
     options: tuple[str, ...]
     answer: tuple[str, ...]
     explanation: str
+    written: tuple[str, ...] = ()
 
 
 def has_fixed_order(item: ExamItem) -> bool:
@@ -68,7 +72,8 @@ def shuffle_options(item: ExamItem, seed: int) -> ExamItem:
     places = sorted(range(len(item.options)), key=lambda place: draw(seed, "option", item.question, str(place)))
     moved = {LETTERS[old]: LETTERS[new] for new, old in enumerate(places)}
     options = tuple(item.options[place] for place in places)
-    return replace(item, options=options, answer=tuple(sorted(moved[letter] for letter in item.answer)))
+    answer = tuple(sorted(moved[letter] for letter in item.answer))
+    return replace(item, options=options, answer=answer, written=item.written or item.answer)
 
 
 def lettered(item: ExamItem) -> str:
@@ -100,7 +105,8 @@ def render_exam(item: ExamItem) -> str:
 def exam_row(item: ExamItem) -> dict[str, Any]:
     """The item as a row that can be tuned on (`messages`) and read as an examination (`question, choices, answer`).
 
-    Beside them: `id` (of the content), `task`, `document_sha256`, `explanation`.
+    Beside them: `id` (of the content), `task`, `document_sha256`, `explanation`, and `answer_written`, the letters that
+    the right options had as the writer put them.
     """
     identifier = f"synth-{sha256_json([item.question, item.options])[:16]}"
     asked = Item(
@@ -111,5 +117,6 @@ def exam_row(item: ExamItem) -> dict[str, Any]:
         "question": item.question,
         "choices": list(item.options),
         "answer": list(item.answer),
+        "answer_written": list(item.written or item.answer),
         "explanation": item.explanation,
     }

@@ -5,12 +5,14 @@ the wrong one, two right ones, a case, a case with two). Does not: copy any publ
 what comes back (exam_parsing.py, exam_checks.py, verify.py).
 The answer is asked for as JSON, by schema where the server supports it; the explanation comes before the answer, so
 that a model has reasoned before it commits itself, and names options by their words, so that they may be shuffled.
+Before its own task the writer sees one worked example of the same style and form (exam_examples.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from igakulm.synth.exam_examples import EXAMPLES
 from igakulm.synth.exam_item import OPTIONS as OPTIONS
 from igakulm.synth.exam_item import ExamItem as ExamItem
 from igakulm.synth.exam_item import exam_row as exam_row
@@ -74,7 +76,7 @@ FORMS: dict[str, str] = {
     "knowledge": "知識を問う短い問題を一題作ってください。問題文は「……はどれか。」で終え、正解は一つです。",
     "wrong-one": (
         "誤りを見つける問題を一題作ってください。"
-        "問題文は「……について誤っているのはどれか。」のように書き、誤った選択肢が一つあり、それが正解です。"
+        "問題文は「……について誤っているのはどれか。」のように書き、内容の誤った選択肢を一つだけ入れ、それを正解とします。"
     ),
     "two": "正しいものを二つ選ぶ問題を一題作ってください。問題文は「……はどれか。2つ選べ。」で終え、正解は二つです。",
     "case": (
@@ -96,15 +98,14 @@ RULES = (
     "「上記のすべて」や「a と b」のような選択肢は作らない。\n"
     "・正解かどうかが医学的にはっきり決まる選択肢だけにする。\n"
     "・解説では、正解が正しい理由とほかの選択肢が当てはまらない理由を、記号や番号を使わず選択肢の言葉で述べる。\n"
-    "・次の形のJSONだけを書き、前置きや書式記号は書かない。選択肢の文頭に記号を付けない。\n"
-    '{"question": "問題文", "options": ["選択肢", "選択肢", "選択肢", "選択肢", "選択肢"], '
-    '"explanation": "解説", "answer": [{example}]}\n'
-    "・answer には正解の選択肢の記号（一つ目が a、五つ目が e）を入れる。"
+    "・question（問題文）、options（選択肢の配列）、explanation（解説）、answer（正解の記号の配列）をこの順にキーとする"
+    "一つのJSONだけを書き、前置きや書式記号は書かない。選択肢の文頭に記号を付けない。\n"
+    "・answer には正解の選択肢の記号（一つ目が a、五つ目が e）を{right}つ入れる。"
 )
 
 
 def exam_prompt(term: str, kind: str, style: str, seed: int) -> Prompt:
-    """The request for one item about a term of a kind (disease, drug) in a style of `STYLES`.
+    """The request for one item about a term of a kind (disease, drug) in a style of `STYLES`, after a worked example.
 
     `seed` is the item's own: another one may give another topic and form.
 
@@ -114,10 +115,18 @@ def exam_prompt(term: str, kind: str, style: str, seed: int) -> Prompt:
     topics = TOPICS[style][kind]
     topic = topics[draw(seed, "topic", style, kind, term) % len(topics)]
     form = _choose_form(draw(seed, "exam-form", style, kind, term))
-    right = answers_wanted(form)
-    rules = RULES.replace("{example}", '"a"' if right == 1 else '"a", "c"').replace("{term}", term)
-    text = f"「{term}」について、{topic}に関する{FORMS[form]}{rules}"
-    return Prompt(f"exam/{style}/{kind}/{form}", conversation(SYSTEMS[style], text), exam_schema(right))
+    shown = EXAMPLES[style][form]
+    messages = [
+        *conversation(SYSTEMS[style], _task(shown.term, shown.topic, form)),
+        {"role": "assistant", "content": shown.answer()},
+        {"role": "user", "content": _task(term, topic, form)},
+    ]
+    return Prompt(f"exam/{style}/{kind}/{form}", messages, exam_schema(answers_wanted(form)))
+
+
+def _task(term: str, topic: str, form: str) -> str:
+    text = f"「{{term}}」について、{topic}に関する{FORMS[form]}{RULES}"
+    return text.replace("{right}", "一二"[answers_wanted(form) - 1]).replace("{term}", term)
 
 
 def _choose_form(number: int) -> str:

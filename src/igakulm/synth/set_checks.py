@@ -1,11 +1,7 @@
 """Checks over all kept texts: near-duplicates, overlap with the benchmarks, and the places of the right options.
 
-Does: remember the kept texts as MinHash signatures (256 bytes a text, and one number a band), and look each new one up.
+Does: look each text up among the items of the benchmarks, and among the texts before it (near_duplicates.py).
 Does not: keep text, or take anything back: the earlier of two texts stays.
-
-Near-duplicates: MinHash (Broder 1997) of character 5-grams of letters and digits; a candidate shares one of 16 bands
-of 8 values and counts if 3 in 5 of all values agree. Of the pairs at Jaccard .8, which are texts with 2 % of the
-characters edited, nineteen in twenty are found.
 
 Benchmarks: a text overlaps if it shares a fifth of an item's 20-character n-grams, or 40 of them, or holds a short item
 as a whole. N-grams of more than 20 items are stock phrases. The corpus stage looks again, after cleaning; rows for
@@ -24,21 +20,18 @@ from numpy.typing import NDArray
 from igakulm.benchmarks.items import LETTERS, Item, normalised_document
 from igakulm.benchmarks.load import load_test_items
 from igakulm.recipe.schema import BenchmarksSection
+from igakulm.synth.near_duplicates import NearDuplicates as NearDuplicates
+from igakulm.synth.near_duplicates import gram_length
+from igakulm.synth.ngrams import Hashes, hashes_by_length, ngram_hashes
 
-Hashes = NDArray[np.uint64]
-
-NGRAM = 5
-BANDS, ROWS = 16, 8
-AGREEMENT = 0.6
-SEED = 42
 OVERLAP_NGRAM = 20
 OVERLAP_SHARE = 0.2
 OVERLAP_ENOUGH = 40
 SHORT_ITEM = 10
 STOCK_PHRASE = 20
 SHORT_STOCK = 2
-_BASE = 0x9E3779B97F4A7C15  # odd, so that powers of it keep their bits
-_WORD = 2**64
+LOW_BITS = 2**22 - 1
+"""Of a hash, as the place in a table of 4 MB; half a million hashes fill an eighth of it."""
 
 
 class SetChecks:
@@ -55,75 +48,11 @@ class SetChecks:
     def check(self, text: str) -> str | None:
         """`benchmark_overlap`, `near_duplicate`, or None: then the text is remembered."""
         letters = normalised_document(text).casefold()
-        if self._overlap.holds_item(letters):
+        length = gram_length(letters)
+        grams = hashes_by_length(letters, {length, *self._overlap.lengths})
+        if self._overlap.holds_item(letters, grams):
             return "benchmark_overlap"
-        return None if self._near.add(letters) else "near_duplicate"
-
-
-class NearDuplicates:
-    """Signatures of the texts so far."""
-
-    def __init__(self) -> None:
-        self._signatures = np.zeros((1024, BANDS * ROWS), np.uint16)
-        self._size = 0
-        self._first: dict[int, int] = {}
-
-    def add(self, letters: str) -> bool:
-        """Remember a text (letters and digits only) unless it is near an earlier one; whether it is new."""
-        signature = minhash(letters)
-        keys = _band_keys(signature)
-        candidates = sorted({self._first[key] for key in keys if key in self._first})
-        if candidates:
-            agreement = (self._signatures[candidates] == signature).mean(axis=1)
-            if agreement.max() >= AGREEMENT:
-                return False
-        if self._size == len(self._signatures):
-            self._signatures = np.concatenate((self._signatures, np.zeros_like(self._signatures)))
-        self._signatures[self._size] = signature
-        for key in keys:
-            self._first.setdefault(key, self._size)
-        self._size += 1
-        return True
-
-
-def minhash(letters: str) -> NDArray[np.uint16]:
-    """Signature of BANDS * ROWS values, of which the low 16 bits are kept."""
-    import rensa
-
-    grams = ngram_hashes(letters, min(NGRAM, max(len(letters), 1)))
-    offsets = np.array([0, grams.size], np.uint64)
-    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(grams, offsets, BANDS * ROWS, SEED)
-    return (np.array(matrix.to_rows()[0], np.uint32) & np.uint32(0xFFFF)).astype(np.uint16)
-
-
-def _band_keys(signature: NDArray[np.uint16]) -> list[int]:
-    """One number for each band: its own place and its values, 128 bits folded to 60."""
-    halves = signature.reshape(BANDS, ROWS).view(np.uint64)
-    mixed = _spread(halves[:, 0] + np.uint64(_BASE) * np.arange(1, BANDS + 1, dtype=np.uint64))
-    keys = _spread(mixed ^ halves[:, 1]) >> np.uint64(4)
-    return [int(key) for key in keys]
-
-
-def ngram_hashes(letters: str, length: int) -> Hashes:
-    """Hashes of all character n-grams, in order; empty for a text that is shorter."""
-    codes = np.frombuffer(letters.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
-    windows = codes.size - length + 1
-    if windows <= 0:
-        return np.zeros(0, np.uint64)
-    values = _spread(codes)
-    found = np.zeros(windows, np.uint64)
-    for place in range(length):
-        found += values[place : place + windows] * np.uint64(pow(_BASE, place, _WORD))
-    return _spread(found)
-
-
-def _spread(values: Hashes) -> Hashes:
-    """Mix the bits (finaliser of splitmix64)."""
-    values = values ^ (values >> np.uint64(30))
-    values = values * np.uint64(0xBF58476D1CE4E5B9)
-    values = values ^ (values >> np.uint64(27))
-    values = values * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+        return None if self._near.add_grams(grams[length]) else "near_duplicate"
 
 
 class Overlap:
@@ -141,28 +70,58 @@ class Overlap:
         hashes, owners = hashes[order], owners[order]
         _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
         telling = counts[inverse] <= STOCK_PHRASE
-        self._hashes, self._owners = hashes[telling], owners[telling]
+        self._grams, self._owners = KnownHashes(hashes[telling]), owners[telling]
         sizes = np.bincount(self._owners, minlength=len(ordered))
         self._required = np.maximum(np.minimum(np.ceil(OVERLAP_SHARE * sizes), OVERLAP_ENOUGH), 1)
-        self._short: dict[str, list[str]] = {}
+        self._short: dict[int, list[str]] = {}
         for text in _telling([text for text in ordered if len(text) < 2 * OVERLAP_NGRAM], ordered):
-            self._short.setdefault(text[:SHORT_ITEM], []).append(text)
+            self._short.setdefault(int(ngram_hashes(text[:SHORT_ITEM], SHORT_ITEM)[0]), []).append(text)
+        self._starts = KnownHashes(np.array(sorted(self._short), np.uint64))
 
-    def holds_item(self, letters: str) -> bool:
-        """Whether a text (letters and digits only, lower case) holds a test item or enough of one."""
-        for start in range(len(letters) - SHORT_ITEM + 1):
-            for short in self._short.get(letters[start : start + SHORT_ITEM], ()):
-                if letters.startswith(short, start):
-                    return True
-        if not self._hashes.size:
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Lengths of the n-grams that are looked up."""
+        return (*((SHORT_ITEM,) if self._short else ()), *((OVERLAP_NGRAM,) if self._owners.size else ()))
+
+    def holds_item(self, letters: str, grams: Mapping[int, Hashes] | None = None) -> bool:
+        """Whether a text (letters and digits only, lower case) holds a test item or enough of one.
+
+        `grams`: its n-grams of `lengths`, where they are known.
+        """
+        grams = hashes_by_length(letters, self.lengths) if grams is None else grams
+        if self._short and self._holds_short(letters, grams[SHORT_ITEM]):
+            return True
+        return bool(self._owners.size) and self._shares_enough(grams[OVERLAP_NGRAM])
+
+    def _holds_short(self, letters: str, grams: Hashes) -> bool:
+        starts = self._starts.places(grams).tolist()
+        return any(letters.startswith(text, start) for start in starts for text in self._short[int(grams[start])])
+
+    def _shares_enough(self, grams: Hashes) -> bool:
+        grams = np.unique(grams[self._grams.places(grams)])
+        if not grams.size:
             return False
-        grams = np.unique(ngram_hashes(letters, OVERLAP_NGRAM))
-        starts, ends = (np.searchsorted(self._hashes, grams, side) for side in ("left", "right"))
-        met = [self._owners[starts[place] : ends[place]] for place in np.flatnonzero(ends > starts)]
-        if not met:
-            return False
+        starts, ends = (np.searchsorted(self._grams.hashes, grams, side) for side in ("left", "right"))
+        met = [self._owners[start:end] for start, end in zip(starts, ends, strict=True)]
         owners, shared = np.unique(np.concatenate(met), return_counts=True)
         return bool((shared >= self._required[owners]).any())
+
+
+class KnownHashes:
+    """Sorted hashes behind a table of their low bits, which turns nearly all others away without a search."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        self.hashes = hashes
+        self._table = np.zeros(LOW_BITS + 1, np.bool_)
+        self._table[hashes & np.uint64(LOW_BITS)] = True
+
+    def places(self, values: Hashes) -> NDArray[np.intp]:
+        """The places of those values that are known."""
+        places: NDArray[np.intp] = np.flatnonzero(self._table[values & np.uint64(LOW_BITS)])
+        if places.size:
+            found = np.minimum(np.searchsorted(self.hashes, values[places]), self.hashes.size - 1)
+            places = places[self.hashes[found] == values[places]]
+        return places
 
 
 def _texts(item: Item) -> list[str]:

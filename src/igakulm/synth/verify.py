@@ -12,6 +12,7 @@ from typing import Any
 
 from igakulm.benchmarks.items import LETTERS
 from igakulm.synth.check import tidy_answer
+from igakulm.synth.exam_checks import answers_asked
 from igakulm.synth.exam_item import OPTIONS, ExamItem, lettered
 from igakulm.synth.exam_parsing import parse_letters
 from igakulm.synth.prompts import Prompt, conversation, draw
@@ -24,8 +25,8 @@ ASKS = (
     "次の問題について、当てはまる選択肢を選んでください。",
 )
 RULES = (
-    "\n\nまず考え方を短く述べ、次に正解の記号を示します。次の形のJSONだけを書いてください。\n"
-    '{"reason": "考え方", "answer": ["記号"]}\n'
+    "\n\nまず考え方を短く述べ、次に正解の記号を示します。"
+    "reason（考え方）と answer（正解の記号の配列）をこの順にキーとする一つのJSONだけを書いてください。\n"
     "answer には正解の記号（aからe）を、問題が求める数だけ入れます。"
 )
 
@@ -41,15 +42,23 @@ def verify_prompt(item: ExamItem, seed: int) -> Prompt:
     False
     """
     ask = ASKS[draw(seed, "verify", item.question) % len(ASKS)]
-    return Prompt("verify", conversation(SYSTEM, f"{ask}\n\n{lettered(item)}{RULES}"), verdict_schema())
+    return Prompt(
+        "verify",
+        conversation(SYSTEM, f"{ask}\n\n{lettered(item)}{RULES}"),
+        verdict_schema(answers_asked(item.question)),
+    )
 
 
-def verdict_schema() -> dict[str, Any]:
-    """JSON schema of the answer: a reason, then one or more letters."""
-    letters = {"type": "array", "items": {"type": "string", "enum": list(LETTERS[:OPTIONS].lower())}, "minItems": 1}
+def verdict_schema(wanted: int | None) -> dict[str, Any]:
+    """JSON schema of the answer: a reason, then as many letters as the question's own words ask for (None: 1 to 5).
+
+    Without it a weak model names all five options.
+    """
+    letters = {"type": "array", "items": {"type": "string", "enum": list(LETTERS[:OPTIONS].lower())}}
+    bounds = {"minItems": wanted or 1, "maxItems": wanted or OPTIONS}
     return {
         "type": "object",
-        "properties": {"reason": {"type": "string"}, "answer": {**letters, "maxItems": OPTIONS}},
+        "properties": {"reason": {"type": "string"}, "answer": {**letters, **bounds}},
         "required": ["reason", "answer"],
         "additionalProperties": False,
     }

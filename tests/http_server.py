@@ -1,0 +1,33 @@
+"""An ASGI application behind a real loopback port, in a thread, for tests with real clients."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from igakulm.serving.guards import Guard
+from igakulm.serving.server import server_settings
+
+
+@contextmanager
+def running(app: Guard | ASGIApp) -> Iterator[str]:
+    """The address of the application while it runs, with the settings of `igakulm serve`."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(server_settings(app))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
+    assert not thread.is_alive()
