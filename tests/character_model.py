@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from igakulm.inference.engine import Continuation, Message
+from igakulm.inference.engine import GREEDY, Continuation, Message, Sampling, Step
 from igakulm.inference.open import OpenedModel
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
@@ -66,6 +66,7 @@ class RuleEngine:
     """Prefers the letters of `rank` in its order, and always writes `text`; keeps what it was sent."""
 
     name = "rule"
+    lanes = 1
 
     def __init__(self, rank: str = "BACDE", text: str = '["咳"]', context_length: int = 2000) -> None:
         self.rank, self.text, self.context_length = rank, text, context_length
@@ -106,8 +107,6 @@ class RuleEngine:
         prompt: Sequence[int],
         max_new_tokens: int,
         stop: Sequence[int],
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> Iterator[int]:
-        yield from self.generate([prompt], max_new_tokens, stop)[0]
+        sampling: Sampling = GREEDY,
+    ) -> Iterator[Step]:
+        yield from map(Step, self.generate([prompt], max_new_tokens, stop)[0])

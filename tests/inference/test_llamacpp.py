@@ -3,13 +3,14 @@
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
+from igakulm.inference.engine import Sampling, Step
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.transformers import TransformersEngine, load_engine
 from tiny_bundle import encoder, write_model
@@ -42,6 +43,10 @@ def prompts(count: int) -> list[list[int]]:
     return [first, *([rng.randrange(3, tiny.size) for _ in range(rng.randrange(2, 30))] for _ in range(count - 1))]
 
 
+def tokens(steps: Iterable[Step]) -> list[int]:
+    return [step.token for step in steps]
+
+
 def test_every_probability_is_the_same(pair: tuple[TransformersEngine, LlamaCppEngine]) -> None:
     original, converted = pair
     for prompt in prompts(3):
@@ -57,7 +62,7 @@ def test_greedy_answers_are_the_same(pair: tuple[TransformersEngine, LlamaCppEng
     done: list[int] = []
     assert converted.generate(prompts(4), 40, stop, done=done.append) == answers
     assert sum(done) == 4
-    assert list(converted.stream(prompts(4)[0], 40, stop)) == answers[0]
+    assert tokens(converted.stream(prompts(4)[0], 40, stop)) == answers[0]
     other_stop = [*stop, answers[0][5]]
     assert converted.generate(prompts(1), 40, other_stop) == original.generate(prompts(1), 40, other_stop)
 
@@ -90,7 +95,7 @@ def listening_inodes() -> set[str]:
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs /proc")
 def test_it_opens_no_port_limits_and_survives_its_child(gguf: Path) -> None:
     engine = LlamaCppEngine(gguf, threads=1)
-    child = engine._process.pid
+    child = engine.pid
     links = [str(entry.readlink()) for entry in Path(f"/proc/{child}/fd").iterdir()]
     assert not {link[8:-1] for link in links if link.startswith("socket:[")} & listening_inodes()
     with pytest.raises(InputError, match="the model reads 256"):
@@ -101,7 +106,7 @@ def test_it_opens_no_port_limits_and_survives_its_child(gguf: Path) -> None:
         engine.generate([[99_999]], 1, [])
     with pytest.raises(InputError, match="outside the vocabulary"):
         engine.score([[5]], [[[99_999]]])
-    runs = [list(engine.stream([5, 6], 12, [], temperature=1.5, seed=seed)) for seed in (1, 1, 2)]
+    runs = [tokens(engine.stream([5, 6], 12, [], Sampling(temperature=1.5, seed=seed))) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
     assert len(engine.generate([[5] * 254], 9, [])[0]) <= 2
     os.kill(child, signal.SIGKILL)

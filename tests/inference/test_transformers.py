@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from igakulm.errors import InputError
+from igakulm.inference.draw import Draw
+from igakulm.inference.engine import Sampling, Step
 from igakulm.inference.transformers import TransformersEngine, load_engine
 from tiny_bundle import write_model
 
@@ -34,6 +37,10 @@ def stock(folder: Path) -> Any:
 
 def random_ids(rng: random.Random, length: int) -> list[int]:
     return [rng.randrange(3, 500) for _ in range(length)]
+
+
+def tokens(steps: Iterable[Step]) -> list[int]:
+    return [step.token for step in steps]
 
 
 @torch.inference_mode()
@@ -88,7 +95,7 @@ def test_generation_in_batches_is_generation_one_by_one_and_stock(engine: Transf
     ids = torch.tensor([prompts[1]])
     reference = stock.generate(ids, max_new_tokens=20, do_sample=False, eos_token_id=None, attention_mask=ids * 0 + 1)
     assert together[1] == reference[0, len(prompts[1]) :].tolist()
-    assert [list(engine.stream(prompt, 20, [])) for prompt in prompts] == together
+    assert [tokens(engine.stream(prompt, 20, [])) for prompt in prompts] == together
 
 
 def test_stop_tokens_end_rows_at_their_own_time(engine: TransformersEngine) -> None:
@@ -99,7 +106,7 @@ def test_stop_tokens_end_rows_at_their_own_time(engine: TransformersEngine) -> N
     expected = [row[: next((k for k, token in enumerate(row) if token in stop), 30)] for row in whole]
     assert len({len(row) for row in expected}) > 1
     assert engine.generate(prompts, 30, stop) == expected
-    assert [list(engine.stream(prompt, 30, stop)) for prompt in prompts] == expected
+    assert [tokens(engine.stream(prompt, 30, stop)) for prompt in prompts] == expected
 
 
 def test_the_context_ends_answers(engine: TransformersEngine) -> None:
@@ -107,14 +114,14 @@ def test_the_context_ends_answers(engine: TransformersEngine) -> None:
     done: list[int] = []
     assert [len(answer) for answer in engine.generate([near, full, [5]], 8, [], done=done.append)] == [3, 0, 8]
     assert sum(done) == 3
-    assert len(list(engine.stream(near, 8, []))) == 3
+    assert len(tokens(engine.stream(near, 8, []))) == 3
     assert engine.generate([[5]], 0, []) == [[]]
 
 
 def test_sampling_repeats_with_its_seed(engine: TransformersEngine) -> None:
-    runs = [list(engine.stream([5, 6], 25, [], temperature=1.5, seed=seed)) for seed in (1, 1, 2)]
+    runs = [tokens(engine.stream([5, 6], 25, [], Sampling(temperature=1.5, seed=seed))) for seed in (1, 1, 2)]
     assert runs[0] == runs[1] != runs[2]
-    cold = list(engine.stream([5, 6], 25, [], temperature=1e-6, seed=3))
+    cold = tokens(engine.stream([5, 6], 25, [], Sampling(temperature=1e-6, seed=3)))
     assert cold == engine.generate([[5, 6]], 25, [])[0]
 
 
@@ -124,7 +131,7 @@ def test_bad_prompts(engine: TransformersEngine) -> None:
         lambda: engine.generate([long], 1, []),
         lambda: engine.score([long], [[[1]]]),
         lambda: engine.score([[5] * engine.context_length], [[[1], [1, 2]]]),
-        lambda: list(engine.stream(long, 1, [])),
+        lambda: tokens(engine.stream(long, 1, [])),
     ):
         with pytest.raises(InputError, match="the model reads 256"):
             call()
@@ -132,7 +139,7 @@ def test_bad_prompts(engine: TransformersEngine) -> None:
         with pytest.raises(ValueError, match="empty prompt"):
             call()
     with pytest.raises(ValueError, match="negative"):
-        next(engine.stream([5], 3, [], temperature=-1.0))
+        next(engine.stream([5], 3, [], Sampling(temperature=-1.0)))
 
 
 def test_bf16_is_close(folder: Path, engine: TransformersEngine) -> None:
@@ -173,7 +180,7 @@ def test_foreign_architectures(tmp_path: Path, kind: str) -> None:
             assert item.log_probability == pytest.approx(oracle(model, prompt, choice), abs=1e-4)
     together = engine.generate(prompts, 12, [])
     assert together == [engine.generate([prompt], 12, [])[0] for prompt in prompts]
-    assert together == [list(engine.stream(prompt, 12, [])) for prompt in prompts]
+    assert together == [tokens(engine.stream(prompt, 12, [])) for prompt in prompts]
 
 
 def test_models_without_attention_are_refused(tmp_path: Path) -> None:
@@ -222,3 +229,24 @@ def damaged(folder: Path, target: Path, how: str) -> Path:
 def test_damaged_folders_are_refused(folder: Path, tmp_path: Path, how: str) -> None:
     with pytest.raises(InputError, match=how):
         load_engine(damaged(folder, tmp_path / "model", how))
+
+
+def test_steps_tell_log_probabilities(engine: TransformersEngine) -> None:
+    ids = [5, 6, 7]
+    for step in engine.stream([5, 6, 7], 8, [], Sampling(temperature=1.2, top_p=0.8, seed=2, top=4)):
+        known = engine.next_log_probabilities(ids)
+        assert step.log_probability == pytest.approx(known[step.token], abs=1e-4)
+        assert [value for _, value in step.top] == pytest.approx(sorted(known.values(), reverse=True)[:4], abs=1e-4)
+        ids.append(step.token)
+    assert engine.lanes == 1
+    assert next(engine.stream([5], 1, [])).log_probability is None
+    assert next(engine.stream([5], 1, [], Sampling(top=0))).top == ()
+
+
+def test_top_p_leaves_the_unlikely_out() -> None:
+    logits = torch.log(torch.tensor([0.1, 0.5, 0.05, 0.3, 0.05]))
+    for top_p, kept in ((0.4, {1}), (0.6, {1, 3}), (0.85, {0, 1, 3}), (1.0, {0, 1, 2, 3, 4})):
+        draw = Draw(Sampling(temperature=1.0, top_p=top_p, seed=1))
+        assert {draw.step(logits).token for _ in range(300)} == kept
+    with pytest.raises(InputError, match="use the engine llamacpp"):
+        Draw(Sampling(schema={"type": "string"}))

@@ -45,6 +45,20 @@ def check_prompt(prompt: Sequence[int], following: int, context_length: int) -> 
         raise InputError(f"{what}, the model reads {context_length:,}", mend="shorten the text")
 
 
+def check_sampling(sampling: Sampling) -> None:
+    """Refuse what is not a way to draw tokens.
+
+    Raises:
+        ValueError: a temperature below 0, top_p outside (0, 1], or a negative number of likeliest tokens.
+    """
+    if not sampling.temperature >= 0:
+        raise ValueError("temperature cannot be negative")
+    if not 0 < sampling.top_p <= 1:
+        raise ValueError("top_p lies above 0 and up to 1")
+    if sampling.top is not None and sampling.top < 0:
+        raise ValueError("the number of likeliest tokens cannot be negative")
+
+
 @dataclass(frozen=True, slots=True)
 class Continuation:
     """One scored continuation: the sum of its tokens' natural log-probabilities, and how many tokens they are."""
@@ -59,7 +73,7 @@ class Sampling:
 
     Attributes:
         temperature: 0 = always the likeliest token.
-        top_p: draw from the likeliest tokens whose probabilities sum to this; 1 = from all.
+        top_p: draw from the likeliest tokens whose probabilities (at this temperature) sum to this; 1 = from all.
         seed: same prompt, sampling and seed give the same answer on one machine and engine.
         top: how many of the likeliest tokens each step tells with their log-probabilities; None = no log-probabilities.
         schema: JSON schema that the text of the answer follows; None = any text.

@@ -17,8 +17,8 @@ from typing import Any
 
 from igakulm.errors import InputError
 
-CONTROL = 3
-"""`tokenizer.ggml.token_type` of control tokens."""
+CONTROL, BYTE = 3, 6
+"""`tokenizer.ggml.token_type` of control tokens and of tokens that are one byte, spelt `<0xE3>`."""
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 
@@ -33,6 +33,7 @@ class GgufHeader:
         context_length: tokens that the model was made to read.
         chat_template: Jinja source, "" without one.
         control_tokens: spellings of the control tokens.
+        cache_width: numbers that are kept for every token that was read (keys and values of all layers).
     """
 
     vocabulary: int
@@ -40,6 +41,7 @@ class GgufHeader:
     context_length: int
     chat_template: str
     control_tokens: tuple[str, ...] = field(repr=False)
+    cache_width: int = 0
 
     @classmethod
     def read(cls, path: Path) -> GgufHeader:
@@ -48,9 +50,8 @@ class GgufHeader:
         Raises:
             InputError: no such file, or not a complete GGUF file of a language model.
         """
+        values = _values(path)
         try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                values = _Reader(data).values()
             tokens = values["tokenizer.ggml.tokens"]
             kinds = values.get("tokenizer.ggml.token_type", ())
             end = values.get("tokenizer.ggml.eos_token_id")
@@ -60,13 +61,53 @@ class GgufHeader:
                 int(values[f"{values['general.architecture']}.context_length"]),
                 str(values.get("tokenizer.chat_template", "")),
                 tuple(token for token, kind in zip(tokens, kinds, strict=False) if kind == CONTROL),
+                _cache_width(values),
             )
-        except FileNotFoundError as error:
-            raise InputError("there is no such file", where=str(path)) from error
-        # A cut or overwritten header shows as any of these.
-        except (KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
-            mend = "copy or export it again"
-            raise InputError(f"this is no complete GGUF file ({error})", where=str(path), mend=mend) from error
+        except (KeyError, ValueError, TypeError) as error:
+            raise _incomplete(path, error) from error
+
+
+def read_vocabulary(path: Path) -> tuple[str, list[str], list[int]]:
+    """Kind of tokenizer ("llama", "gpt2", "t5", ...), spellings and kinds of a file's tokens.
+
+    Raises:
+        InputError: no such file, or not a complete GGUF file of a language model.
+    """
+    values = _values(path)
+    try:
+        tokens = list(values["tokenizer.ggml.tokens"])
+        kinds = list(values.get("tokenizer.ggml.token_type", [1] * len(tokens)))
+        return str(values["tokenizer.ggml.model"]), tokens, kinds
+    except (KeyError, TypeError) as error:
+        raise _incomplete(path, error) from error
+
+
+def _values(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _Reader(data).values()
+    except FileNotFoundError as error:
+        raise InputError("there is no such file", where=str(path)) from error
+    # A cut or overwritten header shows as any of these.
+    except (KeyError, ValueError, TypeError, RecursionError, struct.error) as error:
+        raise _incomplete(path, error) from error
+
+
+def _incomplete(path: Path, error: Exception) -> InputError:
+    return InputError(f"this is no complete GGUF file ({error})", where=str(path), mend="copy or export it again")
+
+
+def _cache_width(values: dict[str, Any]) -> int:
+    """Keys and values of all layers; 0 where the file does not say."""
+    kind = values["general.architecture"]
+    layers, width = values.get(f"{kind}.block_count", 0), values.get(f"{kind}.embedding_length", 0)
+    heads = values.get(f"{kind}.attention.head_count", 1)
+    kept = values.get(f"{kind}.attention.head_count_kv", heads)
+    if not (isinstance(heads, int) and isinstance(kept, int) and heads):  # lists: layers differ
+        return int(layers * width * 2)
+    size = width // heads
+    keys = values.get(f"{kind}.attention.key_length", size)
+    return int(layers * kept * (keys + values.get(f"{kind}.attention.value_length", size)))
 
 
 class _Reader:

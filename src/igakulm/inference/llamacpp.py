@@ -1,28 +1,47 @@
 """The `Engine` over llama.cpp (package xllamacpp, extra `llamacpp`), for GGUF files on machines without a GPU.
 
-Does: start a child process that holds the model, send token ids, return token ids and exact log-probabilities.
-Does not: tokenize (llama.cpp's Unigram differs from ours on some documents), batch, or keep running when the child
-died: llama.cpp ends its process on a bad file or lack of memory, which becomes an `InputError` or `RuntimeError` here.
+Does: start a child process that holds the model, send token ids, return token ids and exact log-probabilities, several
+streams at once; start a new child for the next request when one died. Does not: tokenize (llama.cpp's Unigram differs
+from ours on some documents), or keep running what was under way when the child died: that gets `EngineFailed`.
 
-Two differences to the transformers engine: the end-of-text token always ends an answer, whether or not it is in
-`stop`; and option scores are read one token at a time (the prompt stays in the cache): a step for each prefix.
+Differences to the transformers engine: the end-of-text token always ends an answer, whether or not it is in `stop`;
+option scores are read one token at a time (the prompt stays in the cache): a step for each prefix; and a stream beside
+others may differ in the last bits, hence in close choices, from one that runs alone, as llama.cpp multiplies several
+rows by other routines than one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Continuation, check_prompt, nothing
+from igakulm.inference.engine import (
+    GREEDY,
+    Continuation,
+    EngineFailed,
+    Sampling,
+    Step,
+    check_prompt,
+    check_sampling,
+    nothing,
+)
 from igakulm.inference.gguf_header import GgufHeader
-from igakulm.inference.llamacpp_process import LlamaCppProcess
+from igakulm.inference.json_grammar import grammar_of
+from igakulm.inference.llamacpp_lanes import default_lanes
+from igakulm.inference.llamacpp_pieces import Pieces
+from igakulm.inference.llamacpp_process import PATIENCE, LlamaCppProcess
 from igakulm.inference.llamacpp_process import available as available
+from igakulm.inference.llamacpp_restart import LastingProcess
 
 LOOKS = (256, 4096)
 """How many of the most probable tokens a scoring step asks for before it asks for the whole vocabulary."""
+_SEEDS = 2**32 - 1  # llama.cpp takes the largest number of 32 bits as "any"
 
 
 class LlamaCppEngine:
@@ -32,14 +51,25 @@ class LlamaCppEngine:
         path: the GGUF file.
         context_length: tokens of prompt and answer together; None = what the file says.
         threads: None = one fewer than cores.
-        precise: keep keys and values as float32 instead of float16, for comparisons.
+        precise: keep keys and values as float32 instead of float16, for comparisons; one lane.
+        lanes: streams at once, each with the whole context; None = by memory (1 to 4).
+        memory_limit: bytes of address space that the child may use; None = no limit of ours.
+        patience: seconds without a sign of life until a child under work counts as hung.
 
     Raises:
         InputError: xllamacpp is missing, or llama.cpp cannot load the file.
     """
 
     def __init__(
-        self, path: Path, *, context_length: int | None = None, threads: int | None = None, precise: bool = False
+        self,
+        path: Path,
+        *,
+        context_length: int | None = None,
+        threads: int | None = None,
+        precise: bool = False,
+        lanes: int | None = None,
+        memory_limit: int | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         header = GgufHeader.read(path)
         if header.end is None:
@@ -47,7 +77,20 @@ class LlamaCppEngine:
         self.path, self.name = path, path.stem
         self.vocabulary, self.end = header.vocabulary, header.end
         self.context_length = min(context_length or header.context_length, header.context_length)
-        self._process = LlamaCppProcess(path, self.context_length, threads, precise=precise)
+        self.lanes = lanes or (1 if precise else default_lanes(header, self.context_length))
+
+        def start() -> LlamaCppProcess:
+            return LlamaCppProcess(
+                path,
+                self.context_length,
+                threads,
+                precise=precise,
+                lanes=self.lanes,
+                memory_limit=memory_limit,
+                patience=patience,
+            )
+
+        self._process = LastingProcess(start)
 
     def __enter__(self) -> LlamaCppEngine:
         return self
@@ -59,8 +102,24 @@ class LlamaCppEngine:
         """End the child; harmless when it is gone already."""
         self._process.close()
 
-    def _ask(self, **request: Any) -> dict[str, Any]:
-        return self._process.ask(**request)
+    @property
+    def alive(self) -> bool:
+        """Whether the child lives; if not, the next request starts another one."""
+        return self._process.alive
+
+    @property
+    def restarts(self) -> int:
+        """How many children died and were replaced."""
+        return self._process.restarts
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child of now."""
+        return self._process.pid
+
+    @cached_property
+    def _pieces(self) -> Pieces:
+        return Pieces.read(self.path)
 
     def score(
         self,
@@ -87,12 +146,13 @@ class LlamaCppEngine:
             for choice in choices
         ]
 
-    def _next(self, prompt: list[int], wanted: set[int]) -> dict[int, float]:
+    def _next(self, prompt: list[int], wanted: set[int], most: int = 0) -> dict[int, float]:
+        """Log-probabilities after a prompt: of the wanted tokens, and of the `most` likeliest, these first."""
         check_prompt(prompt, 1, self.context_length)
         found: dict[int, float] = {}
-        for top in (*(look for look in LOOKS if look < self.vocabulary), self.vocabulary):
-            answer = self._ask(prompt=prompt, max_tokens=1, top=top, end=self.end, wanted=sorted(wanted))
-            found = {int(token): float(value) for token, value in answer["top"]}
+        only = {} if most else {"wanted": sorted(wanted)}
+        for top in (*(look for look in LOOKS if most <= look < self.vocabulary), self.vocabulary):
+            found = self._likeliest(prompt, top, **only)
             if wanted <= found.keys():
                 return found
         raise InputError(f"token ids {sorted(wanted - found.keys())} are outside the vocabulary", where=str(self.path))
@@ -100,8 +160,12 @@ class LlamaCppEngine:
     def next_log_probabilities(self, prompt: Sequence[int]) -> dict[int, float]:
         """Log-probabilities of every token of the vocabulary after `prompt`, by id."""
         check_prompt(prompt, 1, self.context_length)
-        answer = self._ask(prompt=list(prompt), max_tokens=1, top=self.vocabulary, end=self.end)
-        return {int(token): float(value) for token, value in answer["top"]}
+        return self._likeliest(list(prompt), self.vocabulary)
+
+    def _likeliest(self, prompt: list[int], top: int, **only: Any) -> dict[int, float]:
+        request = {"prompt": prompt, "max_tokens": 1, "top": top, "end": self.end, **only}
+        messages = list(self._process.current().stream(**request))
+        return {int(token): float(value) for message in messages for token, value in message.get("top", ())}
 
     def generate(
         self,
@@ -114,40 +178,100 @@ class LlamaCppEngine:
         """Greedy continuations, one prompt after the other."""
         answers = []
         for prompt in prompts:
-            answers.append(self._continue(list(prompt), max_new_tokens, set(stop) | {self.end}))
+            answers.append([step.token for step in self.stream(prompt, max_new_tokens, stop)])
             done(1)
         return answers
 
-    def _continue(self, prompt: list[int], max_new_tokens: int, stop: set[int]) -> list[int]:
-        check_prompt(prompt, 0, self.context_length)
-        room = min(max_new_tokens, self.context_length - len(prompt))
-        made: list[int] = []
-        # Pieces of 32 tokens: a stop id that llama.cpp does not know ends the answer early enough.
-        while len(made) < room:
-            answer = self._ask(prompt=prompt + made, max_tokens=min(32, room - len(made)))
-            for token in answer["tokens"]:
-                if token in stop:
-                    return made
-                made.append(int(token))
-            if answer["ended"] or not answer["tokens"]:
-                break
-        return made
-
     def stream(
-        self,
-        prompt: Sequence[int],
-        max_new_tokens: int,
-        stop: Sequence[int],
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> Iterator[int]:
-        """One request a token: a caller that stops listening costs nothing more than the token under way."""
+        self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
+    ) -> Iterator[Step]:
+        """Tokens one by one; see `Engine.stream`. Closing the iterator ends the work within one token."""
         check_prompt(prompt, 0, self.context_length)
+        check_sampling(sampling)
         made, ends = list(prompt), set(stop) | {self.end}
-        for step in range(min(max_new_tokens, self.context_length - len(prompt))):
-            answer = self._ask(prompt=made, max_tokens=1, temperature=temperature, seed=(seed + step) % 2**32)
-            if not answer["tokens"] or answer["tokens"][0] in ends:
+        longest = len(made) + min(max_new_tokens, self.context_length - len(made))
+        with closing(self._steps(made, longest, sampling)) as steps:
+            for step in steps:
+                if step.token in ends:
+                    return
+                made.append(step.token)
+                yield step
+
+    def _steps(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step]:
+        """Steps until the end-of-text token or `longest`; the caller appends each to `made` before it asks on."""
+        start = len(made)
+        complete = start == longest or (yield from self._streamed(made, longest, sampling))
+        if not complete and sampling.schema is None:
+            yield from self._single_steps(made, longest, sampling)
+        elif not complete:
+            yield from self._said_again(made, start, longest, sampling)
+
+    def _streamed(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step, None, bool]:
+        """Steps of one request; False = it ends early, at a token that what llama.cpp sends does not tell."""
+        start = len(made)
+        with closing(self._process.current().stream(**_request(made, longest - start, sampling))) as stream:
+            for message in _with_room_to_score(stream, sampling):
+                if "end" in message:
+                    return bool(message["count"] == len(made) - start)
+                if "token" not in message:
+                    continue
+                missing = message["count"] - (len(made) - start) - 1
+                lost = self._pieces.lost(message["text"], message["token"], missing) if missing else []
+                if lost is None or (lost and sampling.top is not None and sampling.schema is None):
+                    return False
+                for token in lost:
+                    yield self._told(made, token, sampling)
+                top = tuple((int(token), float(value)) for token, value in message.get("top", ()))
+                yield Step(message["token"], message.get("value"), top)
+        return True
+
+    def _single_steps(self, made: list[int], longest: int, sampling: Sampling) -> Iterator[Step]:
+        """Steps of one request each: slower, but llama.cpp then tells every id."""
+        for number in range(longest - len(made)):
+            request = _request(made, 1, replace(sampling, top=None, seed=sampling.seed + number + 1))
+            tokens = self._process.current().ask(**request)["tokens"]
+            if not tokens:
                 return
-            made.append(int(answer["tokens"][0]))
-            yield made[-1]
+            yield self._told(made, int(tokens[0]), sampling)
+
+    def _said_again(self, made: list[int], start: int, longest: int, sampling: Sampling) -> Iterator[Step]:
+        """What is left of an answer to a schema, which cannot be taken up in the middle: all of it in one piece."""
+        request = _request(made[:start], longest - start, sampling)
+        tokens = self._process.current().ask(**request)["tokens"]
+        known = len(made) - start
+        if tokens[:known] != made[start:]:
+            raise EngineFailed("llama.cpp answered differently when it was asked again")
+        for token in tokens[known:]:
+            yield self._told(made, int(token), sampling)
+
+    def _told(self, made: list[int], token: int, sampling: Sampling) -> Step:
+        """A known token with the log-probabilities that the sampling asks for."""
+        if sampling.top is None:
+            return Step(token)
+        known = self._next(made, {token}, max(1, sampling.top))
+        top = sorted(known.items(), key=lambda entry: -entry[1])[: sampling.top]
+        return Step(token, known[token], tuple(top))
+
+
+def _request(made: Sequence[int], room: int, sampling: Sampling) -> dict[str, Any]:
+    request: dict[str, Any] = {
+        "prompt": list(made),
+        "max_tokens": room,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "seed": sampling.seed % _SEEDS,
+    }
+    if sampling.top is not None:
+        request["top"] = sampling.top
+    return request if sampling.schema is None else {**request, "grammar": grammar_of(sampling.schema)}
+
+
+def _with_room_to_score(stream: Iterator[dict[str, Any]], sampling: Sampling) -> Iterator[dict[str, Any]]:
+    """The messages of a stream; from the first token on that must be scored by a request of its own, only when the
+    stream has ended: a lane for that request is free then.
+    """
+    for message in stream:
+        if "text" in message and sampling.top is not None and sampling.schema is not None:
+            yield from [message, *stream]
+            return
+        yield message

@@ -1,26 +1,32 @@
 """The child process that holds llama.cpp; run as `python -m igakulm.inference.llamacpp_worker SETTINGS`.
 
-Does: load one GGUF file, answer one JSON line on standard input with one JSON line on standard output, until the input
-ends. Requests hold token ids (our files), or text or messages (foreign files; llama.cpp tokenises, and applies the
-file's chat template), or texts of which only the ids are wanted. Does not: read requests from elsewhere, or open a
-network port: the server inside xllamacpp listens on a Unix socket in the folder that the parent made for this user
-alone, and with a random key.
+Does: load one GGUF file, answer JSON lines on standard input with JSON lines on standard output, several requests at
+once, until the input ends. Each request has an `id` that its answers bear; `{"cancel": id}` ends one. Requests hold
+token ids (our files), or text or messages (foreign files; llama.cpp tokenises, and applies the file's chat template),
+or texts of which only the ids are wanted. Does not: read requests from elsewhere, or open a network port: the server
+inside xllamacpp listens on a Unix socket in the folder that the parent made for this user alone, and with a random key.
 
 llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import secrets
-import socket
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
-_WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature"], "cache_prompt": True}
+from igakulm.inference.llamacpp_answers import Tokenizer, answer, stream, text_answer
+
+BATCH = 256
+"""Tokens of a prompt that are read at once: between two batches a request can be cancelled and others can go on."""
+_EXPECTED = (KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, http.client.HTTPException)
 
 
 def _socket_path(settings: dict[str, Any]) -> Path:
@@ -32,8 +38,9 @@ def _load(settings: dict[str, Any], key: str) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = settings["path"]
-    params.n_ctx = settings["context_length"]
-    params.n_parallel = 1
+    params.n_ctx = settings["context_length"] * settings["lanes"]
+    params.n_parallel = settings["lanes"]
+    params.n_batch = params.n_ubatch = BATCH
     params.verbosity = 0
     params.warmup = False
     params.offline = True
@@ -50,112 +57,71 @@ def _load(settings: dict[str, Any], key: str) -> Any:
     return xllamacpp.Server(params)
 
 
-def _body(request: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        **_WITHOUT_LIMIT,
-        "prompt": request["prompt"],
-        "max_tokens": request["max_tokens"],
-        "temperature": request.get("temperature", 0.0),
-        "seed": request.get("seed", 0),
-        # Ids come only with both keys; the text form loses tokens that are part of a character.
-        "return_tokens": True,
-        "verbose": True,
-    }
-    if request.get("top"):
-        # llama.cpp keeps back the probabilities of a step whose token is half a character. A step that is made to
-        # take the end token has them always; they are those before the bias.
-        body |= {"n_probs": request["top"], "logit_bias": [[request["end"], 1e6]]}
-    return body
+class _Desk:
+    """Takes requests, has them answered in threads, sends the answers one line at a time."""
 
+    def __init__(self, server: Any, tokenizer: Tokenizer, answers: TextIO, lanes: int) -> None:
+        self._server, self._tokenizer, self._answers = server, tokenizer, answers
+        self._lock, self._cancelled = threading.Lock(), set[int]()
+        # More than lanes: a cancelled request may still be leaving when the next one comes.
+        self._pool = ThreadPoolExecutor(2 * lanes)
 
-def _answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
-    reply = server.handle_completions(_body(request))
-    if "error" in reply:
-        return {"error": str(reply["error"].get("message", "llama.cpp refused the request"))}
-    detail, choice = reply["__verbose"], reply["choices"][0]
-    answer: dict[str, Any] = {"tokens": detail["tokens"], "ended": choice["finish_reason"] == "stop"}
-    if request.get("top"):
-        entries = choice["logprobs"]["content"][0]["top_logprobs"]
-        wanted = set(request["wanted"]) if "wanted" in request else {entry["id"] for entry in entries}
-        answer["top"] = [[entry["id"], entry["logprob"]] for entry in entries if entry["id"] in wanted]
-    return answer
+    def take(self, request: dict[str, Any]) -> None:
+        """One line of the parent."""
+        if "cancel" in request:
+            self._cancelled.add(request["cancel"])
+        else:
+            self._pool.submit(self._answer, request)
 
+    def send(self, number: int, message: dict[str, Any]) -> None:
+        """One line to the parent."""
+        line = json.dumps({"id": number, **message}) + "\n"
+        with self._lock, contextlib.suppress(OSError):  # the parent is gone; the end of the input follows
+            self._answers.write(line)
+            self._answers.flush()
 
-def _text_answer(server: Any, request: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        **_WITHOUT_LIMIT,
-        "max_tokens": request["max_tokens"],
-        "temperature": 0.0,
-        "seed": 0,
-        "stop": request.get("stop", []),
-    }
-    top = request.get("top")
-    if top:
-        body["logit_bias"] = [[request["end"], 1e6]]  # as in `_body`
-    if "messages" in request:
-        # Models that think aloud answer at once where their template lets them.
-        body |= {"messages": request["messages"], "chat_template_kwargs": {"enable_thinking": False}}
-        body |= {"logprobs": True, "top_logprobs": top} if top else {}
+    def _answer(self, request: dict[str, Any]) -> None:
+        number = request["id"]
         try:
-            reply = server.handle_chat_completions(body)
-        except (ValueError, RuntimeError) as error:  # the chat template refuses the messages
-            return {"refused": str(error).strip().splitlines()[-1]}
-    else:
-        reply = server.handle_completions({**body, "prompt": request["text"], **({"n_probs": top} if top else {})})
-    if "error" in reply:
-        return {"refused": str(reply["error"].get("message", "llama.cpp refused the request"))}
-    choice = reply["choices"][0]
-    if top:
-        entries = choice["logprobs"]["content"][0]["top_logprobs"]
-        letters = set(request["letters"])
-        return {"top": [[entry["token"], entry["logprob"]] for entry in entries if entry["token"].strip() in letters]}
-    text = choice["message"].get("content") if "messages" in request else choice["text"]
-    return {"text": text or "", "count": reply["usage"]["completion_tokens"]}
+            if request.get("stream"):
+                send, cancelled = (lambda message: self.send(number, message)), (lambda: number in self._cancelled)
+                stream(self._server, request, send, cancelled)
+            elif "tokenize" in request:
+                self.send(number, {"answer": {"ids": [self._tokenizer.ids(text) for text in request["tokenize"]]}})
+            else:
+                reply = (answer if "prompt" in request else text_answer)(self._server, request)
+                self.send(number, {"answer": reply})
+        except ValueError as error:
+            self.send(number, {"error": str(error)})
+        except _EXPECTED as error:
+            self.send(number, {"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
+        finally:
+            self._cancelled.discard(number)
 
 
-class _Tokenizer(http.client.HTTPConnection):
-    """The tokenizer inside, which the Python binding leaves out: asked over the server's own Unix socket."""
+def _limit(settings: dict[str, Any]) -> None:
+    """Let this process, not the parent, die for lack of memory."""
+    with contextlib.suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("800")
+    if settings["memory_limit"]:
+        import resource
 
-    def __init__(self, path: Path, key: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self._path))
-
-    def ids(self, text: str) -> list[int] | None:
-        """Ids of plain text, None where the tokenizer refuses it."""
-        body = json.dumps({"content": text, "add_special": False, "parse_special": False})
-        self.request("POST", "/tokenize", body, self._headers)
-        reply = self.getresponse()
-        content = reply.read()
-        return json.loads(content)["tokens"] if reply.status == 200 else None
+        resource.setrlimit(resource.RLIMIT_AS, (settings["memory_limit"], settings["memory_limit"]))
 
 
 def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
-    def send(value: dict[str, Any]) -> None:
-        answers.write(json.dumps(value) + "\n")
-        answers.flush()
-
     key = secrets.token_urlsafe(32)
+    tokenizer = Tokenizer(_socket_path(settings), key)
+    desk = _Desk(None, tokenizer, answers, settings["lanes"])
     try:
-        server = _load(settings, key)
+        _limit(settings)
+        desk = _Desk(_load(settings, key), tokenizer, answers, settings["lanes"])
     except Exception as error:
-        send({"error": f"llama.cpp cannot load the file ({error})"})
+        desk.send(0, {"error": f"llama.cpp cannot load the file ({error})"})
         return
-    send({"ready": True})
-    tokenizer = _Tokenizer(_socket_path(settings), key)
+    desk.send(0, {"answer": {"ready": True}})
     for line in requests:
-        try:
-            request = json.loads(line)
-            if "tokenize" in request:
-                send({"ids": [tokenizer.ids(text) for text in request["tokenize"]]})
-                continue
-            send((_answer if "prompt" in request else _text_answer)(server, request))
-        except (KeyError, IndexError, TypeError, ValueError, OSError, http.client.HTTPException) as error:
-            send({"error": f"unexpected answer of llama.cpp: {type(error).__name__} {error}"})
+        desk.take(json.loads(line))
 
 
 def main() -> None:
@@ -164,11 +130,17 @@ def main() -> None:
     # llama.cpp prints to file descriptor 1; answers get a descriptor that only they use.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _serve(json.loads(sys.argv[1]), sys.stdin, answers)
-    answers.close()
-    # The threads of the server inside would outlive the interpreter's own shutdown.
-    sys.stderr.flush()
-    os._exit(0)
+    code = 1
+    # Whatever happened: threads under work would keep this process alive behind an ordinary end.
+    try:
+        _serve(json.loads(sys.argv[1]), sys.stdin, answers)
+        answers.flush()
+        code = 0
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":

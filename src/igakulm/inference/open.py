@@ -123,7 +123,7 @@ def _open_gguf(path: Path, threads: int | None) -> OpenedModel | TextModel:
     from igakulm.inference.codec import OwnCodec
 
     codec = OwnCodec(TextEncoder.load(folder))
-    engine = LlamaCppEngine(path, threads=threads)
+    engine = LlamaCppEngine(path, threads=threads, lanes=1)
     if not codec.encoder.size <= engine.vocabulary < codec.encoder.size + PADDING:
         engine.close()
         raise InputError(

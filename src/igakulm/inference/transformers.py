@@ -20,7 +20,8 @@ from torch.nn import functional
 from igakulm.errors import InputError
 from igakulm.inference.batches import Row, batches, lay_out, pad_left, questions
 from igakulm.inference.cache import Read, joined, roomy_cache
-from igakulm.inference.engine import Continuation, Precision, check_prompt, nothing
+from igakulm.inference.draw import Draw
+from igakulm.inference.engine import GREEDY, Continuation, Precision, Sampling, Step, check_prompt, nothing
 from igakulm.inference.load import load_model
 from igakulm.inference.memory import Reporter, within_memory
 from igakulm.inference.prefix import PrefixCache, shared_prefix
@@ -59,6 +60,8 @@ class TransformersEngine:
         batch_tokens: tokens in one batch, padding included.
         device: "cpu", "cuda", ...; None = the first GPU where there is one.
     """
+
+    lanes = 1
 
     def __init__(
         self,
@@ -305,36 +308,24 @@ class TransformersEngine:
         return inputs, functional.pad(mask, (skip, 0), value=1), positions
 
     def stream(
-        self,
-        prompt: Sequence[int],
-        max_new_tokens: int,
-        stop: Sequence[int],
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> Iterator[int]:
-        """Tokens one by one; temperature 0 is greedy, else the softmax at that temperature with its own seed.
+        self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
+    ) -> Iterator[Step]:
+        """Tokens one by one; see `Engine.stream`. A step needs no work before it is asked for.
 
         Raises:
-            InputError: the prompt is longer than the model's context.
-            ValueError: an empty prompt, a negative temperature.
+            InputError: the prompt is longer than the model's context, or a schema was asked for.
+            ValueError: an empty prompt, a temperature or top_p out of range.
         """
         self._check(prompt, 0)
-        if temperature < 0:
-            raise ValueError("temperature cannot be negative")
-        generator = torch.Generator().manual_seed(seed)
+        draw = Draw(sampling)
         ends, inputs, cache = set(stop), list(prompt), self._cache()
         for _ in range(min(max_new_tokens, self.context_length - len(prompt))):
             logits, cache = self._step(inputs, cache)
-            if temperature == 0:
-                token = int(logits.argmax())
-            else:
-                shares = torch.softmax(logits.double() / temperature, -1)
-                token = int(torch.multinomial(shares, 1, generator=generator))
-            if token in ends:
+            step = draw.step(logits)
+            if step.token in ends:
                 return
-            yield token
-            inputs = [token]
+            yield step
+            inputs = [step.token]
 
     def _cache(self) -> Any:
         return roomy_cache() if self._branches else None

@@ -1,0 +1,82 @@
+"""Tokens that llama.cpp keeps back while it streams: parts of a character.
+
+Does: find their ids from the text that arrives with the token that completes the character. Does not: guess where the
+text was no valid UTF-8 (the engine then takes single steps, which tell every id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from igakulm.inference.gguf_header import BYTE, CONTROL, read_vocabulary
+
+_PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+
+
+def byte_level_alphabet() -> dict[str, int]:
+    """The character that stands for each byte in byte-level vocabularies (GPT-2 and its descendants).
+
+    >>> alphabet = byte_level_alphabet()
+    >>> len(alphabet), alphabet["A"], alphabet["Ġ"]
+    (256, 65, 32)
+    """
+    others = [byte for byte in range(256) if byte not in _PRINTABLE]
+    return {chr(byte): byte for byte in _PRINTABLE} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+class Pieces:
+    """The bytes that each token of a vocabulary stands for.
+
+    Args:
+        model: `tokenizer.ggml.model` of the file: "gpt2" = byte-level, any other = SentencePiece's spellings.
+        tokens: spellings by id.
+        kinds: `tokenizer.ggml.token_type` by id.
+    """
+
+    def __init__(self, model: str, tokens: Sequence[str], kinds: Sequence[int]) -> None:
+        alphabet = byte_level_alphabet() if model == "gpt2" else {}
+        self._bytes: list[bytes] = []
+        self._ids: dict[bytes, int] = {}
+        for token, (spelling, kind) in enumerate(zip(tokens, kinds, strict=True)):
+            self._bytes.append(_spelt(spelling, kind, alphabet))
+            if kind != CONTROL:
+                self._ids.setdefault(self._bytes[-1], token)
+
+    @classmethod
+    def read(cls, path: Path) -> Pieces:
+        """The pieces of a GGUF file."""
+        return cls(*read_vocabulary(path))
+
+    def lost(self, text: str, last: int, count: int) -> list[int] | None:
+        """`count` ids whose bytes, with those of the token `last` behind them, are `text`; None = there are none.
+
+        >>> pieces = Pieces("llama", ["<0xE5>", "<0x9B>", "<0x8A>", "a"], [6, 6, 6, 1])
+        >>> pieces.lost("囊", 2, 2), pieces.lost("囊a", 3, 3), pieces.lost("囊", 2, 1)
+        ([0, 1], [0, 1, 2], None)
+        """
+        raw, end = text.encode("utf-8", "replace"), self._bytes[last]
+        # U+FFFD stands where bytes were no character: their values are lost.
+        if "\ufffd" in text or not raw.endswith(end):
+            return None
+        return self._split(raw[: len(raw) - len(end)], count)
+
+    def _split(self, raw: bytes, count: int) -> list[int] | None:
+        if count == 0:
+            return None if raw else []
+        for size in range(1, len(raw) - count + 2):
+            token = self._ids.get(raw[:size])
+            rest = self._split(raw[size:], count - 1) if token is not None else None
+            if token is not None and rest is not None:
+                return [token, *rest]
+        return None
+
+
+def _spelt(spelling: str, kind: int, alphabet: dict[str, int]) -> bytes:
+    if kind == CONTROL:
+        return b""
+    if kind == BYTE:
+        return bytes([int(spelling[3:5], 16)])
+    if alphabet and all(character in alphabet for character in spelling):
+        return bytes(alphabet[character] for character in spelling)
+    return spelling.replace("▁", " ").encode("utf-8", "replace")
