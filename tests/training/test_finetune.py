@@ -16,6 +16,8 @@ from igakulm.benchmarks.chats import read_chats
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.load import Split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
+from igakulm.benchmarks.task_layouts import layouts_of
+from igakulm.benchmarks.tasks import TASKS_FILE, read_tasks
 from igakulm.errors import InputError
 from igakulm.model import init
 from igakulm.model.folder import write_folder
@@ -96,6 +98,12 @@ def test_long_rows_are_left_out_and_reported(base: Path, tokenizer: Path, tmp_pa
     (left,) = [json.loads(line) for line in (tmp_path / "out" / "left_out.jsonl").read_text().splitlines()]
     assert (left["task"], left["id"]) == ("posts", "99") and left["tokens"] > 120
     assert (summary["rows"], summary["rows_left_out"]) == (13, 1)
+
+
+def test_the_layouts_of_the_rows_are_kept(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    tune(base, tokenizer, tmp_path / "out")
+    assert read_tasks(tmp_path / "out" / TASKS_FILE) == layouts_of(ITEMS)
+    assert layouts_of(ITEMS)
 
 
 def test_the_number_of_epochs_is_said(base: Path, tokenizer: Path, tmp_path: Path, items: list[str]) -> None:

@@ -20,6 +20,8 @@ from igakulm.benchmarks.chats import Chat, read_chats
 from igakulm.benchmarks.items import Item
 from igakulm.benchmarks.load import load_split
 from igakulm.benchmarks.prompts import chat_answer, chat_prompt
+from igakulm.benchmarks.task_layouts import layouts_of
+from igakulm.benchmarks.tasks import TASKS_FILE, write_tasks
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 from igakulm.model import init
@@ -57,8 +59,9 @@ def finetune(
 ) -> dict[str, Any]:
     """Tune the base model of `pretrain_dir`; after a kill the same call goes on from `out_dir/checkpoints`.
 
-    Writes `model/`, `checkpoints/`, `metrics.json`, `left_out.jsonl` (rows longer than `max_length`),
-    `logs/steps.jsonl`. With several processes the leading one writes; the others take part and return nothing.
+    Writes `model/`, `checkpoints/`, `metrics.json`, `left_out.jsonl` (rows longer than `max_length`), `tasks.json` (how
+    the messages of the rows are laid out), `logs/steps.jsonl`. With several processes the leading one writes; the
+    others take part and return nothing.
 
     Raises:
         InputError: no training rows, a row without answer, a base model of another vocabulary, and all that
@@ -71,6 +74,7 @@ def finetune(
     rows = TuningRows(kept)
     if current_world().leads:
         write_jsonl(out_dir / "left_out.jsonl", left_out)
+        write_tasks(out_dir / TASKS_FILE, layouts_of(items))
     counts = _tell(train_section, _counts(train_section, rows, kept, held_out, left_out), progress)
     longest = max(len(row.ids) for row in found)
     base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
