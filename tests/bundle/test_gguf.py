@@ -12,7 +12,8 @@ from gguf import GGMLQuantizationType as Type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igakulm.bundle.gguf import permute_rows, write_gguf
+from igakulm.bundle.gguf import write_gguf
+from igakulm.bundle.gguf_layout import permute_rows
 from igakulm.bundle.weights import Weights
 from igakulm.errors import InputError
 from tiny_bundle import encoder, write_model
@@ -96,9 +97,11 @@ def test_vocabulary_is_padded_with_unused_pieces(tmp_path: Path) -> None:
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "activation 'gelu'": {"hidden_act": "gelu"},
-    "no GGUF architecture": {"model_type": "qwen2"},
+    "no GGUF architecture": {"model_type": "gemma"},
     "attention_bias": {"attention_bias": True},
     "mlp_bias": {"mlp_bias": True},
+    "use_sliding_window": {"model_type": "qwen2", "use_sliding_window": True},
+    "'llama3' needs factor": {"rope_parameters": {"rope_type": "llama3", "rope_theta": 10_000.0}},
     "RoPE variant 'yarn'": {"rope_parameters": {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0}},
     "RoPE variant 'linear'": {"rope_scaling": {"type": "linear", "factor": 2.0}},
     "only 100 embeddings": {"vocab_size": 100},
@@ -124,7 +127,11 @@ def hole(value: dict[str, Any]) -> None:
 
 
 def other_kind(value: dict[str, Any]) -> None:
-    value["model"]["type"] = "BPE"
+    value["model"]["type"] = "WordPiece"
+
+
+def far_unknown(value: dict[str, Any]) -> None:
+    value["model"]["unk_id"] = 99_999
 
 
 def contradiction(value: dict[str, Any]) -> None:
@@ -133,7 +140,13 @@ def contradiction(value: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [(double_newline, "twice"), (hole, "hole"), (other_kind, "Unigram"), (contradiction, "added_tokens")],
+    [
+        (double_newline, "twice"),
+        (hole, "hole"),
+        (other_kind, "WordPiece"),
+        (far_unknown, "unknown token is id 99999"),
+        (contradiction, "added_tokens"),
+    ],
 )
 def test_tokenizers_that_llama_cpp_cannot_hold(
     tmp_path: Path, change: Callable[[dict[str, Any]], None], reason: str
@@ -160,3 +173,11 @@ def test_f32_holds_the_weights_bit_for_bit(folder: Path, tmp_path: Path) -> None
     assert (stored["output.weight"] == weights.array("lm_head.weight")).all()
     assert (stored["blk.1.attn_v.weight"] == weights.array("model.layers.1.self_attn.v_proj.weight")).all()
     assert (stored["blk.1.ffn_down_exps.weight"][0] == weights.array("model.layers.1.mlp.down_proj.weight")).all()
+
+
+def test_tensors_that_no_configuration_explains_are_refused(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "biased", "llama", attention_bias=True)
+    value = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(value | {"attention_bias": False}))
+    with pytest.raises(InputError, match=r"8 tensors that config.json does not explain: .*k_proj\.bias"):
+        write_gguf(folder, tmp_path / "m.gguf", "f32", "tiny")

@@ -1,17 +1,17 @@
 """The vocabulary of a GGUF file, taken from tokenizer.json and checked against what llama.cpp accepts.
 
-Does: list pieces, scores and kinds in id order, pad to the size of the embeddings, refuse what aborts llama.cpp.
-Does not: tokenize. IgakuLM sends token ids to llama.cpp; the runtime's own Unigram ("t5") agrees with ours on most
-documents but not on all, so it serves only programs that bring text.
+Does: list pieces, scores, merges and kinds in id order, pad to the size of the embeddings, refuse what aborts
+llama.cpp. Does not: tokenize. IgakuLM sends token ids to llama.cpp; the runtime's own Unigram ("t5") agrees with ours
+on most documents but not on all, so it serves only programs that bring text. BPE of open models: gguf_bpe.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gguf
 
@@ -22,18 +22,42 @@ from igakulm.files import read_json
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 SPACE = "\u2581"
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
+_NEVER = -1e4
+"""Score of pieces that no text is cut into."""
+
+
+@dataclass(slots=True)
+class Pieces:
+    """What a tokenizer.json says, in id order.
+
+    Attributes:
+        model: llama.cpp's name of the algorithm: t5 = Unigram, gpt2 = byte-level BPE, llama = SentencePiece's BPE.
+        before: llama.cpp's name of the rule that cuts text into words ("pre").
+        pieces, scores, kinds: one each per id; kinds are `gguf.TokenType`.
+        merges: of byte-level BPE, "left right" in their order.
+        unk: id of the unknown piece.
+        begins: whether the tokenizer puts its begin token before a text by itself.
+        space_before: whether it puts a space before a text.
+    """
+
+    model: Literal["t5", "gpt2", "llama"]
+    before: str
+    pieces: list[str]
+    scores: list[float]
+    kinds: list[int]
+    merges: list[str] = field(default_factory=list)
+    unk: int | None = None
+    begins: bool = True
+    space_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Pieces in id order with their log-probabilities and `gguf.TokenType` kinds, and the ids of the special ones."""
+    """The pieces of a model, padded to its embeddings, with its special ids and its chat template."""
 
-    pieces: list[str]
-    scores: list[float]
-    kinds: list[int]
-    bos: int
+    listed: Pieces
+    bos: int | None
     eos: int
-    unk: int
     template: str | None
     padded: int  # unused pieces added at the end
 
@@ -42,64 +66,84 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     """The vocabulary of a Hugging Face folder, padded to `embeddings` rows.
 
     Raises:
-        InputError: no Unigram tokenizer, more pieces than embeddings, a hole in the ids, a piece that stands twice.
+        InputError: a tokenizer that llama.cpp does not know, more pieces than embeddings, a hole in the ids, a piece
+            that stands twice, special tokens that contradict config.json.
     """
     path = folder / "tokenizer.json"
     data = read_json(path)
-    model = data.get("model", {})
-    if model.get("type") != "Unigram" or not isinstance(model.get("unk_id"), int):
+    model = data.get("model") if isinstance(data, dict) else None
+    kind = model.get("type") if isinstance(model, dict) else None
+    if kind == "BPE":
+        from igakulm.bundle.gguf_bpe import read_bpe
+
+        listed = read_bpe(data, path)
+    else:
+        listed = _read_unigram(data, kind, path)
+    _add_tokens(data.get("added_tokens", []), listed, path)
+    padded = embeddings - len(listed.pieces)
+    if padded < 0:
         raise InputError(
-            f"GGUF export needs a Unigram tokenizer with an unknown token, this one is {model.get('type')!r}",
+            f"the tokenizer has {len(listed.pieces):,} entries but the model has only {embeddings:,} embeddings",
+            where=str(folder),
+            mend="export the model together with the tokenizer that it was trained with",
+        )
+    listed.pieces += [f"<unused_{number}>" for number in range(padded)]
+    listed.scores += [_NEVER] * padded
+    listed.kinds += [gguf.TokenType.UNUSED] * padded
+    _refuse_duplicates(listed.pieces, path)
+    bos, eos = _special_ids(folder, listed)
+    template = read_template(folder)
+    if template:
+        # The mark of trained spans is transformers' own; llama.cpp's Jinja does not know it. It prints nothing.
+        template = _GENERATION.sub("", template)
+    return Vocabulary(listed, bos, eos, template, padded)
+
+
+def _read_unigram(data: Any, kind: Any, path: Path) -> Pieces:
+    model = data.get("model", {}) if isinstance(data, dict) else {}
+    if kind != "Unigram" or not isinstance(model.get("unk_id"), int):
+        raise InputError(
+            f"GGUF export needs a BPE tokenizer, or a Unigram one with an unknown token; this one is {kind!r}",
             where=str(path),
             mend="use a tokenizer built by `igakulm run`, or export without gguf",
         )
     # tokenizer.json holds real spaces; llama.cpp writes a space as U+2581 and turns it back.
     pieces = [str(entry[0]).replace(" ", SPACE) for entry in model["vocab"]]
-    scores = [float(entry[1]) for entry in model["vocab"]]
-    kinds = [_kind(piece) for piece in pieces]
+    kinds = [piece_kind(piece) for piece in pieces]
     unk = int(model["unk_id"])
-    kinds[unk] = gguf.TokenType.UNKNOWN
-    _add_tokens(data.get("added_tokens", []), pieces, scores, kinds, unk, path)
-    padded = embeddings - len(pieces)
-    if padded < 0:
-        raise InputError(
-            f"the tokenizer has {len(pieces):,} entries but the model has only {embeddings:,} embeddings",
-            where=str(folder),
-            mend="export the model together with the tokenizer that it was trained with",
-        )
-    pieces += [f"<unused_{number}>" for number in range(padded)]
-    scores += [-1e4] * padded
-    kinds += [gguf.TokenType.UNUSED] * padded
-    _refuse_duplicates(pieces, path)
-    bos, eos = _special_ids(folder, pieces)
-    template = read_template(folder)
-    if template:
-        # The mark of trained spans is transformers' own; llama.cpp's Jinja does not know it. It prints nothing.
-        template = _GENERATION.sub("", template)
-    return Vocabulary(pieces, scores, [int(kind) for kind in kinds], bos, eos, unk, template, padded)
+    if not 0 <= unk < len(pieces):
+        raise InputError(f"the unknown token is id {unk} of {len(pieces):,} pieces", where=f"{path}, model.unk_id")
+    kinds[unk] = int(gguf.TokenType.UNKNOWN)
+    return Pieces("t5", "default", pieces, [float(entry[1]) for entry in model["vocab"]], kinds, unk=unk)
 
 
-def _kind(piece: str) -> int:
+def piece_kind(piece: str) -> int:
+    """Byte or ordinary piece, as a `gguf.TokenType`.
+
+    >>> piece_kind("<0x0A>") == gguf.TokenType.BYTE, piece_kind("病") == gguf.TokenType.NORMAL
+    (True, True)
+    """
     return int(gguf.TokenType.BYTE if _BYTE.fullmatch(piece) else gguf.TokenType.NORMAL)
 
 
-def _add_tokens(
-    added: list[dict[str, Any]], pieces: list[str], scores: list[float], kinds: list[int], unk: int, path: Path
-) -> None:
+def _add_tokens(added: list[dict[str, Any]], listed: Pieces, path: Path) -> None:
     for token in sorted(added, key=lambda entry: int(entry["id"])):
-        number, content = int(token["id"]), str(token["content"]).replace(" ", SPACE)
-        if number > len(pieces):
+        number, content = int(token["id"]), str(token["content"])
+        if listed.model != "gpt2":
+            content = content.replace(" ", SPACE)
+        if number > len(listed.pieces):
             raise InputError(f"the ids have a hole before {number} ({content!r})", where=f"{path}, added_tokens")
-        if number == len(pieces):
-            pieces.append(content)
-            scores.append(-1e4)
-            kinds.append(gguf.TokenType.NORMAL)
-        if pieces[number] != content:
+        if number == len(listed.pieces):
+            listed.pieces.append(content)
+            listed.scores.append(_NEVER)
+            listed.kinds.append(int(gguf.TokenType.NORMAL if listed.model == "t5" else gguf.TokenType.USER_DEFINED))
+        if listed.pieces[number] != content:
             raise InputError(
-                f"id {number} is {pieces[number]!r} in the vocabulary but {content!r} in added_tokens", where=str(path)
+                f"id {number} is {listed.pieces[number]!r} in the vocabulary but {content!r} in added_tokens",
+                where=str(path),
             )
-        if token.get("special") and number != unk:
-            kinds[number] = gguf.TokenType.CONTROL
+        if token.get("special") and number != listed.unk:
+            listed.kinds[number] = int(gguf.TokenType.CONTROL)
 
 
 def _refuse_duplicates(pieces: list[str], path: Path) -> None:
@@ -113,18 +157,20 @@ def _refuse_duplicates(pieces: list[str], path: Path) -> None:
         )
 
 
-def _special_ids(folder: Path, pieces: list[str]) -> tuple[int, int]:
-    settings = read_json(folder / "tokenizer_config.json")
-    config = read_json(folder / "config.json")
-    found = []
+def _special_ids(folder: Path, listed: Pieces) -> tuple[int | None, int]:
+    settings, config = read_json(folder / "tokenizer_config.json"), read_json(folder / "config.json")
+    found: list[int | None] = []
     for role in ("bos", "eos"):
         token = settings.get(f"{role}_token")
         content = token.get("content") if isinstance(token, dict) else token
-        if content not in pieces:
+        if content is None and role == "bos" and listed.model != "t5":
+            found.append(None)  # Qwen has none
+            continue
+        if content not in listed.pieces:
             raise InputError(
                 f"{role}_token {content!r} is no entry of the tokenizer", where=str(folder / "tokenizer_config.json")
             )
-        number = pieces.index(content)
+        number = listed.pieces.index(content)
         named = config.get(f"{role}_token_id")
         if named is not None and number not in (named if isinstance(named, list) else [named]):
             raise InputError(
@@ -133,4 +179,55 @@ def _special_ids(folder: Path, pieces: list[str]) -> tuple[int, int]:
                 mend="export the model together with the tokenizer that it was trained with",
             )
         found.append(number)
-    return found[0], found[1]
+    bos, eos = found
+    assert eos is not None
+    return bos, eos
+
+
+def vocabulary_fields(vocabulary: Vocabulary) -> dict[str, Any]:
+    """Keys below `tokenizer.ggml.` that decide how text becomes ids, as they are written and must be read back."""
+    listed = vocabulary.listed
+    fields: dict[str, Any] = {
+        "model": listed.model,
+        "pre": listed.before,
+        "tokens": listed.pieces,
+        "token_type": [int(kind) for kind in listed.kinds],
+        "eos_token_id": vocabulary.eos,
+        "padding_token_id": vocabulary.eos,
+        "add_bos_token": listed.begins and vocabulary.bos is not None,
+        "add_eos_token": False,
+        "add_space_prefix": listed.space_before,
+    }
+    if vocabulary.bos is not None:
+        fields["bos_token_id"] = vocabulary.bos
+    if listed.unk is not None:
+        fields["unknown_token_id"] = listed.unk
+    if listed.merges:
+        fields["merges"] = listed.merges
+    return fields
+
+
+def write_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
+    """Give a `gguf.GGUFWriter` everything that llama.cpp reads of a tokenizer."""
+    listed = vocabulary.listed
+    writer.add_tokenizer_model(listed.model)
+    writer.add_tokenizer_pre(listed.before)
+    writer.add_token_list([piece.encode("utf-8") for piece in listed.pieces])
+    if listed.model != "gpt2":
+        writer.add_token_scores(listed.scores)
+    writer.add_token_types([int(kind) for kind in listed.kinds])
+    if listed.merges:
+        writer.add_token_merges(listed.merges)
+    if vocabulary.bos is not None:
+        writer.add_bos_token_id(vocabulary.bos)
+    writer.add_eos_token_id(vocabulary.eos)
+    if listed.unk is not None:
+        writer.add_unk_token_id(listed.unk)
+    writer.add_pad_token_id(vocabulary.eos)
+    writer.add_add_bos_token(listed.begins and vocabulary.bos is not None)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(listed.space_before)
+    if listed.model == "t5":
+        writer.add_remove_extra_whitespaces(False)
+    if vocabulary.template:
+        writer.add_chat_template(vocabulary.template)

@@ -6,6 +6,7 @@ Does not: convert or fold anything (pretraining and tuning write stock folders a
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def _facts(config: dict[str, Any], weights: Weights) -> dict[str, Any]:
     return {
         "architecture": (config.get("architectures") or [config["model_type"]])[0],
         "activation": config.get("hidden_act"),
-        "parameters": sum(weights.tensor(name).numel() for name in weights),
+        "parameters": sum(math.prod(weights.shape(name)) for name in weights),
         "vocabulary": config["vocab_size"],
         "context_length": config.get("max_position_embeddings"),
         "layers": config.get("num_hidden_layers"),
