@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -78,8 +79,17 @@ def provenance() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
+        "gpus": _gpus(),
         "packages": versions,
     }
+
+
+def _gpus() -> list[str]:
+    """Names of the GPUs that this process uses; torch is asked only where a stage has loaded it."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    return [str(torch.cuda.get_device_name(number)) for number in range(torch.cuda.device_count())]
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,13 +1,12 @@
-"""The export stage and `verify`."""
+"""The export stage: what a bundle holds and where it may be written."""
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from igakulm.bundle.build import export, verify_bundle
+from igakulm.bundle.build import export, export_folder
+from igakulm.bundle.verify import verify_bundle
 from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.inference.llamacpp import available
@@ -33,6 +32,7 @@ def test_what_a_bundle_holds(bundle: Path) -> None:
     assert on_disk == {*value["files"], "bundle.json"}
     assert verify_bundle(bundle) == {
         "name": "tiny",
+        "digest": value["digest"],
         "files": len(on_disk) - 1,
         "bytes": sum((bundle / name).stat().st_size for name in value["files"]),
     }
@@ -57,43 +57,42 @@ def test_the_same_model_gives_the_same_bundle(bundle: Path, tmp_path: Path) -> N
     assert (again / "bundle.json").read_bytes() == (bundle / "bundle.json").read_bytes()
 
 
-def change(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-
-
-DAMAGES: dict[str, Callable[[Path], object]] = {
-    "has changed": lambda folder: change(folder / "huggingface" / "model.safetensors"),
-    "bytes instead of": lambda folder: cut(folder / "gguf" / "tiny-q8_0.gguf"),
-    "is missing": lambda folder: (folder / "huggingface" / "tokenizer.json").unlink(),
-    "no part of the bundle": lambda folder: (folder / "huggingface" / "model.py").touch(),
-    "there is no bundle.json": lambda folder: (folder / "bundle.json").unlink(),
-    "not of format": lambda folder: (folder / "bundle.json").write_text('{"format": 1, "files": {"a": 3}}'),
-    "not valid JSON": lambda folder: (folder / "bundle.json").write_text('{"format": 1,'),
-}
-
-
-@pytest.mark.parametrize("reason", list(DAMAGES))
-def test_damaged_bundles(bundle: Path, tmp_path: Path, reason: str) -> None:
-    shutil.copytree(bundle, tmp_path / "b")
-    DAMAGES[reason](tmp_path / "b")
-    with pytest.raises(InputError, match=reason):
-        verify_bundle(tmp_path / "b")
-
-
-def test_the_stage_s_manifest_protects_the_description(bundle: Path, tmp_path: Path) -> None:
-    shutil.copytree(bundle, tmp_path / "b")
-    write_json(tmp_path / "b" / "manifest.json", {"files": {"bundle.json": {"sha256": "0" * 64}}})
-    with pytest.raises(InputError, match=r"bundle\.json has changed"):
-        verify_bundle(tmp_path / "b")
-
-
 def test_names_stay_inside_the_folder(tmp_path: Path) -> None:
-    for name in ("../x", "a/b", "", ".."):
+    for name in ("../x", "a/b", "", "..", "a\\b", "a\nb", 'a"b'):
         with pytest.raises(InputError, match="file names"):
             export(ExportSection(name=name), tmp_path, None, None, tmp_path / "out", SilentProgress())
+
+
+def test_from_a_stage_s_folder_into_a_new_one(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "stage" / "model")
+    (tmp_path / "empty").mkdir()
+    config = ExportSection(gguf=(), name="ward")
+    for source, out in ((tmp_path / "stage", tmp_path / "empty"), (model, tmp_path / "deep" / "new")):
+        summary = export_folder(config, source, None, None, out, SilentProgress())
+        assert verify_bundle(out)["digest"] == summary["digest"]
+    assert (tmp_path / "empty" / "bundle.json").read_bytes() == (tmp_path / "deep/new/bundle.json").read_bytes()
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model")
+    config = ExportSection(gguf=(), name="ward")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something already"):
+        export_folder(config, model, None, None, tmp_path / "full", SilentProgress())
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    (model / "chat_template.jinja").unlink()
+    with pytest.raises(InputError):
+        export_folder(config, model, None, None, tmp_path / "out", SilentProgress())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "model"]
+
+
+def test_test_items_stay_out_of_the_bundle(tmp_path: Path) -> None:
+    write_json(tmp_path / "scores" / "scoreboard.json", {"rows": [], "published": []})
+    write_json(tmp_path / "scores" / "items" / "tuned" / "posts.jsonl", {"prompt": "患者の文章"})
+    out = tmp_path / "out"
+    export_folder(
+        ExportSection(gguf=(), name="a"), write_model(tmp_path / "m"), None, tmp_path / "scores", out, SilentProgress()
+    )
+    assert sorted(path.name for path in (out / "evaluation").iterdir()) == ["report.html", "scoreboard.json"]
+    assert "患者の文章" not in (out / "evaluation" / "report.html").read_text()

@@ -1,33 +1,45 @@
 """The export stage: a bundle that stock tools load, proved to be the trained model, with hashes of every file.
 
-Does: write huggingface/, gguf/, MODEL_CARD.md and bundle.json; check each GGUF file against the weights and, where
-llama.cpp is installed, against the original's predictions; verify a bundle later. Does not: train, score or serve.
+Does: write huggingface/, llama/ where wished, gguf/, evaluation/, tasks.json, MODEL_CARD.md, LICENCES.md, LICENSES/ and
+bundle.json. Does not: train, score or serve; convert.py proves the files, verify.py checks a bundle later.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-import json
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 from typing import Any
 
 from igakulm import __version__
+from igakulm.benchmarks.tasks import TASKS_FILE, write_tasks
 from igakulm.bundle.card import CardFacts, model_card
-from igakulm.bundle.gguf import GgufKind, write_gguf
-from igakulm.bundle.gguf_check import check_gguf, compare_predictions, refuse_divergence
+from igakulm.bundle.contents import BUNDLE, describe
+from igakulm.bundle.convert import add_llama, convert
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
+from igakulm.bundle.licences import write_licences
+from igakulm.bundle.new_folder import new_folder
+from igakulm.bundle.records import (
+    Records,
+    find_records,
+    licences_of,
+    lists_of,
+    model_folder,
+    scoreboard_of,
+    sources_of,
+    training_of,
+    tuning_of,
+)
+from igakulm.bundle.tasks import tasks_of
+from igakulm.bundle.verify import DIGEST, FORMAT, description_digest
 from igakulm.errors import InputError
-from igakulm.files import BESIDE_THE_RESULT, MANIFEST, files_below, read_json, sha256_file, write_json, write_text
-from igakulm.inference.llamacpp import LlamaCppEngine, available
-from igakulm.inference.transformers import load_engine
+from igakulm.evaluation.report_evaluation import build_evaluation_report
+from igakulm.files import atomic_path, write_json, write_text
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 
-BUNDLE = "bundle.json"
-FORMAT = 1
 CHECK_TEXTS = (
     "糖尿病の治療に用いる薬を一つ挙げてください。",
     "胸痛を訴える患者にまず行う検査は何ですか。",
@@ -35,6 +47,37 @@ CHECK_TEXTS = (
     "今日の天気を教えてください。",
 )
 """Texts whose next tokens are compared between the original and every converted file."""
+HUGGINGFACE, LLAMA, GGUF, EVALUATION = "huggingface", "llama", "gguf", "evaluation"
+
+
+def export_folder(
+    config: ExportSection,
+    model: Path,
+    corpus_dir: Path | None,
+    evaluation_dir: Path | None,
+    out: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write a bundle into a folder that does not exist or is empty; it appears whole or not at all.
+
+    Args:
+        config: which files, and the name.
+        model: a training stage's folder, its `model/`, or any stock Hugging Face folder with a tokenizer of ours.
+        corpus_dir: folder with sources.json; None takes that of the run folder, if the model lies in one.
+        evaluation_dir: folder with scoreboard.json; None likewise.
+        out: the bundle.
+        progress: where to show it.
+
+    Returns:
+        As `export`.
+
+    Raises:
+        InputError: as `export`; no model there; `out` holds something.
+    """
+    source = model_folder(model)
+    _refuse_name(config.name)
+    with new_folder(out) as partial:
+        return export(config, source, corpus_dir, evaluation_dir, partial, progress)
 
 
 def export(
@@ -48,90 +91,113 @@ def export(
     """Write a bundle.
 
     Args:
-        config: which GGUF types, and the name.
+        config: which files, and the name.
         model_dir: stock Hugging Face folder of the tuned model.
-        corpus_dir: for sources.json; None leaves the data table empty.
-        evaluation_dir: for scoreboard.json; None leaves the scores empty.
+        corpus_dir: for sources.json; None looks for the stages that led to the model in its run folder.
+        evaluation_dir: for scoreboard.json; None likewise.
         out_dir: where to.
         progress: where to show it.
 
     Returns:
-        name, parameters, files, bytes, gguf (file name -> check results).
+        name, parameters, files, bytes, digest, gguf (file name -> check results).
 
     Raises:
         InputError: a model that would be served wrongly: NaN, another tokenizer, a GGUF that differs from its source.
     """
-    if not config.name or Path(config.name).name != config.name or config.name.startswith("."):
-        raise InputError("the name of a bundle is part of file names", where=f"export.name = {config.name!r}")
-    folder = out_dir / "huggingface"
+    _refuse_name(config.name)
+    records = find_records(model_dir, corpus_dir, evaluation_dir)
+    folder = out_dir / HUGGINGFACE
     model = copy_folder(model_dir, folder, progress)
     encoder = load_encoder(folder)
     prompts = [render_chat(encoder, [{"role": "user", "content": text}], True)[0] for text in CHECK_TEXTS]
     prompts = [prompt[: int(model["context_length"]) - 1] for prompt in prompts]
     same_logits(model_dir, folder, prompts)
     same_tokenizer(folder, encoder, CHECK_TEXTS)
-    gguf = _convert(config, folder, out_dir / "gguf", prompts, progress)
-    sources = _record(corpus_dir, "sources.json")
-    rows = _record(evaluation_dir, "scoreboard.json").get("rows", [])
-    write_text(out_dir / "MODEL_CARD.md", model_card(CardFacts(config.name, model, sources, rows, gguf)))
-    files = _describe(config.name, model, encoder, gguf, sources, out_dir)
+    llama = add_llama(folder, out_dir / LLAMA, prompts, progress) if config.as_llama else None
+    gguf = convert(config.name, config.gguf, folder, out_dir / GGUF, prompts, records.evaluation_dir, progress)
+    tasks = tasks_of(records.finetune_dir or model_dir, records.evaluation_dir)
+    write_tasks(out_dir / TASKS_FILE, tasks)
+    board = _write_evaluation(records, out_dir / EVALUATION, config.name)
+    facts = _write_papers(config.name, model, gguf, board, records, out_dir, llama is not None)
+    description = _describe(facts, encoder, llama, licences_of(records), out_dir)
+    files = description["files"]
     size = sum(int(entry["bytes"]) for entry in files.values())
-    return {"name": config.name, "parameters": model["parameters"], "files": len(files), "bytes": size, "gguf": gguf}
+    return {
+        "name": config.name,
+        "parameters": model["parameters"],
+        "files": len(files),
+        "bytes": size,
+        "digest": description[DIGEST],
+        "gguf": gguf,
+    }
+
+
+def _refuse_name(name: str) -> None:
+    if not name or Path(name).name != name or name.startswith(".") or not name.isprintable() or set(name) & set('\\:"'):
+        what = "the name of a bundle is part of file names"
+        raise InputError(what, where=f"export.name = {name!r}", mend="letters, digits, - and _, e.g. igakulm-ward")
+
+
+def _write_evaluation(records: Records, target: Path, name: str) -> dict[str, Any]:
+    """Scoreboard and report. The answers stay behind: they hold the test items' texts, maybe those of patients."""
+    board = scoreboard_of(records)
+    if board and records.evaluation_dir is not None:
+        target.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target / "scoreboard.json") as temporary:
+            shutil.copyfile(records.evaluation_dir / "scoreboard.json", temporary)
+        build_evaluation_report(target, name)
+    return board
+
+
+def _write_papers(
+    name: str,
+    model: dict[str, Any],
+    gguf: dict[str, dict[str, Any]],
+    board: dict[str, Any],
+    records: Records,
+    out_dir: Path,
+    llama: bool,
+) -> CardFacts:
+    """Write the card and the licences; return what the card tells."""
+    facts = CardFacts(
+        name,
+        model,
+        sources_of(records),
+        board.get("rows", []),
+        gguf,
+        tuning_of(records),
+        lists_of(records),
+        training_of(records),
+        llama,
+    )
+    write_text(out_dir / "MODEL_CARD.md", model_card(facts))
+    write_licences(out_dir, licences_of(records))
+    return facts
 
 
 def _describe(
-    name: str,
-    model: dict[str, Any],
+    facts: CardFacts,
     encoder: Encoder,
-    gguf: dict[str, dict[str, Any]],
-    sources: dict[str, Any],
+    llama: dict[str, Any] | None,
+    licences: dict[str, list[str]],
     out_dir: Path,
-) -> dict[str, dict[str, Any]]:
-    """Write bundle.json, the last file of a bundle; return its list of files."""
-    files = _listed(out_dir)
-    description = {
+) -> dict[str, Any]:
+    """Write bundle.json, the last file of a bundle; return it."""
+    description: dict[str, Any] = {
         "format": FORMAT,
-        "name": name,
-        "model": model,
+        "name": facts.name,
+        "model": facts.model,
         "tokenizer_sha256": encoder.sha256,
-        "gguf": gguf,
-        "licences": {source: list(entry.get("licences", ())) for source, entry in sources.items()},
+        "gguf": facts.gguf,
+        "llama": llama,
+        "licences": licences,
+        "training": facts.training,
         "versions": _versions(),
-        "files": files,
+        "files": describe(out_dir),
     }
+    description[DIGEST] = description_digest(description)
     write_json(out_dir / BUNDLE, description)
-    return files
-
-
-def _convert(
-    config: ExportSection, folder: Path, target: Path, prompts: Sequence[Sequence[int]], progress: Progress
-) -> dict[str, dict[str, Any]]:
-    kinds: list[GgufKind] = list(dict.fromkeys(config.gguf))
-    original: list[dict[int, float]] = []
-    if kinds and available():
-        engine = load_engine(folder, device="cpu")
-        original = [engine.next_log_probabilities(prompt) for prompt in prompts]
-        del engine
-    files = {}
-    for kind in kinds:
-        path = target / f"{config.name}-{kind}.gguf"
-        entry = write_gguf(folder, path, kind, config.name, progress)
-        entry |= check_gguf(path, folder, kind)
-        if original:
-            with LlamaCppEngine(path, precise=True) as converted:
-                entry["llamacpp"] = compare_predictions(original, converted, prompts)
-            refuse_divergence(entry["llamacpp"], kind, path)
-            progress.say(f"  {path.name}: same tensors; mean KL to the original {entry['llamacpp']['kl_mean']} nats")
-        else:
-            entry["llamacpp"] = "not compared: xllamacpp is not installed"
-        files[path.name] = entry
-    return files
-
-
-def _record(folder: Path | None, name: str) -> dict[str, Any]:
-    path = folder / name if folder else None
-    value = read_json(path) if path and path.is_file() else {}
-    return value if isinstance(value, dict) else {}
+    return description
 
 
 def _versions() -> dict[str, str]:
@@ -142,73 +208,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             versions[package] = "absent"
     return versions
-
-
-def _content(folder: Path) -> dict[str, Path]:
-    """Every file of a bundle by relative name; its own description and the stage's records are none of it."""
-    found = {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
-    return {name: path for name, path in found.items() if name != BUNDLE and not name.startswith(BESIDE_THE_RESULT)}
-
-
-def _listed(folder: Path) -> dict[str, dict[str, Any]]:
-    return {
-        name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in _content(folder).items()
-    }
-
-
-def _well_formed(value: dict[str, Any]) -> bool:
-    files = value.get("files")
-    if not isinstance(value.get("name"), str) or not isinstance(files, dict):
-        return False
-    return all(isinstance(entry, dict) and {"bytes", "sha256"} <= entry.keys() for entry in files.values())
-
-
-def read_bundle(folder: Path) -> dict[str, Any]:
-    """bundle.json, with the size of every file compared (quick: nothing is hashed).
-
-    Raises:
-        InputError: no bundle, an unknown format, a file that is missing, cut short or not part of it.
-    """
-    path = folder / BUNDLE
-    if not path.is_file():
-        raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), mend="igakulm export")
-    value = read_json(path)
-    if not isinstance(value, dict) or value.get("format") != FORMAT or not _well_formed(value):
-        raise InputError(f"this bundle.json is not of format {FORMAT}", where=str(path))
-    present = _content(folder)
-    for name, entry in value["files"].items():
-        size = present[name].stat().st_size if name in present else None
-        if size != entry["bytes"]:
-            what = "is missing" if size is None else f"has {size} bytes instead of {entry['bytes']}"
-            raise InputError(f"a file of the bundle {what}", where=str(folder / name), mend="copy the bundle again")
-    foreign = sorted(present.keys() - value["files"].keys())
-    if foreign:
-        raise InputError(
-            "the folder holds a file that is no part of the bundle",
-            where=str(folder / foreign[0]),
-            mend="remove it, or copy the bundle again",
-        )
-    return value
-
-
-def verify_bundle(folder: Path) -> dict[str, Any]:
-    """Hash every file of a bundle again.
-
-    Returns:
-        name, files (how many), bytes.
-
-    Raises:
-        InputError: a file is changed, cut short, missing, or no part of the bundle.
-    """
-    value = read_bundle(folder)
-    for name, entry in value["files"].items():
-        if sha256_file(folder / name) != entry["sha256"]:
-            raise InputError("a file of the bundle has changed", where=str(folder / name), mend="copy the bundle again")
-    manifest = folder / MANIFEST
-    if manifest.is_file():
-        # The stage's manifest is the only record of bundle.json itself.
-        wanted = json.loads(manifest.read_text(encoding="utf-8")).get("files", {}).get(BUNDLE, {}).get("sha256")
-        if wanted and wanted != sha256_file(folder / BUNDLE):
-            raise InputError("bundle.json has changed", where=str(folder / BUNDLE), mend="copy the bundle again")
-    size = sum(entry["bytes"] for entry in value["files"].values())
-    return {"name": value["name"], "files": len(value["files"]), "bytes": size}

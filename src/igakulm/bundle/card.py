@@ -1,7 +1,7 @@
 """MODEL_CARD.md in Japanese and English, written from what the stages recorded.
 
-Does: list data with licences, sizes, scores with intervals, limits. Does not: compute anything, or claim what was not
-measured: a table without numbers says so.
+Does: list data with licences, the training, scores with intervals, checks of the converted files, limits. Does not:
+compute anything, or claim what was not measured: a table without numbers says so.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from igakulm import __version__
+from igakulm.bundle.card_text import ENGLISH, JAPANESE, Words
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class CardFacts:
     """What the card tells.
 
     `model` is the result of `copy_folder`; `sources` is sources.json of the corpus stage; `rows` are the rows of
-    scoreboard.json; `gguf` maps file names to their entries in bundle.json.
+    scoreboard.json; `gguf` maps file names to their entries in bundle.json; `tuning`, `lists` and `training` are those
+    of records.py; `llama` says whether the folder `llama/` is there.
     """
 
     name: str
@@ -26,100 +28,88 @@ class CardFacts:
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
     gguf: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-LIMITS_JA = (
-    "これは医療機器ではありません。診断、治療、投薬の判断に使わないでください。",
-    "もっともらしい誤りを出力することがあります。出力は必ず医療従事者が原典と照合してください。",
-    "学習データにない疾患、薬剤、新しい診療ガイドラインについては知りません。",
-    "下の点数は、この評価での点数です。実際の診療での性能を示すものではありません。",
-    "学習データの個人情報は規則で除いていますが、完全に除けたことは保証されません。",
-)
-LIMITS_EN = (
-    "This is not a medical device. Do not use it to decide on diagnosis, treatment or medication.",
-    "It can state errors convincingly. A clinician must check every output against its source.",
-    "It knows nothing of diseases, drugs and guidelines that its training data lack.",
-    "The scores below hold for this evaluation. They do not show performance in clinical practice.",
-    "Personal data were removed from the training text by rules, which cannot be guaranteed to find all.",
-)
+    tuning: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Mapping[str, str] = field(default_factory=dict)
+    training: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    llama: bool = False
 
 
 def model_card(facts: CardFacts) -> str:
     """The card as Markdown with the header that model hubs read."""
-    parts = [_header(facts), f"# {_cell(facts.name)}\n", _japanese(facts), _english(facts)]
-    return "\n".join(parts)
+    return "\n".join([_header(), f"# {_cell(facts.name)}\n", _part(facts, JAPANESE), _part(facts, ENGLISH)])
 
 
-def _header(facts: CardFacts) -> str:
+def _header() -> str:
     return (
         "---\nlanguage: [ja]\nlibrary_name: transformers\npipeline_tag: text-generation\n"
         "license: other\nlicense_name: see-data-table\ntags: [medical, japanese]\n---\n"
     )
 
 
-def _japanese(facts: CardFacts) -> str:
+def _part(facts: CardFacts, words: Words) -> str:
     model = facts.model
     lines = [
-        "## 日本語\n",
-        f"IgakuLM {__version__} で作った日本語医療言語モデル"
-        f"（{model['architecture']}、{_number(model['parameters'])} パラメーター、"
-        f"語彙 {_number(model['vocabulary'])}、文脈長 {_number(model['context_length'])} トークン）。\n",
-        "### 限界\n",
-        *(f"- {line}" for line in LIMITS_JA),
-        "\n### 学習データとライセンス\n",
-        _data(facts, ("出典", "種類", "ライセンス", "文書", "文字"), "データの記録がありません。"),
-        "\n重みの利用条件は、上のデータのライセンスから利用者が確かめてください。\n",
-        "### 評価\n",
-        "値 [95 % 信頼区間]。基準（ベースライン）も同じ表にあります。\n",
-        _scores(facts, ("課題", "分割", "モデル", "値", "n"), "この成果物は評価されていません。"),
-        "\n### ファイル\n",
-        "- `huggingface/`：transformers がそのまま読める形式（safetensors）",
-        *(f"- `gguf/{name}`：llama.cpp 用（{_gguf(entry)}）" for name, entry in facts.gguf.items()),
-        "\nllama.cpp には文字列ではなくトークン番号を渡してください（`igakulm chat`、`igakulm serve` はそうします）。"
-        "llama.cpp 自身の分かち方は、一部の文で異なります。\n",
+        f"## {words.heading}\n",
+        words.introduction.format(
+            version=__version__,
+            architecture=_number(model["architecture"]),
+            parameters=_number(model["parameters"]),
+            vocabulary=_number(model["vocabulary"]),
+            context=_number(model["context_length"]),
+        ),
+        f"\n### {words.limits_heading}\n",
+        *(f"- {line}" for line in words.limits),
+        f"\n### {words.data_heading}\n",
+        _data(facts, words),
+        *_tuning(facts, words),
+        *_lists(facts, words),
+        f"\n{words.terms}\n",
+        f"### {words.training_heading}\n",
+        _training(facts, words),
+        f"\n### {words.scores_heading}\n",
+        words.scores_text,
+        _scores(facts, words),
+        f"\n### {words.files_heading}\n",
+        *_files(facts, words),
+        f"\n{words.ids}\n",
     ]
     return "\n".join(lines)
 
 
-def _english(facts: CardFacts) -> str:
-    model = facts.model
-    lines = [
-        "## English\n",
-        f"A Japanese medical language model made with IgakuLM {__version__} "
-        f"({model['architecture']}, {_number(model['parameters'])} parameters, vocabulary "
-        f"{_number(model['vocabulary'])}, context {_number(model['context_length'])} tokens).\n",
-        "### Limits\n",
-        *(f"- {line}" for line in LIMITS_EN),
-        "\n### Training data and licences\n",
-        _data(facts, ("source", "kind", "licences", "documents", "characters"), "No record of the data is present."),
-        "\nCheck the terms of the weights yourself against the licences above.\n",
-        "### Evaluation\n",
-        "Value [95 % confidence interval]; baselines stand in the same table.\n",
-        _scores(facts, ("task", "split", "model", "value", "n"), "This bundle has not been evaluated."),
-        "\n### Files\n",
-        "- `huggingface/`: stock transformers folder (safetensors)",
-        *(f"- `gguf/{name}`: for llama.cpp ({_gguf(entry)})" for name, entry in facts.gguf.items()),
-        "\nSend token ids to llama.cpp, not text (`igakulm chat` and `igakulm serve` do): its own tokenizer splits "
-        "some texts differently.\n",
-    ]
-    return "\n".join(lines)
-
-
-def _data(facts: CardFacts, heads: Sequence[str], empty: str) -> str:
+def _data(facts: CardFacts, words: Words) -> str:
+    keys = ("documents", "characters")
     rows = [
-        (
-            name,
-            entry.get("kind", ""),
-            ", ".join(entry.get("licences", ())),
-            entry.get("documents"),
-            entry.get("characters"),
-        )
+        (name, entry.get("kind", ""), ", ".join(entry.get("licences", ())), *(entry.get(key) for key in keys))
         for name, entry in facts.sources.items()
     ]
-    return _table(heads, rows) if rows else empty
+    return table(words.data_columns, rows) if rows else words.no_data
 
 
-def _scores(facts: CardFacts, heads: Sequence[str], empty: str) -> str:
+def _tuning(facts: CardFacts, words: Words) -> list[str]:
+    rows = [(task, entry.get("licence"), entry.get("rows")) for task, entry in facts.tuning.items()]
+    return [f"\n{words.tuning_text}\n", table(words.tuning_columns, rows)] if rows else []
+
+
+def _lists(facts: CardFacts, words: Words) -> list[str]:
+    found = ", ".join(f"{_cell(name)} ({_cell(licence)})" for name, licence in facts.lists.items())
+    return [f"\n{words.lists_text}{found}"] if found else []
+
+
+def _training(facts: CardFacts, words: Words) -> str:
+    """One line a stage; hours are of the wall clock."""
+    keys = ("steps", "tokens", "loss_last", "hours", "machine", "finished")
+    rows = [
+        (words.stages.get(stage, stage), *(_rounded(entry.get(key)) for key in keys))
+        for stage, entry in facts.training.items()
+    ]
+    return table(words.training_columns, rows) if rows else words.no_training
+
+
+def _rounded(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value
+
+
+def _scores(facts: CardFacts, words: Words) -> str:
     """The columns in which a model was scored; those of baselines alone stay in the scoreboard."""
     scored = {(row["task"], row.get("split", "")) for row in facts.rows if row.get("role", "model") == "model"}
     groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
@@ -128,7 +118,7 @@ def _scores(facts: CardFacts, heads: Sequence[str], empty: str) -> str:
             mode = f" ({row['answer_mode']})" if row.get("role") == "model" and row.get("answer_mode") else ""
             groups.setdefault((row["task"], row.get("split", ""), row["model"] + mode), []).append(row)
     rows = [(*key, "; ".join(map(_score, group)), group[0].get("n")) for key, group in groups.items()]
-    return _table(heads, rows) if rows else empty
+    return table(words.scores_columns, rows) if rows else words.no_scores
 
 
 def _score(row: Mapping[str, Any]) -> str:
@@ -139,11 +129,29 @@ def _score(row: Mapping[str, Any]) -> str:
     return f"{row['metric']} {value:.3f}{interval}"
 
 
-def _gguf(entry: Mapping[str, Any]) -> str:
-    return f"{entry['kind']}, {entry['architecture']}/{entry['encoding']}"
+def _files(facts: CardFacts, words: Words) -> list[str]:
+    lines = [f"- `huggingface/`{words.huggingface}"]
+    if facts.llama:
+        lines.append(f"- `llama/`{words.llama}")
+    for name, entry in facts.gguf.items():
+        kind = f"{entry['kind']}, {entry['architecture']}/{entry['encoding']}"
+        lines.append(f"- `gguf/{name}`{words.gguf.format(kind=kind)}{_checks(entry, words)}")
+    return lines
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _checks(entry: Mapping[str, Any], words: Words) -> str:
+    """What was measured about a converted file: divergence of its predictions and the change in score."""
+    found = []
+    runtime, score = entry.get("llamacpp"), entry.get("score")
+    if isinstance(runtime, Mapping) and isinstance(runtime.get("kl_mean"), int | float):
+        found.append(words.divergence.format(mean=runtime["kl_mean"], same=runtime["same_first_choice"]))
+    if isinstance(score, Mapping) and isinstance(score.get("quantised"), int | float):
+        found.append(words.score.format(before=score["original"], after=score["quantised"], n=score["n"]))
+    return words.comma.join(["", *found]) if found else ""
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; no text can break out of its cell."""
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     lines += ["| " + " | ".join(_number(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)

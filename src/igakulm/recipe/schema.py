@@ -167,11 +167,15 @@ class EvaluateSection(Section):
     seed: int | None = None
 
 
+GgufName = Literal["f32", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"]
+
+
 class ExportSection(Section):
     """What the bundle holds besides the Hugging Face folder."""
 
-    gguf: tuple[Literal["f32", "bf16", "q8_0"], ...] = ("q8_0",)
+    gguf: tuple[GgufName, ...] = ("q8_0",)  # Q4_K_M is smallest; F32 is exact
     name: str = "igakulm"
+    as_llama: bool = False  # adds llama/: a Llama that computes the same, for vLLM (SiLU only; larger)
 
 
 class PlanSection(Section):

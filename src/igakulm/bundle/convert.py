@@ -1,0 +1,137 @@
+"""The converted models of a bundle, each with the proof that it is the model that it was made from.
+
+Does: write the GGUF files and the Llama form; compare them with the weights, with the original's predictions, and with
+its scores where an evaluation is there. Does not: know a file's format (gguf.py), or decide which files are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.bundle.gguf import write_gguf
+from igakulm.bundle.gguf_check import check_gguf
+from igakulm.bundle.huggingface import same_logits, same_tokenizer
+from igakulm.bundle.llama_form import as_llama
+from igakulm.bundle.predictions import (
+    Predictions,
+    compare_predictions,
+    compare_reading,
+    original_predictions,
+    refuse_divergence,
+)
+from igakulm.bundle.quantise import GgufKind
+from igakulm.bundle.score_change import Question, choose, read_questions, score_change
+from igakulm.bundle.weights import read_config
+from igakulm.inference.codec import load_codec
+from igakulm.inference.llamacpp import LlamaCppEngine, available
+from igakulm.inference.transformers import load_engine
+from igakulm.progress import Progress
+from igakulm.tokenizer.open import load_encoder
+from igakulm.tokenizer.sample_texts import SENTENCES
+
+NOT_COMPARED = "not compared: xllamacpp is not installed"
+
+
+@dataclass(frozen=True)
+class Original:
+    """The model that is converted, and what it says to prompts and questions."""
+
+    folder: Path
+    prompts: Sequence[Sequence[int]]
+    predictions: Predictions
+    questions: Sequence[Question]
+    choices: Sequence[tuple[str, ...] | None]
+
+
+def examine(
+    folder: Path, prompts: Sequence[Sequence[int]], evaluation_dir: Path | None, progress: Progress
+) -> Original:
+    """Let the original speak in float32 on the CPU.
+
+    Args:
+        folder: stock Hugging Face folder.
+        prompts: token ids whose next tokens are compared.
+        evaluation_dir: where its choice items come from; None asks none.
+        progress: where to show it.
+    """
+    predictions = original_predictions(folder, prompts)
+    context_length = int(read_config(folder)["max_position_embeddings"])
+    questions = read_questions(evaluation_dir, load_codec(folder), context_length) if evaluation_dir else []
+    choices: list[tuple[str, ...] | None] = []
+    if questions:
+        with progress.task("score of the original", len(questions), "items") as task:
+            choices = choose(load_engine(folder, device="cpu"), questions, task.advance)
+    return Original(folder, prompts, predictions, questions, choices)
+
+
+def convert(
+    name: str,
+    kinds: Sequence[GgufKind],
+    source: Path,
+    target: Path,
+    prompts: Sequence[Sequence[int]],
+    evaluation_dir: Path | None,
+    progress: Progress,
+) -> dict[str, dict[str, Any]]:
+    """Write `target/NAME-KIND.gguf` for each kind.
+
+    Args:
+        name: part of the files' names.
+        kinds: types of the weights; repeated ones count once.
+        source: stock Hugging Face folder.
+        target: folder of the files.
+        prompts: token ids whose next tokens are compared.
+        evaluation_dir: an evaluation of this model, whose choice items are answered again; None leaves that out.
+        progress: where to show it.
+
+    Returns:
+        File name -> kind, architecture, encoding, tensors, compared, largest_error, llamacpp (how its predictions
+        differ, or why they were not compared), reading (on how many texts llama.cpp's own tokenizer agrees), score
+        (how its choices differ, where an evaluation is there).
+
+    Raises:
+        InputError: a file that would be read or computed wrongly.
+    """
+    kinds = list(dict.fromkeys(kinds))
+    original = examine(source, prompts, evaluation_dir, progress) if kinds and available() else None
+    files = {}
+    for kind in kinds:
+        path = target / f"{name}-{kind}.gguf"
+        entry = write_gguf(source, path, kind, name, progress)
+        entry |= check_gguf(path, source, kind)
+        entry |= _compare(path, kind, original, progress) if original else {"llamacpp": NOT_COMPARED}
+        files[path.name] = entry
+    return files
+
+
+def _compare(path: Path, kind: GgufKind, original: Original, progress: Progress) -> dict[str, Any]:
+    """What llama.cpp makes of a file, beside the original."""
+    found: dict[str, Any] = {}
+    with LlamaCppEngine(path, precise=True) as converted:
+        found["llamacpp"] = compare_predictions(original.predictions, converted)
+        refuse_divergence(found["llamacpp"], kind, path)
+        if original.questions:
+            with progress.task(f"score of {kind}", len(original.questions), "items") as task:
+                choices = choose(converted, original.questions, task.advance)
+            found["score"] = score_change(original.questions, original.choices, choices)
+    found["reading"] = compare_reading(path, load_encoder(original.folder), SENTENCES)
+    said = f"mean KL to the original {found['llamacpp']['kl_mean']} nats"
+    if "score" in found:
+        said += f", score {found['score']['original']:.3f} -> {found['score']['quantised']:.3f}"
+    progress.say(f"  {path.name}: {said}")
+    return found
+
+
+def add_llama(source: Path, target: Path, prompts: Sequence[Sequence[int]], progress: Progress) -> dict[str, Any]:
+    """Write the Llama form of a model and prove that it computes the same logits, bit for bit.
+
+    Raises:
+        InputError: the model has no exact Llama form, or is a Llama already.
+    """
+    facts = as_llama(source, target, progress)
+    same_logits(source, target, prompts)
+    same_tokenizer(target, load_encoder(target), SENTENCES)
+    return facts
