@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from igakulm.errors import InputError
+from igakulm.inference.engine import Step
 from igakulm.serving.chat import chat, chat_loop
 from igakulm.tokenizer.chat import render_chat
 from scripted_engine import ScriptedEngine
@@ -61,11 +62,19 @@ def test_the_oldest_turns_are_forgotten_and_endless_questions_refused() -> None:
 
 def test_ctrl_c_ends_politely() -> None:
     class Interrupted(ScriptedEngine):
-        def stream(self, *arguments: Any, **options: Any) -> Iterator[int]:
-            yield from self.tokens[:1]
+        def stream(self, *arguments: Any, **options: Any) -> Iterator[Step]:
+            yield Step(self.tokens[0])
             raise KeyboardInterrupt
 
     assert talk(Interrupted(TINY, "a"), "熱は？\n").getvalue() == "a\n"
+
+
+def test_a_model_that_dies_ends_the_answer_not_the_conversation() -> None:
+    engine = ScriptedEngine(TINY, "はい")
+    engine.dies_after = 1
+    screen = talk(engine, "熱は？\n咳は？\n")
+    assert screen.getvalue().count("起動し直します") == 2
+    assert engine.prompts[1] == render_chat(TINY, [{"role": "user", "content": "咳は？"}], True)[0]
 
 
 def test_a_reader_that_goes_ends_the_chat(tmp_path: Path) -> None:

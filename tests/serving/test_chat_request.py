@@ -7,17 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from igakulm.serving.chat_request import BadRequest, ChatRequest, parse_chat_request
+from igakulm.inference.engine import Sampling
+from igakulm.serving.chat_request import ChatRequest, parse_chat_request
+from igakulm.serving.request_fields import Generation
+from igakulm.serving.room import BadRequest, parse_json
 
 MESSAGES = [{"role": "user", "content": "熱があります"}]
 
 
 def parse(**fields: Any) -> ChatRequest:
-    return parse_chat_request(json.dumps({"messages": MESSAGES, **fields}).encode(), "m", 100)
+    body = json.dumps({"messages": MESSAGES, **fields}).encode()
+    return parse_chat_request(parse_json(body), "m", 100)
 
 
 def test_defaults_and_all_fields() -> None:
-    assert parse() == ChatRequest(MESSAGES, 100, 0.0, 0, (), False, False)
+    assert parse() == ChatRequest(MESSAGES, Generation(100, Sampling(), (), False, False))
     full = parse(
         model="m",
         messages=[
@@ -31,15 +35,20 @@ def test_defaults_and_all_fields() -> None:
         stream=True,
         stream_options={"include_usage": True},
         n=1,
-        top_p=1.0,
+        top_p=0.25,
         user="u",
         response_format={"type": "text"},
-        logprobs=None,
+        logprobs=True,
+        top_logprobs=3,
     )
     roles = [{"role": "system", "content": "a"}, {"role": "assistant", "content": "bc"}]
-    assert full == ChatRequest(roles, 7, 1.0, 2**32 - 1, ("。",), True, True)
-    assert parse(max_tokens=9999).max_tokens == 100
-    assert parse(max_completion_tokens=5, max_tokens=50).max_tokens == 5
+    sampling = Sampling(temperature=1.0, top_p=0.25, seed=2**32 - 1, top=3)
+    assert full == ChatRequest(roles, Generation(7, sampling, ("。",), True, True))
+    assert parse(max_tokens=9999).generation.max_tokens == 100
+    assert parse(max_completion_tokens=5, max_tokens=50).generation.max_tokens == 5
+    assert parse(logprobs=True).generation.sampling.top == 0
+    assert parse(logprobs=None, top_logprobs=None, n=None).generation.sampling.top is None
+    assert parse(response_format={"type": "json_object"}).generation.sampling.schema == {"type": "object"}
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
@@ -68,9 +77,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"stop": {"a": 1}}, "stop"),
     ({"stream": 1}, "stream"),
     ({"stream_options": [1]}, "stream_options"),
-    ({"stream_options": {"include_usage": "yes"}}, "include_usage"),
+    ({"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
     ({"n": 2}, "n"),
-    ({"top_p": 0.5}, "top_p"),
+    ({"n": True}, "n"),
+    ({"top_p": 1.5}, "top_p"),
+    ({"logprobs": 1}, "logprobs"),
+    ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+    ({"top_logprobs": 1}, "top_logprobs"),
+    ({"response_format": "json"}, "response_format"),
     ({"tools": []}, "tools"),
     ({"grammar": "root ::= x"}, "grammar"),
     ({"model": "gpt-4"}, "model"),
@@ -92,7 +106,7 @@ def test_a_slip_gets_a_suggestion() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"messages": NaN}', b"1" * 5000])
 def test_bodies_that_are_no_objects(body: bytes) -> None:
     with pytest.raises(BadRequest) as caught:
-        parse_chat_request(body, "m", 100)
+        parse_json(body)
     assert caught.value.code == "invalid_json"
 
 
@@ -109,9 +123,14 @@ NAMES = st.sampled_from(
 @given(st.dictionaries(NAMES | st.text(max_size=4), VALUES, max_size=5))
 def test_no_body_gets_past_the_checks_or_raises_anything_else(fields: dict[str, Any]) -> None:
     try:
-        request = parse_chat_request(json.dumps({"messages": MESSAGES, **fields}).encode(), "m", 100)
+        request = parse(**fields)
     except BadRequest as error:
         assert 400 <= error.status < 500
     else:
-        assert 1 <= request.max_tokens <= 100 and 0 <= request.temperature <= 2
+        assert 1 <= request.generation.max_tokens <= 100 and 0 <= request.generation.sampling.temperature <= 2
         assert all(set(message) == {"role", "content"} for message in request.messages)
+
+
+def test_lone_surrogates_become_the_replacement_character_and_pairs_stay() -> None:
+    value = parse_json(b'{"a": ["\\ud800x", "\\ud83d\\ude00", "\\\\ud800"], "\\udfff": 1}')
+    assert value == {"a": ["\ufffdx", "😀", "\\ud800"], "\ufffd": 1}

@@ -1,5 +1,7 @@
 """Which engine a bundle is opened with."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,15 @@ def test_gguf_is_preferred_where_llama_cpp_is(tmp_path: Path) -> None:
         assert opened.engine.generate([prompt], 3, []) == reference.engine.generate([prompt], 3, [])
     finally:
         opened.close()
+
+
+@pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
+def test_serving_with_llama_cpp_is_light(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "b", ("f32",))
+    code = (
+        "import sys; from pathlib import Path; from igakulm.serving.server import Options, app_of;"
+        "from igakulm.serving.model import open_model; opened = open_model(Path(sys.argv[1]), 'llamacpp');"
+        "app_of(opened, Options()); opened.close(); print(*sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True)
+    assert {"torch", "transformers", "sklearn", "pyarrow", "gguf"} & set(done.stdout.split()) == set()

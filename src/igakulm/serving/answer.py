@@ -1,132 +1,143 @@
-"""One answer at a time: the queue before the model, and an answer as text that arrives.
+"""One answer on its way: tokens made in a thread, text that arrives in the event loop.
 
-Does: wait for the turn, run the engine's steps in a thread, stop at stop texts and at the time limit, let go at once
-when the client has gone. Does not: know HTTP.
+Does: stop at stop texts and at the time limit, let go of the engine at the next token when the client has gone. A slow
+reader holds up nobody: the turn ends with the last token, not with the last byte. Does not: know HTTP or its forms.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 
-from igakulm.inference.engine import Engine
-from igakulm.serving.chat_request import ChatRequest
+from igakulm.errors import InputError
+from igakulm.inference.engine import EngineFailed, Step
+from igakulm.serving.request_fields import Generation
+from igakulm.serving.room import Ended, Room, refusal
+from igakulm.serving.tally import current_tally
 from igakulm.serving.text import TextStream
-from igakulm.tokenizer.open import Encoder
+
+GRACE = 1.0
+"""Seconds that an engine has beyond the limit to come to its next token; after them its answer is not waited for."""
 
 
-class Busy(Exception):
-    """The queue is full."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that can be shown, and the tokens that were made meanwhile."""
 
-
-class Turns:
-    """A lock with a queue of limited length.
-
-    Args:
-        queue: how many may wait beside the one that is answered.
-    """
-
-    def __init__(self, queue: int) -> None:
-        self._lock, self._most, self._inside = asyncio.Lock(), queue + 1, 0
-
-    async def take(self) -> None:
-        """Wait for the turn.
-
-        Raises:
-            Busy: the queue is full.
-        """
-        if self._inside >= self._most:
-            raise Busy
-        self._inside += 1
-        try:
-            await self._lock.acquire()
-        except BaseException:
-            self._inside -= 1
-            raise
-
-    def give_back(self) -> None:
-        """Let the next one in."""
-        self._inside -= 1
-        self._lock.release()
+    text: str
+    steps: tuple[Step, ...]
 
 
 class Answer:
-    """An answer that has its turn. `close` must be called in every case; it gives the turn back.
+    """An answer on its way. `begin` first, then `pieces`; `close` in every case.
 
     Args:
-        engine: makes the tokens.
-        encoder: the model's tokenizer.
-        turns: where the turn was taken.
+        room: engine, queue and limits.
         prompt: token ids.
-        asked: the checked request.
-        seconds: time limit.
+        asked: how to answer.
+
+    Attributes:
+        finish_reason: "stop" or "length" (of tokens, context or time).
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        encoder: Encoder,
-        turns: Turns,
-        prompt: Sequence[int],
-        asked: ChatRequest,
-        seconds: float,
-    ) -> None:
-        self._turns, self._prompt, self._limit, self._started = turns, prompt, seconds, time.monotonic()
-        self._room = min(asked.max_tokens, engine.context_length - len(prompt))
-        self._tokens = engine.stream(prompt, self._room, encoder.stops, temperature=asked.temperature, seed=asked.seed)
-        self._text = TextStream(encoder, asked.stop)
-        self._step: asyncio.Future[int | None] | None = None
-        self._closed, self._made = False, 0
+    def __init__(self, room: Room, prompt: Sequence[int], asked: Generation) -> None:
+        self._room, self._prompt, self._asked = room, prompt, asked
+        self._most = min(asked.max_tokens, room.engine.context_length - len(prompt))
+        self._made: deque[Piece | BaseException | str] = deque()
+        self._loop, self._wake, self._signalled = asyncio.get_running_loop(), asyncio.Event(), False
+        self._tally = current_tally()
+        self._end = 0.0
         self.finish_reason = "length"
 
-    async def texts(self) -> AsyncGenerator[str, None]:
-        """Pieces of text as they become complete."""
-        loop = asyncio.get_running_loop()
-        while self.seconds < self._limit:
-            self._step = loop.run_in_executor(None, next, self._tokens, None)
-            # A step under way cannot be cancelled; shielded, it ends by itself and `close` waits for it.
-            token = await asyncio.shield(self._step)
-            if token is None:
-                self.finish_reason = "length" if self._made >= self._room else "stop"
-                break
-            self._made += 1
-            yield self._text.feed(token)
-            if self._text.stopped:
-                self.finish_reason = "stop"
+    async def begin(self) -> None:
+        """Wait for the turn, then for the first piece of text or the end of the answer.
+
+        Raises:
+            BadRequest: the queue is full; the engine failed, or refuses this request.
+        """
+        await self._room.begin(self._make)
+        self._end = time.monotonic() + self._room.limits.seconds + GRACE
+        await self._wait()
+        if isinstance(self._made[0] if self._made else None, BaseException):
+            await anext(self.pieces())
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """Text as it becomes complete; what came while the reader was busy comes in one piece.
+
+        Raises:
+            BadRequest: the engine failed.
+        """
+        while True:
+            texts: list[str] = []
+            steps: list[Step] = []
+            end: BaseException | str | None = None
+            self._signalled = False
+            while self._made:
+                item = self._made.popleft()
+                if not isinstance(item, Piece):
+                    end = item
+                    break
+                texts.append(item.text)
+                steps.extend(item.steps)
+            if texts:
+                self._tally.answer.append("".join(texts))
+                yield Piece(self._tally.answer[-1], tuple(steps))
+            if isinstance(end, BaseException):
+                raise refusal(end) if isinstance(end, InputError | EngineFailed) else end
+            if end is not None:
+                self.finish_reason = self._tally.finish = end
                 return
-        yield self._text.finish()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(max(self._end - time.monotonic(), 0.0)):
+                await self._wake.wait()
+        except TimeoutError:
+            self._made.append("length")
+        self._wake.clear()
 
     def close(self) -> None:
-        """Give the turn back, at once or when the step under way has ended. Never waits."""
-        if self._closed:
-            return
-        self._closed = True
-        if self._step is None or self._step.done():
-            self._release()
-        else:
-            self._step.add_done_callback(self._release_after)
+        """End the work at its next token. Never waits."""
+        self._tally.ended.set()
 
-    def _release_after(self, step: asyncio.Future[int | None]) -> None:
-        if not step.cancelled():
-            step.exception()  # whoever asked has gone; retrieved, so that nothing is logged
-        self._release()
-
-    def _release(self) -> None:
+    def _make(self) -> None:
+        """Runs in a thread."""
         try:
-            stop = getattr(self._tokens, "close", None)
-            if stop:
-                stop()
-        finally:
-            self._turns.give_back()
+            self._say(self._steps())
+        except Ended:
+            self._say("stop")
+        except Exception as error:
+            self._say(error)
 
-    @property
-    def seconds(self) -> float:
-        """Time since the turn began."""
-        return time.monotonic() - self._started
+    def _steps(self) -> str:
+        room, sampling = self._room, self._asked.sampling
+        text = TextStream(room.encoder, self._asked.stop)
+        deadline = time.monotonic() + room.limits.seconds
+        made, reason = 0, "length"
+        if time.monotonic() < deadline:
+            steps = room.engine.stream(self._prompt, self._most, room.encoder.stops, sampling)
+            with contextlib.closing(steps):  # type: ignore[type-var]
+                for step in steps:
+                    made += 1
+                    self._say(Piece(text.feed(step.token), (step,)))
+                    if text.stopped:
+                        return "stop"
+                    if time.monotonic() >= deadline:
+                        break
+                else:
+                    reason = "length" if made >= self._most else "stop"
+        if rest := text.finish():
+            self._say(Piece(rest, ()))
+        return reason
 
-    @property
-    def usage(self) -> dict[str, int]:
-        """Counts in OpenAI's form."""
-        prompt = len(self._prompt)
-        return {"prompt_tokens": prompt, "completion_tokens": self._made, "total_tokens": prompt + self._made}
+    def _say(self, item: Piece | BaseException | str) -> None:
+        self._made.append(item)
+        if not self._signalled:
+            self._signalled = True
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens
+                self._loop.call_soon_threadsafe(self._wake.set)

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TextIO
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Engine
+from igakulm.inference.engine import Engine, EngineFailed, Sampling
 from igakulm.serving.model import open_model
 from igakulm.serving.text import TextStream
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder
 
 NOTICE = "回答は誤ることがあります。診断には使えません。終わるには Ctrl-D を押してください。"
+BROKEN = "（モデルが止まりました。起動し直しますので、もう一度お尋ねください）"
 
 
 def chat(
@@ -89,7 +90,12 @@ def chat_loop(
             ids = _prompt(encoder, messages, engine.context_length, target)
             if ids is None:
                 continue
-            answer = _answer(engine, encoder, ids, max_tokens, temperature, seed + turn, target)
+            try:
+                answer = _answer(engine, encoder, ids, max_tokens, temperature, seed + turn, target)
+            except EngineFailed:
+                print(BROKEN, file=target, flush=True)
+                messages.pop()
+                continue
             messages.append({"role": "assistant", "content": answer})
             if single:
                 return
@@ -133,10 +139,10 @@ def _answer(
 ) -> str:
     stream, parts = TextStream(encoder), []
     stops = encoder.stops
-    tokens = engine.stream(ids, most, stops, temperature=temperature, seed=seed)
-    with closing(tokens):  # type: ignore[type-var]
-        for token in tokens:
-            parts.append(stream.feed(token))
+    steps = engine.stream(ids, most, stops, Sampling(temperature=temperature, seed=seed))
+    with closing(steps):  # type: ignore[type-var]
+        for step in steps:
+            parts.append(stream.feed(step.token))
             print(parts[-1], end="", file=target, flush=True)
     parts.append(stream.finish())
     print(parts[-1], file=target, flush=True)

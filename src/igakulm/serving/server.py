@@ -1,53 +1,63 @@
-"""An OpenAI-compatible chat server for one model on one machine.
+"""An OpenAI-compatible server for one model on one machine, with the page that talks to it.
 
-Does: `/health`, `/v1/models`, `/v1/chat/completions` (whole or as server-sent events); one answer at a time, a short
-queue, then 429; limits of size and time. Does not: write prompts or answers anywhere, answer pages of other origins,
-or open itself to a network without a key.
+Does: put the routes together (OpenAI's, tasks, page, health, description); listen on one address; end in order.
+Does not: answer pages of other origins, open itself to a network without a key, or write texts anywhere unless told.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import secrets
 import socket
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp
 
+from igakulm.benchmarks.tasks import TASKS_FILE, Task, default_tasks, read_tasks
 from igakulm.errors import InputError
 from igakulm.inference.engine import Engine
-from igakulm.serving.answer import Answer, Busy, Turns
-from igakulm.serving.chat_request import BadRequest, ChatRequest, parse_chat_request
+from igakulm.serving.audit import AuditLog
+from igakulm.serving.completion_routes import completion_routes
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, check_address, error_response, is_loopback
-from igakulm.serving.model import open_model
-from igakulm.tokenizer.chat import render_chat
+from igakulm.serving.model import Endpoint, Opened, open_model
+from igakulm.serving.openapi import openapi_document
+from igakulm.serving.patience import PatientProtocol
+from igakulm.serving.record import Record
+from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
 from igakulm.tokenizer.open import Encoder
 
 LOG = logging.getLogger("igakulm.serving")
-BODY_SECONDS = 20.0
+MOST_CONNECTIONS = 512
+OPENAPI = "/openapi.json"
+__all__ = ["Limits", "Options", "create_app", "serve"]
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one client can ask for."""
+class Options:
+    """How a server treats what comes in.
 
-    body_bytes: int = 256 * 1024
-    new_tokens: int = 1024
-    queue: int = 8
-    seconds: float = 120.0
+    Attributes:
+        api_key: clients send it as `Authorization: Bearer KEY`; None = no key is asked for (loopback only).
+        hosts: names that a Host header may carry; None = any.
+        limits: sizes and times.
+        audit: the log that gets a line for every request.
+        log_prompts: write bodies and answers to the ordinary log.
+    """
+
+    api_key: str | None = None
+    hosts: frozenset[str] | None = LOOPBACK_NAMES
+    limits: Limits = field(default_factory=Limits)
+    audit: AuditLog | None = None
+    log_prompts: bool = False
 
 
 def create_app(
@@ -58,176 +68,98 @@ def create_app(
     api_key: str | None = None,
     hosts: frozenset[str] | None = LOOPBACK_NAMES,
     limits: Limits | None = None,
+    tasks: Sequence[Task] | None = None,
 ) -> Guard:
-    """The ASGI application.
+    """The ASGI application for an engine without a bundle; see `Options`.
 
     Args:
         engine: answers.
         encoder: the model's tokenizer.
         name: the model's name in the API.
-        api_key: None = no key is asked for (loopback only).
-        hosts: names that a Host header may carry; None = any.
+        api_key: None = no key is asked for.
+        hosts: names that a Host header may carry.
         limits: sizes and times.
+        tasks: what the model was tuned on; None = the general ones.
     """
-    room = _Room(engine, encoder, name, limits or Limits())
-    app = Starlette(
-        routes=[
-            Route("/health", room.health, methods=["GET"]),
-            Route("/v1/models", room.models, methods=["GET"]),
-            Route("/v1/chat/completions", room.chat, methods=["POST"]),
-        ],
-        exception_handlers={
-            HTTPException: _http_error,
-            BadRequest: _bad_request,
-            Exception: _server_error,
-        },
-    )
-    return Guard(app, api_key=api_key, hosts=hosts)
+    options = Options(api_key, hosts, limits or Limits())
+    return app_of(Opened(engine, encoder, name, engine.name), options, tasks)
 
 
-class _Events(StreamingResponse):
-    """Server-sent events that give the turn back however they end, even when they were never begun."""
+def app_of(opened: Opened, options: Options, tasks: Sequence[Task] | None = None) -> Guard:
+    """The ASGI application for an opened bundle.
 
-    def __init__(self, content: AsyncIterator[str], answer: Answer) -> None:
-        super().__init__(content, media_type="text/event-stream")
-        self._answer = answer
+    Raises:
+        InputError: the bundle's tasks cannot be read.
+    """
+    room = Room(opened.engine, opened.encoder, opened.name, options.limits)
+    routes = [
+        Route("/health", _health(room), methods=["GET"]),
+        *completion_routes(room),
+        *_routes_of_tasks(room, tasks, opened.folder),
+        *_routes_of_page(opened),
+    ]
+    paths = {route.path for route in routes} | {OPENAPI}
+    document = openapi_document(opened.name, paths, options.limits.new_tokens)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._answer.close()
+    async def description(_: Request) -> Response:
+        return JSONResponse(document)
+
+    routes.append(Route(OPENAPI, description, methods=["GET"]))
+    handlers: dict[Any, Any] = {
+        HTTPException: _http_error,
+        BadRequest: _bad_request,
+        ClientGone: _client_gone,
+        Exception: _server_error,
+    }
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    record = Record(app, audit=options.audit, log_prompts=options.log_prompts)
+    return Guard(record, api_key=options.api_key, hosts=options.hosts)
 
 
-class _Room:
-    """The endpoints and what they share."""
+def _routes_of_tasks(room: Room, tasks: Sequence[Task] | None, folder: Path | None) -> list[Route]:
+    from igakulm.serving.task_routes import task_routes
 
-    def __init__(self, engine: Engine, encoder: Encoder, name: str, limits: Limits) -> None:
-        self.engine, self.encoder, self.name, self.limits = engine, encoder, name, limits
-        self.turns = Turns(limits.queue)
-        self.started = int(time.time())
+    if tasks is None:
+        path = folder / TASKS_FILE if folder else None
+        tasks = read_tasks(path) if path and path.is_file() else default_tasks()
+    return list(task_routes(room, tasks))
 
-    async def health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok"})
 
-    async def models(self, _: Request) -> Response:
-        entry = {"id": self.name, "object": "model", "created": self.started, "owned_by": "igakulm"}
-        return JSONResponse({"object": "list", "data": [entry]})
+def _routes_of_page(opened: Opened) -> list[Route]:
+    from igakulm.serving.model_routes import model_routes
+    from igakulm.serving.page_routes import page_routes
 
-    async def chat(self, request: Request) -> Response:
-        asked = parse_chat_request(await self._body(request), self.name, self.limits.new_tokens)
-        try:
-            ids, _ = await asyncio.to_thread(render_chat, self.encoder, asked.messages, True)
-        except InputError as error:
-            raise BadRequest(error.what, "messages") from error
-        if len(ids) >= self.engine.context_length:
-            raise BadRequest(
-                f"the messages have {len(ids):,} tokens, the model reads {self.engine.context_length - 1:,}",
-                "messages",
-                "context_length_exceeded",
-            )
-        try:
-            await self.turns.take()
-        except Busy as error:
-            raise BadRequest("the model is busy and the queue is full; try again soon", None, "busy", 429) from error
-        answer = Answer(self.engine, self.encoder, self.turns, ids, asked, self.limits.seconds)
-        if asked.stream:
-            return _Events(self._events(answer, asked), answer)
-        try:
-            return await self._whole(request, answer)
-        except Exception as error:
-            return await _server_error(request, error)
-        finally:
-            answer.close()
+    return [*page_routes(), *model_routes(opened)]
 
-    async def _body(self, request: Request) -> bytes:
-        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-            raise BadRequest("the content type is application/json", None, "unsupported_media_type", 415)
-        too_large = BadRequest(
-            f"the body is larger than {self.limits.body_bytes:,} bytes", None, "request_too_large", 413
-        )
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self.limits.body_bytes:
-            raise too_large
-        body = bytearray()
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self.limits.body_bytes:
-                        raise too_large
-        except TimeoutError as error:
-            raise BadRequest("the body did not arrive in time", None, "request_timeout", 408) from error
-        except ClientDisconnect as error:
-            raise BadRequest("the client has gone", None, "client_closed", 400) from error
-        return bytes(body)
 
-    async def _whole(self, request: Request, answer: Answer) -> Response:
-        parts = []
-        async with aclosing(answer.texts()) as texts:
-            async for text in texts:
-                parts.append(text)
-                if await request.is_disconnected():
-                    break
-        self._log(answer)
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": "".join(parts)},
-            "finish_reason": answer.finish_reason,
-            "logprobs": None,
+def _health(room: Room) -> Callable[[Request], Any]:
+    engine = room.engine.inner
+
+    async def health(_: Request) -> Response:
+        # An engine in this process is alive as long as the server; one in a child says so itself.
+        alive = bool(getattr(engine, "alive", True))
+        body = {
+            "status": "ok" if alive else "restarting",
+            "engine": {"alive": alive, "restarts": int(getattr(engine, "restarts", 0))},
+            "queue": {
+                "lanes": engine.lanes,
+                "running": room.turns.running,
+                "waiting": room.turns.waiting,
+                "most_waiting": room.limits.queue,
+            },
         }
-        return JSONResponse({**self._head("chat.completion"), "choices": [choice], "usage": answer.usage})
+        return JSONResponse(body)
 
-    async def _events(self, answer: Answer, asked: ChatRequest) -> AsyncIterator[str]:
-        head = self._head("chat.completion.chunk")
-
-        def event(delta: dict[str, str], reason: str | None = None) -> str:
-            return _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
-
-        try:
-            yield event({"role": "assistant", "content": ""})
-            async with aclosing(answer.texts()) as texts:
-                async for text in texts:
-                    if text:
-                        yield event({"content": text})
-            yield event({}, answer.finish_reason)
-            if asked.include_usage:
-                yield _event({**head, "choices": [], "usage": answer.usage})
-            yield "data: [DONE]\n\n"
-        except Exception as error:  # the status line has gone out already; the client gets an event
-            LOG.error("answer failed: %s", type(error).__name__)
-            yield _event({"error": {"message": "the answer failed", "type": "server_error", "code": "failed"}})
-        finally:
-            self._log(answer)
-
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {
-            "id": f"chatcmpl-{secrets.token_hex(12)}",
-            "object": kind,
-            "created": int(time.time()),
-            "model": self.name,
-        }
-
-    def _log(self, answer: Answer) -> None:
-        # Counts only: a prompt may be a patient's record.
-        usage = answer.usage
-        LOG.info(
-            "chat: %d + %d tokens, %.2f s, %s",
-            usage["prompt_tokens"],
-            usage["completion_tokens"],
-            answer.seconds,
-            answer.finish_reason,
-        )
-
-
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+    return health
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 400
     message = {404: "there is no such path", 405: "this method is not allowed here"}.get(status, "refused")
-    return error_response(status, message, "refused")
+    answer = error_response(status, message, "refused")
+    if isinstance(error, HTTPException) and error.headers:
+        answer.headers.update(error.headers)
+    return answer
 
 
 async def _bad_request(_: Request, error: Exception) -> Response:
@@ -235,9 +167,17 @@ async def _bad_request(_: Request, error: Exception) -> Response:
     return error_response(error.status, error.message, error.code, error.param)
 
 
+async def _client_gone(_: Request, error: Exception) -> Response:
+    return error_response(400, "the client has gone", "client_closed")
+
+
 async def _server_error(_: Request, error: Exception) -> Response:
-    LOG.error("request failed: %s", type(error).__name__)
-    return error_response(500, "the request failed", "failed")
+    # No text of the error: it may quote a patient's record.
+    return error_response(500, "the request failed; the server's log names the kind of error", "failed")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # at once, also into a pipe: somebody waits for the address
 
 
 def serve(
@@ -246,52 +186,73 @@ def serve(
     port: int = 8765,
     *,
     engine: str = "auto",
+    gguf: str | None = None,
+    endpoint: Endpoint | None = None,
     api_key: str | None = None,
-    say: Callable[[str], None] = print,
+    queue: int = Limits.queue,
+    audit_log: Path | None = None,
+    audit_key: str | None = None,
+    log_prompts: bool = False,
+    say: Callable[[str], None] = _say,
 ) -> None:
     """Serve a bundle until Ctrl-C.
 
     Args:
-        bundle: folder of the export stage.
+        bundle: a folder written by the export stage.
         host: address to bind.
         port: 0 = any free one.
-        engine: "auto", "llamacpp" or "transformers".
+        engine: "auto", "llamacpp", "transformers" or "endpoint".
+        gguf: which type of the bundle's GGUF files; None = the smallest.
+        endpoint: for the engine "endpoint".
         api_key: clients send it as `Authorization: Bearer KEY`.
+        queue: how many requests may wait beside those that are answered.
+        audit_log: file that gets a line for every request; see audit.py.
+        audit_key: makes its chain one that only its owner can write.
+        log_prompts: write bodies and answers to the log on standard error.
         say: where one line with the address goes.
 
     Raises:
-        InputError: another host than loopback without a key, a port in use, no bundle.
+        InputError: another host than loopback without a key, a port in use, no bundle, an audit log that is broken.
     """
     check_address(host, api_key := api_key or None)
-    listener = _bind(host, port)
-    try:
-        opened = open_model(bundle, engine)
-    except BaseException:
-        listener.close()
-        raise
-    logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
-    LOG.setLevel(logging.INFO)
-    hosts = LOOPBACK_NAMES | {host.lower()} if is_loopback(host) else None
-    app = create_app(opened.engine, opened.encoder, opened.name, api_key=api_key, hosts=hosts)
-    address = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
-    say(f"{opened.name} ({opened.kind}): http://{address}/v1  (Ctrl-C ends it)")
-    try:
-        uvicorn.Server(_settings(app)).run(sockets=[listener])
-    except KeyboardInterrupt:
-        LOG.info("ended by Ctrl-C")
-    finally:
-        opened.close()
+    if queue < 0:
+        raise InputError("a queue has a length of 0 or more", where="--queue")
+    with ExitStack() as stack:
+        listener = stack.enter_context(_bind(host, port))
+        opened = open_model(bundle, engine, gguf=gguf, endpoint=endpoint)
+        stack.callback(opened.close)
+        audit = None
+        if audit_log is not None:
+            key = audit_key.encode() if audit_key else None
+            audit = AuditLog(audit_log, opened.name, str(opened.description.get("digest", "")), key)
+            stack.callback(audit.close)
+        logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
+        LOG.setLevel(logging.INFO)
+        hosts = LOOPBACK_NAMES | {host.lower()} if is_loopback(host) else None
+        app = app_of(opened, Options(api_key, hosts, Limits(queue=queue), audit, log_prompts))
+        address = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+        listener.listen(128)  # who reads the line may connect at once
+        say(f"{opened.name} ({opened.kind}): http://{address}/v1  (Ctrl-C ends it)")
+        if log_prompts:
+            LOG.warning("texts of requests and answers are written to this log (--log-prompts)")
+        try:
+            uvicorn.Server(server_settings(app)).run(sockets=[listener])
+        except KeyboardInterrupt:
+            LOG.info("ended by Ctrl-C")
 
 
-def _settings(app: Guard) -> uvicorn.Config:
+def server_settings(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn runs: no log of addresses, no trust in forwarding headers, limits for connections that do nothing."""
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
         access_log=False,
         log_level="warning",
         server_header=False,
         proxy_headers=False,
         ws="none",
-        limit_concurrency=64,
+        lifespan="off",
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=10,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_graceful_shutdown=5,

@@ -1,0 +1,138 @@
+"""Schemas of what the server answers, for its OpenAPI document.
+
+Does: describe objects. Does not: make or check them (tests compare them with real answers).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Value = dict[str, Any]
+TEXT: Value = {"type": "string"}
+COUNT: Value = {"type": "integer", "minimum": 0}
+NUMBER: Value = {"type": "number"}
+REASON: Value = {"enum": ["stop", "length"]}
+
+
+def shape(properties: dict[str, Value], *required: str) -> Value:
+    """An object; without names all properties are required."""
+    return {"type": "object", "properties": properties, "required": list(required or properties)}
+
+
+def list_of(items: Value) -> Value:
+    """An array."""
+    return {"type": "array", "items": items}
+
+
+def ref(name: str) -> Value:
+    """A reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def or_null(value: Value) -> Value:
+    """A value, or null."""
+    return {"anyOf": [value, {"type": "null"}]}
+
+
+def _chat() -> dict[str, Value]:
+    token = {"token": TEXT, "logprob": NUMBER, "bytes": list_of({"type": "integer", "minimum": 0, "maximum": 255})}
+    entry = shape({**token, "top_logprobs": list_of(shape(token))})
+    logprobs = shape({"content": list_of(entry), "refusal": {"type": "null"}})
+    choice = {
+        "index": {"const": 0},
+        "message": shape({"role": {"const": "assistant"}, "content": TEXT}),
+        "finish_reason": REASON,
+        "logprobs": or_null(logprobs),
+    }
+    return {
+        "ChatCompletion": shape(
+            {
+                "id": TEXT,
+                "object": {"const": "chat.completion"},
+                "created": COUNT,
+                "model": TEXT,
+                "choices": {**list_of(shape(choice)), "minItems": 1, "maxItems": 1},
+                "usage": ref("Usage"),
+            }
+        )
+    }
+
+
+def _completion() -> dict[str, Value]:
+    logprobs = shape(
+        {
+            "tokens": list_of(TEXT),
+            "token_logprobs": list_of(NUMBER),
+            "top_logprobs": list_of({"type": "object", "additionalProperties": NUMBER}),
+            "text_offset": list_of(COUNT),
+        }
+    )
+    choice = {"index": {"const": 0}, "text": TEXT, "finish_reason": REASON, "logprobs": or_null(logprobs)}
+    return {
+        "Completion": shape(
+            {
+                "id": TEXT,
+                "object": {"const": "text_completion"},
+                "created": COUNT,
+                "model": TEXT,
+                "choices": {**list_of(shape(choice)), "minItems": 1, "maxItems": 1},
+                "usage": ref("Usage"),
+            }
+        )
+    }
+
+
+def _tasks() -> dict[str, Value]:
+    option = {"letter": TEXT, "label": TEXT}
+    weighed = shape({**option, "probability": {"type": "number", "minimum": 0, "maximum": 1.000001}})
+    task = {
+        "name": TEXT,
+        "kind": {"enum": ["extract", "classify", "compare", "exam"]},
+        "title_ja": TEXT,
+        "title_en": TEXT,
+        "options": list_of(shape(option)),
+    }
+    item = {"text": TEXT, "start": COUNT, "end": COUNT, "kind": TEXT}
+    return {
+        "Tasks": shape({"tasks": list_of(shape(task))}),
+        "Extraction": shape(
+            {"items": list_of(shape(item)), "unplaced": list_of(TEXT), "raw": TEXT, "usage": ref("Usage")}
+        ),
+        "Choice": shape({"options": list_of(weighed), "answer": TEXT}),
+        "ExamChoice": shape({"options": list_of(weighed), "answer": list_of(TEXT)}),
+    }
+
+
+def _about() -> dict[str, Value]:
+    anything: Value = {"type": "object"}
+    about = {"name": TEXT, "engine": TEXT, "model": anything, "gguf": anything, "card_ja": TEXT, "card_en": TEXT}
+    about |= {"licences": anything, "versions": anything, "scores": list_of(anything)}
+    engine = shape({"alive": {"type": "boolean"}, "restarts": COUNT})
+    queue = shape(
+        {"lanes": {"type": "integer", "minimum": 1}, "running": COUNT, "waiting": COUNT, "most_waiting": COUNT}
+    )
+    model = {"id": TEXT, "object": {"const": "model"}, "created": COUNT, "owned_by": {"const": "igakulm"}}
+    return {
+        "About": shape(about),
+        "Health": shape({"status": {"enum": ["ok", "restarting"]}, "engine": engine, "queue": queue}),
+        "Model": shape(model),
+        "Models": shape({"object": {"const": "list"}, "data": list_of(ref("Model"))}),
+        "Description": shape({"openapi": TEXT, "info": anything, "paths": anything}),
+    }
+
+
+ERROR = shape(
+    {
+        "error": shape(
+            {
+                "message": TEXT,
+                "type": {"enum": ["invalid_request_error", "server_error"]},
+                "param": {"type": ["string", "null"]},
+                "code": TEXT,
+            }
+        )
+    }
+)
+USAGE = shape({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT})
+ANSWERS: dict[str, Value] = {"Error": ERROR, "Usage": USAGE, **_chat(), **_completion(), **_tasks(), **_about()}
+"""Every object that is sent, by name."""

@@ -1,0 +1,108 @@
+"""What is remembered of a request: a log line of counts, and a line of the audit log where one is kept.
+
+Does: give every request its tally; write counts, times and digests when it is over; keep failures from writing texts
+into logs. Does not: log a text, unless the server was told to.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from pathlib import Path
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from igakulm.serving.audit import AuditLog, Digest, digest
+from igakulm.serving.tally import CURRENT, Tally
+
+LOG = logging.getLogger("igakulm.serving")
+
+
+class Record:
+    """The layer between the guard and the application.
+
+    Args:
+        app: what is recorded.
+        audit: the audit log, or None.
+        log_prompts: bodies and answers go to the log too.
+    """
+
+    def __init__(self, app: ASGIApp, *, audit: AuditLog | None = None, log_prompts: bool = False) -> None:
+        self.app, self.audit, self.log_prompts = app, audit, log_prompts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and record what was asked of the model."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        visit = _Visit(self.audit.key if self.audit else None, receive, send, keep=self.log_prompts)
+        token = CURRENT.set(visit.tally)
+        try:
+            await self.app(scope, visit.receive, visit.send)
+        except Exception as error:
+            # Starlette has answered 500 and raises again. The error's own text may quote a patient's record: only
+            # where it happened is logged.
+            LOG.error("request failed: %s %s", type(error).__name__, places(error))
+        finally:
+            visit.tally.ended.set()
+            CURRENT.reset(token)
+            if scope["method"] == "POST":
+                self._write(scope["path"], visit)
+
+    def _write(self, path: str, visit: _Visit) -> None:
+        tally, seconds = visit.tally, time.monotonic() - visit.tally.started
+        name = path if visit.status not in (404, 405) else "unknown path"
+        words = "%s: %d, %d + %d tokens, %.2f s %s"
+        LOG.info(words, name, visit.status, tally.prompt_tokens, tally.completion_tokens, seconds, tally.finish)
+        if self.log_prompts:
+            LOG.info("asked: %s", bytes(visit.body).decode("utf-8", "replace"))
+            LOG.info("answered: %s", "".join(tally.answer))
+        if self.audit is None:
+            return
+        answer = digest("".join(tally.answer).encode(), self.audit.key) if tally.answer else visit.sent.hex()
+        try:
+            self.audit.append(
+                event="request",
+                path=name,
+                status=visit.status,
+                prompt_tokens=tally.prompt_tokens,
+                completion_tokens=tally.completion_tokens,
+                seconds=round(seconds, 3),
+                finish=tally.finish,
+                request=visit.received.hex(),
+                answer=answer,
+            )
+        except OSError as error:
+            LOG.error("the audit log cannot be written: %s", error.strerror or error)
+
+
+def places(error: BaseException) -> str:
+    """Where an error happened, without its text: files and lines, the innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+
+
+class _Visit:
+    """One request: its tally, its status, and digests of what came and went."""
+
+    def __init__(self, key: bytes | None, receive: Receive, send: Send, *, keep: bool) -> None:
+        self.tally, self.status, self.body = Tally(), 0, bytearray()
+        self.received, self.sent = Digest(key), Digest(key)
+        self._receive, self._send, self._keep = receive, send, keep
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            data = message.get("body", b"")
+            self.received.update(data)
+            if self._keep:
+                self.body += data
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.sent.update(message.get("body", b""))
+        await self._send(message)

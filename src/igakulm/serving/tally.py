@@ -1,0 +1,129 @@
+"""What one request cost, and the signal that ends it: an engine that counts, and stops when nobody waits any more.
+
+Does: count the tokens that a request reads and makes, whatever route asked; end a stream at the next token when the
+client has gone or the time is over. Does not: know HTTP, or keep any text.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from igakulm.inference.engine import GREEDY, Continuation, Engine, Sampling, Step, nothing
+
+
+class Ended(Exception):
+    """Nobody waits for this any more."""
+
+
+@dataclass
+class Tally:
+    """Counts of one request.
+
+    Attributes:
+        finish: why the answer ended, as far as the route says.
+        answer: text of the answer, where the route makes one: for the digest of the audit log, or a log with texts.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish: str = ""
+    answer: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    ended: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, prompt: int, completion: int) -> None:
+        """Count tokens; from any thread."""
+        with self._lock:
+            self.prompt_tokens += prompt
+            self.completion_tokens += completion
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Counts in OpenAI's form."""
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+CURRENT: ContextVar[Tally | None] = ContextVar("tally", default=None)
+"""The request that this task or thread works for."""
+
+
+def current_tally() -> Tally:
+    """The tally of this request; a fresh one outside of a request."""
+    tally = CURRENT.get()
+    if tally is None:
+        tally = Tally()
+        CURRENT.set(tally)
+    return tally
+
+
+class CountingEngine:
+    """An engine whose work is counted for the request that asked, and ends with it.
+
+    Args:
+        engine: does the work.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.inner, self.name = engine, engine.name
+        self.context_length, self.lanes = engine.context_length, engine.lanes
+
+    def stream(
+        self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
+    ) -> Iterator[Step]:
+        """See `Engine.stream`.
+
+        Raises:
+            Ended: the request that asked is over.
+        """
+        tally = current_tally()
+        _check(tally)
+        tally.add(len(prompt), 0)
+        steps = self.inner.stream(prompt, max_new_tokens, stop, sampling)
+        try:
+            for step in steps:
+                tally.add(0, 1)
+                yield step
+                _check(tally)
+        finally:
+            close = getattr(steps, "close", None)
+            if close:
+                close()
+
+    def score(
+        self,
+        prompts: Sequence[Sequence[int]],
+        options: Sequence[Sequence[Sequence[int]]],
+        *,
+        done: Callable[[int], None] = nothing,
+    ) -> list[list[Continuation]]:
+        """See `Engine.score`; tokens of options count as read."""
+        tally = current_tally()
+        _check(tally)
+        tally.add(sum(map(len, prompts)) + sum(len(option) for group in options for option in group), 0)
+        return self.inner.score(prompts, options, done=done)
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        stop: Sequence[int],
+        *,
+        done: Callable[[int], None] = nothing,
+    ) -> list[list[int]]:
+        """See `Engine.generate`."""
+        tally = current_tally()
+        _check(tally)
+        answers = self.inner.generate(prompts, max_new_tokens, stop, done=done)
+        tally.add(sum(map(len, prompts)), sum(map(len, answers)))
+        return answers
+
+
+def _check(tally: Tally) -> None:
+    if tally.ended.is_set():
+        raise Ended

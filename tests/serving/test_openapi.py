@@ -1,0 +1,83 @@
+"""The OpenAPI document is true: every path is in it, and requests made from it get the answers that it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from http_server import running
+from igakulm.serving.guards import Guard
+from igakulm.serving.openapi import openapi_document
+from igakulm.serving.server import Limits, create_app
+from scripted_engine import ScriptedEngine
+from tiny_bundle import encoder
+
+TINY = encoder()
+
+
+def app(text: str = "糖尿病です。") -> Guard:
+    engine = ScriptedEngine(TINY, text, context_length=4000)
+    return create_app(engine, TINY, "tiny", limits=Limits(new_tokens=16))
+
+
+def test_every_path_is_described() -> None:
+    guard = app()
+    starlette = guard.app.app  # type: ignore[attr-defined]
+    served = {route.path.replace(":path", "") for route in starlette.routes}
+    document = TestClient(guard, base_url="http://localhost").get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert served - set(document["paths"]) == {"/", "/page/{name}"}
+    assert openapi_document("m", {"/health"}, 5)["paths"].keys() == {"/health"}
+
+
+def fuzz(examples: int) -> tuple[int, dict[int, int]]:
+    """Requests from the document, good and bad, each answer checked; how many, and how often each status came."""
+    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    statuses: dict[int, int] = {}
+    # Lengths in tokens, and top_logprobs without logprobs, are refused beyond what a schema can say.
+    from schemathesis.specs.openapi.checks import positive_data_acceptance as beyond
+
+    with running(app()) as address:
+        schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+        config = settings(
+            max_examples=examples,
+            deadline=None,
+            derandomize=True,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        for result in schema.get_all_operations():
+            operation = result.ok()
+            for mode in list(schemathesis.GenerationMode):
+                try:
+                    strategy = operation.as_strategy(generation_mode=mode)
+
+                    @config
+                    @given(case=strategy)
+                    def once(case: Any) -> None:
+                        answer = case.call(timeout=20)
+                        statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+                        case.validate_response(answer, excluded_checks=[beyond])
+
+                    once()
+                except schemathesis.errors.InvalidSchema:
+                    raise
+                except Exception as error:
+                    if type(error).__name__ not in ("Unsatisfiable", "SkipTest", "Skip"):
+                        raise
+    return sum(statuses.values()), statuses
+
+
+def test_requests_made_from_the_document_get_what_it_says() -> None:
+    count, statuses = fuzz(5)
+    assert count > 40 and statuses[200] > 4 and max(statuses) < 500, statuses
+
+
+@pytest.mark.slow
+def test_many_requests_made_from_the_document() -> None:
+    count, statuses = fuzz(200)
+    assert count > 1000 and max(statuses) < 500, statuses
