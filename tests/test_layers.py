@@ -30,7 +30,7 @@ LAYERS = [
     {"doctor"},
     {"cli_options"},
     {"cli_asking"},
-    {"cli_evaluate", "cli_tokenizer", "cli_corpus", "cli_lexicon", "cli_bundle", "cli_serving"},
+    {"cli_evaluate", "cli_tokenizer", "cli_corpus", "cli_lexicon", "cli_bundle", "cli_serving", "cli_batch"},
     {"cli"},
     {"__main__"},
 ]

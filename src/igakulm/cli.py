@@ -14,7 +14,8 @@ from typing import Annotated
 import typer
 
 from igakulm import __version__
-from igakulm.cli_bundle import export, verify
+from igakulm.cli_batch import ask, extract
+from igakulm.cli_bundle import export, pack_offline, sbom, verify
 from igakulm.cli_corpus import corpus_app
 from igakulm.cli_evaluate import evaluate_app, scoreboard
 from igakulm.cli_lexicon import lexicon_app
@@ -31,7 +32,7 @@ from igakulm.cli_options import (
     run_stage,
     write_slurm,
 )
-from igakulm.cli_serving import chat, serve
+from igakulm.cli_serving import audit, chat, serve
 from igakulm.cli_tokenizer import tokenizer_app
 from igakulm.errors import InputError
 
@@ -208,8 +209,13 @@ app.command()(scoreboard)
 
 app.command()(export)
 app.command()(verify)
+app.command(name="pack-offline")(pack_offline)
+app.command()(sbom)
 app.command()(serve)
 app.command()(chat)
+app.command()(audit)
+app.command()(ask)
+app.command()(extract)
 
 
 def main() -> None:

@@ -1,0 +1,255 @@
+"""Findings and medicines out of many records: `igakulm extract`.
+
+Does: ask every task about every record, keep each record's answer in a journal beside the result before the next one
+begins, go on from it after a kill, write the result once all is done. Does not: read the input's format
+(batch_records.py), lay out the result (findings.py) or serve.
+
+Records are asked one after the other, greedily: the same input, bundle and engine give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.benchmarks.tasks import Task
+from igakulm.bundle.contents import BUNDLE
+from igakulm.bundle.tasks import tasks_in
+from igakulm.errors import InputError, did_you_mean
+from igakulm.files import sha256_file, sha256_json
+from igakulm.inference.engine import EngineFailed
+from igakulm.inference.tasks import ANSWER_TOKENS, Extraction, check_task, extract
+from igakulm.progress import Progress
+from igakulm.serving.batch_journal import Journal
+from igakulm.serving.batch_records import Record, Records, open_records
+from igakulm.serving.findings import check_format, write_findings
+from igakulm.serving.model import Opened, open_model
+
+JOURNAL = ".journal"
+TRIES = 3
+"""A record is asked again when the model's process died under it; the next try finds a new process."""
+FAILURES_IN_A_ROW = 3
+"""So many records without an answer, one after the other, are the machine's fault and not theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a batch reads, asks and writes.
+
+    Attributes:
+        column, id_column, encoding: see `open_records`.
+        tasks: names; empty = every task of the bundle that extracts.
+        form: "csv", "jsonl" or "fhir".
+        limit: only so many records from the beginning, for a trial.
+        excel: a byte-order mark and line ends for Excel.
+        max_new_tokens: longest answer to a piece of a record.
+    """
+
+    column: str | None = None
+    id_column: str | None = None
+    encoding: str = "utf-8"
+    tasks: tuple[str, ...] = ()
+    form: str = "csv"
+    limit: int | None = None
+    excel: bool = False
+    max_new_tokens: int = ANSWER_TOKENS
+
+
+def batch_extract(
+    source: Path,
+    bundle: Path,
+    out: Path,
+    options: BatchOptions,
+    progress: Progress,
+    *,
+    engine: str = "auto",
+    open_bundle: Callable[[Path, str], Opened] = open_model,
+) -> dict[str, Any]:
+    """Ask about every record of a file and write what was found.
+
+    Args:
+        source: CSV, TSV or JSON Lines.
+        bundle: whose model is asked.
+        out: the result; it appears when all records are done, and replaces an older one. Until then `OUT.journal`
+            beside it holds what is done, and the same call goes on from there.
+        options: how.
+        progress: where to show it.
+        engine: "auto", "llamacpp" or "transformers".
+        open_bundle: opens the bundle.
+
+    Returns:
+        {"records", "broken", "tasks", "items", "unplaced", "cut", "unreadable", "failed", "resumed", "out"}: counts
+        over the whole result; `resumed` records were done before this call.
+
+    Raises:
+        InputError: an input that cannot be read, an unknown task or format, another batch's journal, an engine that
+            fails again and again (what is done is kept).
+    """
+    form = check_format(options.form)
+    if source.resolve() == out.resolve():
+        raise InputError("the result would replace its own input", where=str(out), mend="give another --out")
+    if out.is_dir():
+        raise InputError("the result is a file, and this is a folder", where=str(out), mend="name a file in it")
+    records = open_records(source, column=options.column, id_column=options.id_column, encoding=options.encoding)
+    tasks = chosen_tasks(tasks_in(bundle), options.tasks)
+    opened = open_bundle(bundle, engine)
+    try:
+        for task in tasks:
+            check_task(opened.engine, opened.encoder, task, options.max_new_tokens)
+        work = _work(records, tasks, opened, bundle, options)
+        with Journal(out.with_name(out.name + JOURNAL), work) as journal:
+            resumed = len(journal)
+            progress.say(_plan(records, tasks, resumed))
+            _ask_all(records, tasks, opened, journal, options, progress)
+            write_findings(out, journal.entries(options.limit), form, excel=options.excel)
+            summary = _summary(journal.entries(options.limit), tasks)
+            journal.remove()
+    finally:
+        opened.close()
+    return {**summary, "resumed": resumed, "out": str(out)}
+
+
+def chosen_tasks(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
+    """The tasks of these names, in this order; without names all that extract.
+
+    Raises:
+        InputError: an unknown name, a task of another kind, or none that extracts.
+    """
+    known = {task.name: task for task in tasks if task.kind == "extract"}
+    for name in names:
+        if name not in known:
+            close = did_you_mean(name, known)
+            mend = f"did you mean {close!r}?" if close else f"choose of: {', '.join(known)}"
+            raise InputError(f"the bundle has no task {name!r} that extracts", where="--task", mend=mend)
+    if not known:
+        raise InputError("the bundle's model was tuned on no task that extracts", mend="igakulm ask asks it in chat")
+    return [known[name] for name in dict.fromkeys(names)] or list(known.values())
+
+
+def _work(
+    records: Records, tasks: Sequence[Task], opened: Opened, bundle: Path, options: BatchOptions
+) -> dict[str, Any]:
+    """What decides the answers; the layout of the result does not."""
+    described = next((bundle / name for name in (BUNDLE, "config.json") if (bundle / name).is_file()), None)
+    return {
+        "input": sha256_file(records.path),
+        "columns": [records.encoding, records.column, records.id_column],
+        "tasks": sha256_json([asdict(task) for task in tasks]),
+        "bundle": sha256_file(described) if described else opened.name,
+        "engine": opened.kind,
+        "length of answers": options.max_new_tokens,
+    }
+
+
+def _plan(records: Records, tasks: Sequence[Task], resumed: int) -> str:
+    broken = f", {records.broken:,} of them broken" if records.broken else ""
+    done = f"; {resumed:,} are done already" if resumed else ""
+    names = ", ".join(task.name for task in tasks)
+    return f"{records.count:,} records{broken}{done}; {len(tasks)} tasks each: {names}"
+
+
+def _ask_all(
+    records: Records,
+    tasks: Sequence[Task],
+    opened: Opened,
+    journal: Journal,
+    options: BatchOptions,
+    progress: Progress,
+) -> None:
+    total = records.count if options.limit is None else min(records.count, options.limit)
+    items = 0
+    waiting: list[tuple[int, dict[str, Any]]] = []
+    left = sum(number not in journal for number in range(1, total + 1))  # else rate and time left would be wrong
+    with progress.task("extract", left, "records") as bar:
+        for record in _until(records, total):
+            if record.number in journal:
+                continue
+            entry = _entry(record, tasks, opened, options.max_new_tokens, bar.note)
+            waiting.append((record.number, entry))
+            if entry["failed"]:
+                # Not kept yet: when the machine is at fault, they are asked again by the next call.
+                if len(waiting) >= FAILURES_IN_A_ROW:
+                    raise _gives_up(entry["problem"], len(journal))
+            else:
+                _keep(waiting, journal)
+                items += sum(len(result["items"]) for result in entry["results"])
+            bar.advance()
+            bar.note(f"{items:,} items")
+    _keep(waiting, journal)
+
+
+def _keep(waiting: list[tuple[int, dict[str, Any]]], journal: Journal) -> None:
+    for number, entry in waiting:
+        journal.add(number, entry)
+    waiting.clear()
+
+
+def _until(records: Records, total: int) -> Iterator[Record]:
+    for record in records:
+        if record.number > total:
+            return
+        yield record
+
+
+def _gives_up(problem: str, kept: int) -> InputError:
+    what = f"{FAILURES_IN_A_ROW} records in a row failed ({problem})"
+    mend = "see what takes the machine's memory, then run the same command again: what is done is kept"
+    return InputError(what, where=f"after {kept:,} records", mend=mend)
+
+
+def _entry(
+    record: Record, tasks: Sequence[Task], opened: Opened, most: int, note: Callable[[str], None]
+) -> dict[str, Any]:
+    results: list[dict[str, Any]] = []
+    problem, failed = record.problem, False
+    try:
+        for task in () if problem else tasks:
+            results.append(_result(task, _asked(record, task, opened, most, note)))
+    except EngineFailed:
+        # Its own words may quote the record.
+        problem, failed, results = f"the model's process failed {TRIES} times", True, []
+    except InputError as error:
+        problem, results = error.what, []
+    return {"id": record.id, "problem": problem, "failed": failed, "results": results}
+
+
+def _asked(record: Record, task: Task, opened: Opened, most: int, note: Callable[[str], None]) -> Extraction:
+    def done(finished: int, pieces: int) -> None:
+        if pieces > 1:
+            note(f"record {record.number}: piece {finished} of {pieces}")
+
+    for left in reversed(range(TRIES)):
+        try:
+            return extract(opened.engine, opened.encoder, task, record.text, max_new_tokens=most, done=done)
+        except EngineFailed:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _result(task: Task, found: Extraction) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "kind": task.kind_of_item,
+        "items": [asdict(item) for item in found.items],
+        "unplaced": list(found.unplaced),
+        "raw": found.raw,
+        "cut": found.cut,
+        "unreadable": found.unreadable,
+    }
+
+
+def _summary(entries: Iterator[Mapping[str, Any]], tasks: Sequence[Task]) -> dict[str, Any]:
+    counts = dict.fromkeys(("records", "broken", "failed", "items", "unplaced", "cut", "unreadable"), 0)
+    for entry in entries:
+        counts["records"] += 1
+        counts["failed"] += bool(entry["failed"])
+        counts["broken"] += bool(entry["problem"]) and not entry["failed"]
+        for result in entry["results"]:
+            counts["items"] += len(result["items"])
+            counts["unplaced"] += len(result["unplaced"])
+            counts["cut"] += bool(result["cut"])
+            counts["unreadable"] += bool(result["unreadable"])
+    return {**counts, "tasks": [task.name for task in tasks]}
