@@ -1,0 +1,130 @@
+"""What the page tells about the model: `GET /api/model`, read from the bundle when the server starts.
+
+Does: join bundle.json, the model card and the scoreboard, with the names that the report uses. Does not: compute
+scores, hash files (`igakulm verify` does), or read a plain model folder further than its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from igakulm.errors import InputError
+from igakulm.evaluation.report_board import SCOREBOARD, Board, Task, stands_beside
+from igakulm.evaluation.report_page import finite
+from igakulm.evaluation.report_words import metric_name, mode_name, model_name, split_name
+from igakulm.files import read_json
+from igakulm.serving.model import Opened
+
+CARD = "MODEL_CARD.md"
+LANGUAGES = {"## 日本語": "ja", "## English": "en"}
+
+
+def model_routes(opened: Opened) -> list[Route]:
+    """The route of the page's third tab.
+
+    Raises:
+        InputError: a bundle whose scoreboard is no JSON object.
+    """
+    value = model_facts(opened)
+
+    async def model(_: Request) -> Response:
+        return JSONResponse(value)
+
+    return [Route("/api/model", model, methods=["GET"])]
+
+
+def model_facts(opened: Opened) -> dict[str, Any]:
+    """name, engine, context_length, model, gguf, files, licences, versions, card_ja, card_en, scores; parts that are
+    not there are empty.
+    """
+    folder = opened.folder
+    card = split_card(_text(folder / CARD)) if folder else {}
+    return {
+        "name": opened.name,
+        "engine": opened.kind,
+        "context_length": opened.engine.context_length,
+        **{key: opened.description.get(key) or {} for key in ("model", "gguf", "files", "licences", "versions")},
+        "card_ja": card.get("ja", ""),
+        "card_en": card.get("en", ""),
+        "scores": score_rows(_scoreboard(folder)) if folder else [],
+    }
+
+
+def split_card(text: str) -> dict[str, str]:
+    """The Japanese and the English half of a model card; a card that is not in halves is Japanese as a whole.
+
+    >>> split_card("---\\nx: 1\\n---\\n# m\\n\\n## 日本語\\n\\n甲\\n\\n## English\\n\\nb\\n")
+    {'ja': '甲', 'en': 'b'}
+    >>> split_card("甲")
+    {'ja': '甲'}
+    """
+    parts: dict[str, list[str]] = {}
+    language = ""
+    for line in text.splitlines():
+        language = LANGUAGES.get(line.strip(), language)
+        if line.strip() not in LANGUAGES:
+            parts.setdefault(language, []).append(line)
+    found = {name: "\n".join(lines).strip() for name, lines in parts.items() if name}
+    return found or ({"ja": text.strip()} if text.strip() else {})
+
+
+def score_rows(scoreboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a scoreboard with names to show, and the published figures that may stand beside them.
+
+    Each row has the fields of `Score` and model_ja, metric_ja, split_ja, mode_ja, and main (the task's first metric).
+    Published figures have the role "published" and no interval.
+    """
+    board = Board(scoreboard, None)
+    published = board.rows("published")
+    return [row for task in board.tasks for row in (*_measured(task), *_published(task, published))]
+
+
+def _measured(task: Task) -> Iterable[dict[str, Any]]:
+    for score in task.scores:
+        names = {**_names(score.model, score.metric, score.split), "mode_ja": mode_name(score.answer_mode)}
+        yield {**asdict(score), **names, "main": score.metric == task.metric}
+
+
+def _published(task: Task, rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    for row in rows:
+        value, metric, model = finite(row.get("value")), str(row.get("metric")), str(row.get("model"))
+        if value is None or metric not in task.metrics or not stands_beside(row, task):
+            continue
+        yield {
+            "model": model,
+            "task": task.name,
+            "kind": task.kind,
+            "metric": metric,
+            "value": value,
+            "split": task.split,
+            "role": "published",
+            **_names(model, metric, task.split),
+            "main": metric == task.metric,
+        }
+
+
+def _names(model: str, metric: str, split: str) -> dict[str, str]:
+    return {"model_ja": model_name(model), "metric_ja": metric_name(metric), "split_ja": split_name(split)}
+
+
+def _scoreboard(folder: Path) -> dict[str, Any]:
+    """Of a bundle it lies in evaluation/; older ones have none."""
+    return _object(folder / "evaluation" / SCOREBOARD)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    value = read_json(path) if path.is_file() else {}
+    if not isinstance(value, dict):
+        raise InputError("this file holds no JSON object", where=str(path))
+    return value
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -1,0 +1,289 @@
+// The task tab: a form for each kind of task, what the model found in a text, and bars for options.
+
+import { postJson } from "./api.js";
+import { announce, byId, copyText, el } from "./dom.js";
+import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines, segments } from "./records.js";
+
+const RECORD =
+  "（架空の例）75歳女性。昨夜より38.5℃の発熱と咳嗽があり、痰に血液が少量混じる。呼吸困難はない。" +
+  "アセトアミノフェン500mgを1回内服し、発熱は軽快した。今朝は食欲不振と倦怠感が続くため、点滴を開始した。";
+const EXAMPLES = {
+  extract: { text: RECORD },
+  classify: { text: "インフルエンザと診断され、今日から仕事を休んでいます。" },
+  compare: { first: "発熱と咳嗽がみられた。", second: "咳と熱を認めた。" },
+  exam: {
+    question: "血糖値を下げるホルモンはどれか。",
+    choices: "a. インスリン\nb. グルカゴン\nc. アドレナリン\nd. コルチゾール\ne. 成長ホルモン",
+  },
+};
+const NONE = "このモデルには、この課題がありません。";
+const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
+
+export async function startTasks(loading) {
+  const forms = ["extract", "classify", "compare", "exam"].map(prepare);
+  const tasks = await loading;
+  for (const form of forms)
+    offer(
+      form,
+      tasks.filter((task) => task.kind === form.kind),
+    );
+  const [extract, classify, compare, exam] = forms;
+  run(extract, (fields, signal) => extractAll(extract, fields, signal));
+  run(classify, (fields, signal) =>
+    choose(classify, "/api/classify", { task: fields.task, text: fields.text }, signal),
+  );
+  run(compare, (fields, signal) =>
+    choose(compare, "/api/compare", { task: fields.task, first: fields.first, second: fields.second }, signal),
+  );
+  run(exam, (fields, signal) => {
+    const choices = optionLines(fields.choices);
+    const wanted = Number(fields.wanted);
+    if (choices.length < 2 || wanted >= choices.length)
+      throw new Error("選択肢を1行に一つずつ、答えの数より多く書いてください。");
+    return choose(exam, "/api/exam", { question: fields.question, choices, wanted }, signal);
+  });
+}
+
+function prepare(kind) {
+  const section = byId(kind);
+  const form = section.querySelector("form");
+  const go = el("button", { type: "submit", class: "primary", disabled: true }, "実行");
+  const stop = el("button", { type: "button", hidden: true }, "停止");
+  const example = el(
+    "button",
+    { type: "button", class: "plain", click: () => insert(form, EXAMPLES[kind]) },
+    "例文を入れる",
+  );
+  const clear = el(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      click: () => {
+        stop.click();
+        form.reset();
+        view.result.replaceChildren();
+      },
+    },
+    "消す",
+  );
+  const keys = el("span", { class: "quiet keys" }, "Ctrl＋Enterでも実行");
+  form.querySelector(".actions").append(go, stop, example, clear, keys);
+  form.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !go.hidden)
+      form.requestSubmit(go);
+  });
+  const view = { kind, section, form, go, stop, result: section.querySelector(".result"), tasks: [] };
+  return view;
+}
+
+function insert(form, values) {
+  for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  Object.keys(values).length && form.elements[Object.keys(values)[0]].focus();
+}
+
+function offer(view, tasks) {
+  view.tasks = tasks;
+  if (!tasks.length && view.kind !== "exam") {
+    view.form.hidden = true;
+    view.result.append(el("p", { class: "quiet" }, NONE));
+    return;
+  }
+  view.go.disabled = false;
+  if (view.kind === "extract") {
+    byId("kinds").append(
+      ...tasks.map((task) =>
+        el(
+          "label",
+          {},
+          el("input", { type: "checkbox", name: "task", value: task.name, checked: true }),
+          task.title_ja.replace(/を取り出す$/, ""),
+        ),
+      ),
+    );
+  } else if (view.kind !== "exam") {
+    const select = view.form.elements.task;
+    select.append(...tasks.map((task) => el("option", { value: task.name }, task.title_ja)));
+  }
+}
+
+// Submitting runs `work`; while it runs the button stops it; errors show where the result would be.
+function run(view, work) {
+  let control = null;
+  view.stop.addEventListener("click", () => control?.abort());
+  view.form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (control) return;
+    const fields = Object.fromEntries(new FormData(view.form));
+    // Places are counted in what is sent: a form's own line breaks would be two characters.
+    for (const area of view.form.querySelectorAll("textarea")) fields[area.name] = area.value;
+    control = new AbortController();
+    view.go.hidden = true;
+    view.stop.hidden = false;
+    view.result.replaceChildren(el("p", { class: "quiet waiting" }, "モデルが読んでいます"));
+    try {
+      await work(fields, control.signal);
+    } catch (error) {
+      view.result.querySelector(".waiting")?.remove();
+      if (error.name === "AbortError") view.result.append(el("p", { class: "quiet" }, "停止しました。"));
+      else view.result.append(el("p", { class: "error", role: "alert" }, error.message));
+    }
+    control = null;
+    const focused = document.activeElement === view.stop;
+    view.go.hidden = false;
+    view.stop.hidden = true;
+    if (focused) view.go.focus();
+  });
+}
+
+async function extractAll(view, { text }, signal) {
+  const names = [...view.form.querySelectorAll("[name=task]:checked")].map((box) => box.value);
+  if (!names.length) throw new Error("取り出すものを一つ以上選んでください。");
+  const results = [];
+  for (const [n, name] of names.entries()) {
+    const task = view.tasks.find((one) => one.name === name);
+    const waiting = el(
+      "p",
+      { class: "quiet waiting", role: "status" },
+      `${task.title_ja}（${n + 1}／${names.length}）`,
+    );
+    view.result.replaceChildren(waiting, ...(n ? extraction(text, results) : []));
+    const answer = await postJson("/api/extract", { task: name, text }, signal);
+    results.push({ task: name, title: task.title_ja, kind: task.kind_of_item, ...answer });
+  }
+  view.result.replaceChildren(...extraction(text, results));
+  announce(`${allItems(results).length}箇所見つかりました。`);
+}
+
+function extraction(text, results) {
+  const items = allItems(results);
+  const unplaced = allUnplaced(results);
+  const counts = new Map();
+  for (const item of items) counts.set(item.kind, (counts.get(item.kind) ?? 0) + 1);
+  const legend = [...counts].map(([kind, count]) =>
+    el("li", {}, el("mark", { class: kindClass(kind) }, kindName(kind)), ` ${count}`),
+  );
+  const doubtful = results.filter((result) => result.cut || result.unreadable).map((result) => result.title);
+  return [
+    el("h3", {}, "結果"),
+    items.length
+      ? el("ul", { class: "legend", "aria-label": "印の種類と数" }, legend)
+      : el("p", {}, "見つかりませんでした。見落としもありえます。"),
+    doubtful.length
+      ? el(
+          "p",
+          { class: "error" },
+          `モデルの答えを最後まで読み取れませんでした：${doubtful.join("、")}。抜けがあるかもしれません。`,
+        )
+      : null,
+    el("p", { class: "record", tabindex: "0", role: "group", "aria-label": "印を付けた文章" }, marked(text, items)),
+    items.length ? itemTable(items) : null,
+    unplaced.length ? lostItems(unplaced) : null,
+    el(
+      "div",
+      { class: "actions" },
+      copyButton("CSVをコピー", () => csv(results)),
+      copyButton("FHIR風JSONをコピー", () => `${JSON.stringify(fhirLike(results), null, 2)}\n`),
+    ),
+    el(
+      "details",
+      {},
+      el("summary", {}, "モデルの出力そのまま"),
+      results.map(({ title, raw }) => [el("h4", {}, title), el("pre", {}, raw || "（空）")]),
+    ),
+  ].filter(Boolean);
+}
+
+function marked(text, items) {
+  return segments(text, items).map((part) => {
+    if (!part.items.length) return part.text;
+    const names = part.items.map((item) => kindName(item.kind)).join("、");
+    const starts = part.items.map((item) => item.start).join(" ");
+    return el("mark", { class: kindClass(part.items.at(-1).kind), title: names, "data-starts": starts }, part.text);
+  });
+}
+
+function itemTable(items) {
+  const row = (item) =>
+    el(
+      "tr",
+      {},
+      el("td", {}, el("mark", { class: kindClass(item.kind) }, kindName(item.kind))),
+      el("td", {}, item.text),
+      el(
+        "td",
+        {},
+        el(
+          "button",
+          {
+            type: "button",
+            class: "plain",
+            "aria-label": `${item.start + 1}文字目を本文で示す`,
+            click: (event) => point(event, item),
+          },
+          `${item.start + 1}文字目`,
+        ),
+      ),
+    );
+  const head = el(
+    "tr",
+    {},
+    ["種類", "表現", "位置"].map((name) => el("th", { scope: "col" }, name)),
+  );
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": "表" },
+    el("table", {}, el("thead", {}, head), el("tbody", {}, items.map(row))),
+  );
+}
+
+function point(event, item) {
+  const marks = [...event.target.closest(".result").querySelectorAll(".record mark")];
+  for (const mark of marks) mark.classList.toggle("here", mark.dataset.starts.split(" ").includes(String(item.start)));
+  marks.find((mark) => mark.classList.contains("here"))?.scrollIntoView({ block: "center" });
+}
+
+function lostItems(unplaced) {
+  const list = unplaced.map((item) =>
+    el("li", {}, item.text, el("span", { class: "quiet" }, `（${kindName(item.kind)}）`)),
+  );
+  return el(
+    "div",
+    { class: "lost" },
+    el("h4", {}, "この文章に見当たらない表現"),
+    el("p", { class: "quiet" }, "モデルは挙げましたが、文章の中にありません。"),
+    el("ul", {}, list),
+  );
+}
+
+function copyButton(label, make) {
+  const button = el("button", { type: "button", click: () => copyText(make(), button) }, label);
+  return button;
+}
+
+async function choose(view, path, body, signal) {
+  const answer = await postJson(path, body, signal);
+  const chosen = [answer.answer].flat();
+  const rows = answer.options.map((option) => bar(option, chosen.includes(option.letter)));
+  view.result.replaceChildren(
+    el("h3", {}, "結果"),
+    el("ul", { class: "bars" }, rows),
+    el("p", { class: "quiet" }, PROBABILITY),
+  );
+  const labels = answer.options.filter((option) => chosen.includes(option.letter)).map((option) => option.label);
+  announce(`モデルの答えは、${labels.join("、")}です。`);
+}
+
+function bar(option, chosen) {
+  const share = Math.min(1, Math.max(0, option.probability || 0));
+  const track = el("div", { class: "track", "aria-hidden": "true" }, el("i"));
+  track.firstChild.style.width = `${share * 100}%`;
+  return el(
+    "li",
+    { class: chosen ? "chosen" : null },
+    el("span", { class: "letter" }, option.letter),
+    el("span", { class: "label" }, option.label, chosen ? el("strong", {}, "モデルの答え") : null),
+    el("span", { class: "number" }, `${(share * 100).toFixed(1)} %`),
+    track,
+  );
+}

@@ -1,0 +1,51 @@
+"""The page that a browser shows: static files of the package, read once and never from anywhere else.
+
+Does: `GET /` and `GET /page/NAME`. Does not: hold texts, ask for a key (the files hold nothing secret), or lead to
+another host; the headers come from the guard.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from igakulm.serving.guards import error_response
+
+PAGE = Path(__file__).with_name("page")
+INDEX = "index.html"
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def page_files(folder: Path = PAGE) -> dict[str, tuple[bytes, str]]:
+    """Name to content and media type of the page's files; files of other kinds are no part of it."""
+    return {
+        path.name: (path.read_bytes(), MEDIA_TYPES[path.suffix])
+        for path in sorted(folder.iterdir())
+        if path.suffix in MEDIA_TYPES and path.is_file()
+    }
+
+
+def page_routes() -> list[Route]:
+    """The routes of the page. They need no key: the page itself asks for one when the server does."""
+    files = page_files()
+
+    async def index(_: Request) -> Response:
+        content, media_type = files[INDEX]
+        return Response(content, media_type=media_type)
+
+    async def file(request: Request) -> Response:
+        # Looked up among the names read at the start: no path of a client ever reaches the file system.
+        found = files.get(request.path_params["name"])
+        if found is None:
+            return error_response(404, "there is no such path", "refused")
+        return Response(found[0], media_type=found[1])
+
+    return [Route("/", index, methods=["GET"]), Route("/page/{name}", file, methods=["GET"])]
