@@ -118,7 +118,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
-        2,
+        3,
         ("synth", "benchmarks"),
         ("lexicon",),
         _synth,
@@ -148,7 +148,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        2,
+        3,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
@@ -165,10 +165,10 @@ STAGES: tuple[Stage, ...] = (
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 1, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 2, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        3,
+        4,
         (),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,

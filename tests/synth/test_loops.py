@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from igakulm.synth.check import NGRAM, is_japanese, is_repetitive
+from igakulm.synth.check import MIN_DISTINCT_SHARE, NGRAM, is_japanese, is_repetitive
 
 PLAIN = re.compile(r"(.{2,60}?)\1{5,}", re.DOTALL)
 FILLERS = set(" \n-‐―─…・.。=＝_")
@@ -18,7 +18,7 @@ def plain(text: str) -> bool:
     sentences = [part.strip() for part in re.findall(r"[^。！？\n]+", text) if len(part.strip()) >= NGRAM]
     again = sum(map(len, sentences)) - sum(map(len, set(sentences)))
     grams = [text[start : start + NGRAM] for start in range(len(text) - NGRAM + 1)]
-    return again > 0.3 * sum(map(len, sentences)) or len(set(grams)) < 0.6 * len(grams)
+    return again > 0.3 * sum(map(len, sentences)) or len(set(grams)) < MIN_DISTINCT_SHARE * len(grams)
 
 
 def looping(seed: int) -> str:

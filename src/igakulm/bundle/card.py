@@ -96,8 +96,8 @@ def _lists(facts: CardFacts, words: Words) -> list[str]:
 
 
 def _training(facts: CardFacts, words: Words) -> str:
-    """One line a stage; hours are of the wall clock."""
-    keys = ("steps", "tokens", "loss_last", "hours", "machine", "finished")
+    """One line a stage."""
+    keys = ("steps", "tokens", "loss_last", "machine")
     rows = [
         (words.stages.get(stage, stage), *(_rounded(entry.get(key)) for key in keys))
         for stage, entry in facts.training.items()

@@ -13,7 +13,7 @@ from typing import Any
 
 from igakulm.benchmarks import jmed
 from igakulm.errors import InputError
-from igakulm.files import read_json, read_jsonl
+from igakulm.files import read_json
 from igakulm.manifest import Manifest, read_manifest
 
 MODEL = "model"
@@ -165,22 +165,18 @@ def _started_from_open_model(records: Records) -> bool:
 
 
 def training_of(records: Records) -> dict[str, dict[str, Any]]:
-    """Stage -> steps, tokens, loss_last, hours, finished, machine; of pretraining and tuning."""
+    """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning.
+
+    Times are left to the manifests and the report: the same recipe and seed give the same bundle, killed or not.
+    """
     found = {}
     for stage in ("pretrain", "finetune"):
         if stage in records.stages:
-            folder, manifest = records.stages[stage]
+            manifest = records.stages[stage][1]
             keys = ("steps", "tokens", "epochs", "rows", "loss_last")
             facts = {key: manifest.summary[key] for key in keys if key in manifest.summary}
-            hours = round(max(manifest.seconds, _logged_seconds(folder)) / 3600, 3)
-            found[stage] = {**facts, "hours": hours, "finished": manifest.finished, "machine": _machine(manifest)}
+            found[stage] = {**facts, "machine": _machine(manifest)}
     return found
-
-
-def _logged_seconds(folder: Path) -> float:
-    """Seconds of all steps: a manifest knows only the last process of a training that was stopped and continued."""
-    path = folder / "logs" / "steps.jsonl"
-    return sum(float(row.get("seconds", 0)) for row in read_jsonl(path)) if path.is_file() else 0.0
 
 
 def _machine(manifest: Manifest) -> str:

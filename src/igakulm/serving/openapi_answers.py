@@ -90,16 +90,24 @@ def _tasks() -> dict[str, Value]:
         "kind": {"enum": ["extract", "classify", "compare", "exam"]},
         "title_ja": TEXT,
         "title_en": TEXT,
+        "kind_of_item": TEXT,
         "options": list_of(shape(option)),
     }
     item = {"text": TEXT, "start": COUNT, "end": COUNT, "kind": TEXT}
     return {
         "Tasks": shape({"tasks": list_of(shape(task))}),
         "Extraction": shape(
-            {"items": list_of(shape(item)), "unplaced": list_of(TEXT), "raw": TEXT, "usage": ref("Usage")}
+            {
+                "items": list_of(shape(item)),
+                "unplaced": list_of(TEXT),
+                "raw": TEXT,
+                "cut": {"type": "boolean"},
+                "unreadable": COUNT,
+                "usage": ref("Usage"),
+            }
         ),
-        "Choice": shape({"options": list_of(weighed), "answer": TEXT}),
-        "ExamChoice": shape({"options": list_of(weighed), "answer": list_of(TEXT)}),
+        "Choice": shape({"options": list_of(weighed), "answer": TEXT, "usage": ref("Usage")}),
+        "ExamChoice": shape({"options": list_of(weighed), "answer": list_of(TEXT), "usage": ref("Usage")}),
     }
 
 

@@ -20,10 +20,11 @@ from igakulm.synth.ngrams import Hashes, ngram_hashes
 from igakulm.synth.prompts import RULES, SYSTEM
 
 MIN_CHARACTERS = 100
+MIN_CHARACTERS_OF_A_LANGUAGE = 20
 MIN_JAPANESE_SHARE = 0.5
 MIN_HIRAGANA_SHARE = 0.15
 MAX_FOREIGN_KANJI = 3
-MIN_DISTINCT_SHARE = 0.6
+MIN_DISTINCT_SHARE = 0.7
 MAX_REPEATED_SENTENCES = 0.3
 NGRAM = 10
 
@@ -102,8 +103,8 @@ def check_text(text: str, term: str, finish_reason: str = "stop") -> str | None:
         "broken_characters": lambda: is_broken(text),
         "chatter": lambda: is_chatter(text),
         "prompt_echo": lambda: is_echo(text),
-        # Nothing can be said about the language of nothing.
-        "not_japanese": lambda: bool(text) and not is_japanese(text),
+        # A few characters do not tell their language: the name of a disease alone has no hiragana.
+        "not_japanese": lambda: len(text) >= MIN_CHARACTERS_OF_A_LANGUAGE and not is_japanese(text),
         "too_short": lambda: len("".join(text.split())) < MIN_CHARACTERS,
         "repetition": lambda: is_repetitive(text, term),
         "cut_off": lambda: is_cut_off(text, finish_reason),

@@ -42,6 +42,7 @@ def read_exam(reader: Reader, assignment: Assignment, job: Job, answer: Answer) 
         return Result(job, reason=reason, text=text)
     if len(item.answer) == 1:
         reader.found.positions[item.answer[0]] += 1
+        reader.found.written[(item.written or item.answer)[0]] += 1
     document = reader.document(job, text)
     row = {**exam_row(item), "document": document.id, "licence": document.licence, "meta": json.loads(document.meta)}
     return Result(job, document, row)

@@ -170,9 +170,13 @@ def _write(
 
 
 def _exam_report(found: Yield, verified: Mapping[str, int]) -> dict[str, Any]:
-    if not found.positions:
+    if not found.positions and not verified:
         return {}
-    return {"answer_positions": position_bias(found.positions), "verified": verified}
+    return {
+        "answer_positions": position_bias(found.positions),
+        "answer_positions_written": position_bias(found.written),
+        "verified": verified,
+    }
 
 
 def _agreement(verified: Mapping[str, int]) -> float | None:

@@ -31,12 +31,13 @@ class Tally:
 
 @dataclass(slots=True)
 class Yield:
-    """All counts; `positions` of the right options and verification are those of exam items."""
+    """All counts; `positions` of the right options (`written`: before shuffling) and verification are of exam items."""
 
     writers: dict[str, Tally] = field(default_factory=dict)
     kinds: dict[str, Tally] = field(default_factory=dict)
     prompts: dict[str, Tally] = field(default_factory=dict)
     positions: Counter[str] = field(default_factory=Counter)
+    written: Counter[str] = field(default_factory=Counter)
     verified: Counter[str] = field(default_factory=Counter)
 
     def asked(self, job: Job, answer: Answer | None) -> None:
