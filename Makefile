@@ -24,7 +24,7 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV) (once; a few minutes)"
 	$(PIP) $(TORCH)
-	$(PIP) --editable '.[llamacpp]'
+	$(PIP) --editable '.[llamacpp,serve]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
