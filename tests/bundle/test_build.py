@@ -87,6 +87,15 @@ def test_nothing_is_overwritten_and_nothing_half_written(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "model"]
 
 
+def test_a_bundle_never_lies_in_the_folder_of_its_model(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "stage" / "model")
+    before = sorted(tmp_path.rglob("*"))
+    for source, out in ((model, model / "b"), (tmp_path / "stage", tmp_path / "stage" / "deep" / "b")):
+        with pytest.raises(InputError, match="inside the folder of the model"):
+            export_folder(ExportSection(gguf=(), name="b"), source, None, None, out, SilentProgress())
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_test_items_stay_out_of_the_bundle(tmp_path: Path) -> None:
     write_json(tmp_path / "scores" / "scoreboard.json", {"rows": [], "published": []})
     write_json(tmp_path / "scores" / "items" / "tuned" / "posts.jsonl", {"prompt": "患者の文章"})

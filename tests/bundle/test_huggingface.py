@@ -1,6 +1,7 @@
 """The copied folder is the model, and only the model."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,23 @@ def test_stock_tokenizer_with_other_ids(tmp_path: Path) -> None:
     (source / "tokenizer.json").write_text(json.dumps(value))
     with pytest.raises(InputError, match="other tokens"):
         same_tokenizer(source, encoder(), ["The bus"])
+
+
+def test_a_full_disk_is_told_of_the_target(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises((InputError, OSError)) as caught:
+            copy_folder(model, tmp_path / "out", SilentProgress())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    where = str(getattr(caught.value, "where", None) or getattr(caught.value, "filename", ""))
+    assert where.startswith(str(tmp_path / "out"))
+
+
+def test_a_tokenizer_from_elsewhere_is_named_as_the_reason(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model")
+    (model / "encoder.json").unlink()
+    with pytest.raises(InputError, match="description of the tokenizer is missing"):
+        copy_folder(model, tmp_path / "out", SilentProgress())

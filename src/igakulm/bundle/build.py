@@ -72,10 +72,13 @@ def export_folder(
         As `export`.
 
     Raises:
-        InputError: as `export`; no model there; `out` holds something.
+        InputError: as `export`; no model there; `out` holds something, or lies in the folder of the model.
     """
     source = model_folder(model)
     _refuse_name(config.name)
+    if out.resolve().is_relative_to(model.resolve()):
+        what = "the bundle would lie inside the folder of the model, and change it"
+        raise InputError(what, where=str(out), mend="choose a folder outside " + str(model))
     with new_folder(out) as partial:
         return export(config, source, corpus_dir, evaluation_dir, partial, progress)
 

@@ -6,6 +6,7 @@ Does not: convert or fold anything (pretraining and tuning write stock folders a
 
 from __future__ import annotations
 
+import errno
 import math
 import shutil
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
 from igakulm.progress import Progress
-from igakulm.tokenizer.adopted import ADOPTED_FILES, AdoptedEncoder
-from igakulm.tokenizer.encode import TEMPLATE_FILE, TOKENIZER_FILES
+from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, AdoptedEncoder
+from igakulm.tokenizer.encode import ENCODER_FILE, TEMPLATE_FILE, TOKENIZER_FILES
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.tokenizer.padding import padded
 
@@ -56,6 +57,12 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
             where=str(source),
             mend="training diverged; start again from a checkpoint before it, with a smaller learning rate",
         )
+    if not any((source / name).is_file() for name in (ENCODER_FILE, ADOPTED_FILE)):
+        what = f"IgakuLM's description of the tokenizer is missing: no {ENCODER_FILE} and no {ADOPTED_FILE}"
+        mend = (
+            "for a model from elsewhere, train it with a recipe whose tokenizer.from_folder is its folder, then export"
+        )
+        raise InputError(what, where=str(source), mend=mend)
     check_vocabulary(source, config, load_encoder(source))
     shards = sorted(path.name for path in source.glob("model-*-of-*.safetensors"))
     names = [name for name in (*KEPT, *shards) if (source / name).is_file()]
@@ -63,9 +70,19 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
     with progress.task("copy the model", len(names), "files") as task:
         for name in names:
             with atomic_path(target / name) as temporary:
-                shutil.copyfile(source / name, temporary)
+                _copy(source / name, temporary)
             task.advance()
     return _facts(config, weights)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; a full disk is told of the target, where shutil names the source."""
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            error.filename = str(target)
+        raise
 
 
 def _facts(config: dict[str, Any], weights: Weights) -> dict[str, Any]:

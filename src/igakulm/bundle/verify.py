@@ -83,9 +83,11 @@ def verify_bundle(folder: Path, *, expected: str | None = None, progress: Progre
     Raises:
         InputError: a file is changed, cut short, missing, a link, or no part of the bundle; another digest.
     """
+    if expected is not None and len(expected) < 12:
+        raise InputError(f"{len(expected)} digits are too few", where=expected, mend="give 12 digits or more")
     value = read_bundle(folder)
     digest = str(value.get(DIGEST) or description_digest(value))
-    if expected is not None and not (len(expected) >= 12 and digest.startswith(expected.lower())):
+    if expected is not None and not digest.startswith(expected.lower()):
         raise InputError(f"this is another bundle: its digest is {digest}", where=f"{folder}, expected {expected}")
     size = sum(entry["bytes"] for entry in value["files"].values())
     with (progress or SilentProgress()).task("verify", size, "bytes") as task:

@@ -121,14 +121,7 @@ def train(job: Job, progress: Progress) -> History:
     job.objective.to(world.device())
     _compile_layers(job.objective, section)
     strategy = world.together(lambda: open_strategy(job.objective, section, world))
-    checkpoints = Checkpoints(
-        job.folder / "checkpoints",
-        job.identity,
-        keep=section.keep_last,
-        every=section.checkpoint_every,
-        last=section.steps,
-        keep_every=section.keep_every,
-    )
+    checkpoints = _checkpoints(job)
     first, history = _restore(strategy, checkpoints, progress.say)
     if first:
         progress.say(f"{job.name} goes on after step {first:,}")
@@ -163,6 +156,18 @@ def train(job: Job, progress: Progress) -> History:
         world.together(writer.wait)
     strategy.finish()
     return history
+
+
+def _checkpoints(job: Job) -> Checkpoints:
+    section = job.section
+    return Checkpoints(
+        job.folder / "checkpoints",
+        job.identity,
+        keep=section.keep_last,
+        every=section.checkpoint_every,
+        last=section.steps,
+        keep_every=section.keep_every,
+    )
 
 
 def _restore(strategy: Strategy, checkpoints: Checkpoints, say: Callable[[str], None]) -> tuple[int, History]:
