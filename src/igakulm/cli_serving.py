@@ -62,6 +62,8 @@ def audit(
         print_json(found)
         return
     print(f"{file}: {found['lines']} lines, {found['requests']} requests, the chain holds")
+    if found["torn_bytes"]:
+        print(f"{found['torn_bytes']} bytes at the end are half a line; the next start of the server moves them aside")
     if found["lines"]:
         print(f"from {found['first_time']} to {found['last_time']}; hash of the last line: {found['last']}")
         print("Lines cut off at the end cannot be noticed: note this hash elsewhere from time to time.")

@@ -13,7 +13,7 @@ import pytest
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
 from igakulm.inference.endpoint_engine import EndpointEngine, open_endpoint
-from igakulm.inference.engine import EngineFailed, Sampling, Step
+from igakulm.inference.engine import EndpointFailed, EngineFailed, Sampling, Step
 from igakulm.inference.llamacpp import available
 from igakulm.inference.transformers import TransformersEngine, load_engine
 from igakulm.llamacpp_server import API_KEY_VARIABLE, serve_gguf
@@ -163,8 +163,20 @@ def test_what_servers_refuse_and_break(vllm: VllmForm) -> None:
     with pytest.raises(InputError, match="does not return token ids"):
         next(engine.stream([5], 1, []))
     nobody = open_endpoint("http://127.0.0.1:9/v1", "m", 256)
-    with pytest.raises(EngineFailed, match="no answer from"):
+    with pytest.raises(EndpointFailed, match="no answer from"):
         next(nobody.stream([5], 1, []))
+
+
+def test_a_server_that_answered_once_is_not_refused_for_its_key(vllm: VllmForm) -> None:
+    engine = open_endpoint(vllm.url, "m", 256, "secret")
+    next(engine.stream([5], 1, []))
+    vllm.status = 401
+    with pytest.raises(EndpointFailed, match="401"):
+        next(engine.stream([5], 1, []))
+    assert not engine.alive
+    vllm.status = 200
+    next(engine.stream([5], 1, []))
+    assert engine.alive
 
 
 @pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")

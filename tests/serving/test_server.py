@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
+from igakulm.inference.endpoint_engine import EndpointEngine
 from igakulm.serving.server import Limits, create_app, serve
 from igakulm.tokenizer.chat import render_chat
 from scripted_engine import ScriptedEngine
@@ -43,6 +44,17 @@ def test_small_paths() -> None:
         assert answer.status_code == status
         assert answer.json()["error"]["type"] == "invalid_request_error"
     assert web.get("/health").headers["cache-control"] == "no-store"
+
+
+def test_a_server_behind_this_one_that_is_gone() -> None:
+    app = create_app(EndpointEngine("http://127.0.0.1:9/v1", "m", 200), TINY, "tiny")
+    web = TestClient(app, base_url="http://127.0.0.1:8765", raise_server_exceptions=False)
+    assert web.get("/health").json()["status"] == "ok"
+    for body in (ASK, {**ASK, "stream": True}):
+        answer = web.post(CHAT, json=body)
+        assert code(answer) == (503, "engine_failed")
+        assert "127.0.0.1" not in answer.text and "starts again" not in answer.text
+    assert web.get("/health").json()["status"] == "unreachable"
 
 
 def test_a_whole_answer() -> None:
@@ -254,7 +266,8 @@ def test_serve_refuses_before_it_loads(tmp_path: Path) -> None:
 
 def test_a_real_server_answers_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
-    words = "import sys; from igakulm.serving.server import serve; from pathlib import Path\n"
+    words = "import signal, sys; from igakulm.serving.server import serve; from pathlib import Path\n"
+    words += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
     words += "serve(Path(sys.argv[1]), port=0, say=lambda line: print(line, flush=True))"
     log = (tmp_path / "log").open("w+")
     server = subprocess.Popen([sys.executable, "-c", words, str(bundle)], stdout=subprocess.PIPE, stderr=log, text=True)

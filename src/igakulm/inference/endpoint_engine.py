@@ -24,7 +24,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import (
     GREEDY,
     Continuation,
-    EngineFailed,
+    EndpointFailed,
     Sampling,
     Step,
     check_prompt,
@@ -70,6 +70,8 @@ class EndpointEngine:
         import httpx
 
         self.url, self.name, self.context_length, self.lanes = endpoint_url(url), model, context_length, lanes
+        self.alive = True  # as far as the last request knows
+        self._answered = False
         self._key = api_key or ""
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
@@ -218,12 +220,12 @@ class EndpointEngine:
         with self._protocol(), self._http.stream("POST", f"{self.url}/completions", json=body) as reply:
             if not reply.is_success:
                 reply.read()
-                self._check(reply)
+            self._check(reply)
             for line in reply.iter_lines():
                 if line.startswith("data:") and line[5:].strip() != "[DONE]":
                     chunk = json.loads(line[5:])
                     if "error" in chunk:
-                        raise EngineFailed(f"the server at {self.url} stopped: {str(chunk['error'])[:300]}")
+                        raise self._failed(f"the server at {self.url} stopped: {str(chunk['error'])[:300]}")
                     if chunk.get("choices"):
                         yield chunk
 
@@ -235,21 +237,26 @@ class EndpointEngine:
         try:
             yield
         except httpx.HTTPError as error:
-            raise EngineFailed(f"no answer from {self.url}: {type(error).__name__} {error}") from error
+            raise self._failed(f"no answer from {self.url}: {type(error).__name__} {error}") from error
         except (ValueError, LookupError, TypeError) as error:
-            raise EngineFailed(f"the server at {self.url} gives another form of answer ({error})") from error
+            raise self._failed(f"the server at {self.url} gives another form of answer ({error})") from error
+
+    def _failed(self, what: str) -> EndpointFailed:
+        self.alive = False
+        return EndpointFailed(what)
 
     def _check(self, reply: httpx.Response) -> None:
         if reply.is_success:
+            self.alive = self._answered = True
             return
         text = " ".join(reply.text[:4000].split())
         text = (text.replace(self._key, "[key]") if self._key else text)[:300]
         if reply.status_code in (400, 413, 422):
             raise InputError(f"the server refuses the request: {text}", where=self.url)
-        if reply.status_code in (401, 403, 404):
+        if reply.status_code in (401, 403, 404) and not self._answered:
             mend = "check the address (it usually ends in /v1), the model's name and the key"
             raise InputError(f"the server answers {reply.status_code}: {text}", where=self.url, mend=mend)
-        raise EngineFailed(f"the server at {self.url} answers {reply.status_code}: {text}")
+        raise self._failed(f"the server at {self.url} answers {reply.status_code}: {text}")
 
 
 def _choice_steps(event: Mapping[str, Any], known: int) -> Iterator[Step | None]:

@@ -105,6 +105,10 @@ class EngineFailed(RuntimeError):
     """The model's process died, hung or ran out of memory under this request; the next one finds a new process."""
 
 
+class EndpointFailed(EngineFailed):
+    """The server behind an engine does not answer, or answers otherwise than it should; nothing here can restart it."""
+
+
 GREEDY = Sampling()
 
 

@@ -58,7 +58,8 @@ class AuditLog:
     """A log file that is open for writing; one process at a time.
 
     Args:
-        path: the file; an existing one is checked and continued.
+        path: the file; an existing one is checked and continued. Half a line at its end, left by a kill or a full disk,
+            goes to `PATH.torn`, and the next line tells its bytes and digest.
         model: name of the model that is served.
         bundle: digest of its bundle, as `igakulm verify` prints it.
         key: makes the chain one that only its owner can write.
@@ -76,6 +77,7 @@ class AuditLog:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             found = check_audit_log(path, key)
+            torn = self._move_torn(found["torn_bytes"])
         except BlockingIOError as error:
             os.close(self._file)
             raise InputError("another server writes this audit log", where=str(path)) from error
@@ -83,8 +85,26 @@ class AuditLog:
             os.close(self._file)
             raise
         self._lines, self._last = found["lines"], found["last"]
-        about = {"model": model, "bundle": bundle, "version": __version__}
+        about = {"model": model, "bundle": bundle, "version": __version__, **torn}
         self.append(event="start", format=FORMAT, keyed=key is not None, **about)
+
+    def _move_torn(self, size: int) -> dict[str, Any]:
+        """Take half a line off the end; what the next line says about it."""
+        if not size:
+            return {}
+        whole = os.fstat(self._file).st_size - size
+        data = os.pread(self._file, size, whole)
+        try:
+            aside = os.open(f"{self.path}.torn", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(aside, data + b"\n")
+                os.fsync(aside)
+            finally:
+                os.close(aside)
+            os.ftruncate(self._file, whole)
+        except OSError as error:
+            raise explain_os_error(error, self.path) from error
+        return {"torn_bytes": size, "torn_digest": digest(data, self.key)}
 
     def append(self, **fields: Any) -> None:
         """Write one line; number, time and the hash of the line before are put in front.
@@ -116,13 +136,18 @@ def check_audit_log(path: Path, key: bytes | None = None) -> dict[str, Any]:
     """Check that every line follows from the one before it.
 
     Returns:
-        lines, requests, first_time, last_time, last (hash of the last line; note it elsewhere), keyed.
+        lines, requests, first_time, last_time, last (hash of the last line; note it elsewhere), keyed, torn_bytes (of
+        half a line at the end, as a kill or a full disk leaves it; it counts as no line).
 
     Raises:
-        InputError: names the first line that was changed, inserted, removed or cut short; or another key.
+        InputError: names the first line that was changed, inserted or removed; or another key.
     """
-    last, count, requests, times, keyed = FIRST, 0, 0, ["", ""], key is not None
-    for count, line in enumerate(_lines(path), 1):
+    last, count, requests, times, keyed, torn = FIRST, 0, 0, ["", ""], key is not None, 0
+    for number, line in enumerate(_lines(path), 1):
+        if not line.endswith(b"\n"):
+            torn = len(line)
+            break
+        count, line = number, line[:-1]
         record = _record(line, path, count)
         if record.get("event") == "start":
             keyed = bool(record.get("keyed"))
@@ -136,16 +161,13 @@ def check_audit_log(path: Path, key: bytes | None = None) -> dict[str, Any]:
         requests += record.get("event") == "request"
         times = [times[0] or str(record.get("time")), str(record.get("time"))]
     found = {"lines": count, "requests": requests, "first_time": times[0], "last_time": times[1]}
-    return {**found, "last": last, "keyed": keyed}
+    return {**found, "last": last, "keyed": keyed, "torn_bytes": torn}
 
 
 def _lines(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    raise InputError("the last line is cut short", where=f"{path}:{number}", mend=_MEND)
-                yield line[:-1]
+            yield from file
     except OSError as error:
         raise explain_os_error(error, path) from error
 

@@ -122,7 +122,7 @@ def _about() -> dict[str, Value]:
     model = {"id": TEXT, "object": {"const": "model"}, "created": COUNT, "owned_by": {"const": "igakulm"}}
     return {
         "About": shape(about),
-        "Health": shape({"status": {"enum": ["ok", "restarting"]}, "engine": engine, "queue": queue}),
+        "Health": shape({"status": {"enum": ["ok", "restarting", "unreachable"]}, "engine": engine, "queue": queue}),
         "Model": shape(model),
         "Models": shape({"object": {"const": "list"}, "data": list_of(ref("Model"))}),
         "Description": shape({"openapi": TEXT, "info": anything, "paths": anything}),

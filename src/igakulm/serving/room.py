@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Engine, EngineFailed
+from igakulm.inference.engine import EndpointFailed, Engine, EngineFailed
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
 from igakulm.serving.turns import Busy, Turns
 from igakulm.tokenizer.open import Encoder
@@ -164,6 +164,11 @@ def refusal(error: EngineFailed | InputError) -> BadRequest:
     """The answer when work with the engine ends in an error that is not ours."""
     if isinstance(error, InputError):
         return BadRequest(error.what)
+    if isinstance(error, EndpointFailed):
+        # The reason may quote a text, and is for whoever runs the server; so is the address.
+        return BadRequest(
+            "the model's server does not answer as it should; try again later", None, "engine_failed", 503
+        )
     return BadRequest("the model's process failed and starts again; try again soon", None, "engine_failed", 503)
 
 

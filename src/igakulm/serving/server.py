@@ -136,10 +136,10 @@ def _health(room: Room) -> Callable[[Request], Any]:
     engine = room.engine.inner
 
     async def health(_: Request) -> Response:
-        # An engine in this process is alive as long as the server; one in a child says so itself.
+        # An engine in this process is alive as long as the server; one in a child or behind an endpoint says so itself.
         alive = bool(getattr(engine, "alive", True))
         body = {
-            "status": "ok" if alive else "restarting",
+            "status": "ok" if alive else "restarting" if hasattr(engine, "restarts") else "unreachable",
             "engine": {"alive": alive, "restarts": int(getattr(engine, "restarts", 0))},
             "queue": {
                 "lanes": engine.lanes,

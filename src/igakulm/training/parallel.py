@@ -10,6 +10,7 @@ fp32, because the rest of the model (autocast, fused loss) reads fp32 weights wh
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -146,6 +147,13 @@ class DataParallel(Strategy):
     def before(self, *, last: bool) -> Iterator[None]:
         with nullcontext() if last else self._wrapped.no_sync():
             yield
+
+    def finish(self) -> None:
+        # The last holder of the process group waits for gloo's threads. DDP would do so holding Python's lock, for
+        # which those threads may wait themselves: it lets go while the group still has its own holder.
+        self.forward = self.objective
+        del self._wrapped
+        gc.collect()
 
 
 class Sharded(Strategy):
