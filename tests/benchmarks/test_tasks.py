@@ -47,7 +47,7 @@ def test_layouts_of_the_samples_give_back_every_message(samples: Path) -> None:
         assert share_that_fits(tasks, name, items) == 1, name
     documents = [item.document for item in train["nursing"] if item.tag == "d"]
     (finding,) = [task for task in tasks if task.name == "nursing.d"]
-    assert finding.longest == max(map(len, documents)) and finding.title_ja == finding.prefix.split("\n")[0]
+    assert finding.longest == max(map(len, documents)) and finding.title_ja == "症状・所見を取り出す（nursing.d）"
     titles = {task.name: (task.title_ja, task.title_en) for task in tasks}
     assert titles["exam"] == ("試験問題（exam）", "Examination question (exam)")
     posts = [task for task in tasks if task.name.startswith("posts")]

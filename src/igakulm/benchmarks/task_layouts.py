@@ -15,7 +15,7 @@ from typing import Any
 
 from igakulm.benchmarks.items import LETTERS, Item
 from igakulm.benchmarks.prompts import BASE_SUFFIX, short_choices
-from igakulm.benchmarks.tasks import KINDS_OF_ITEM, Task, TaskKind, lettered
+from igakulm.benchmarks.tasks import EXTRACT_TITLES, KINDS_OF_ITEM, Task, TaskKind, lettered
 
 LEAST_SHARE = 0.01
 """A layout of fewer rows of its task is a stray."""
@@ -94,9 +94,11 @@ def _named(name: str, layouts: Mapping[_Layout, int]) -> list[Task]:
         numbered = (f"{wanted}-{number}" for number in range(2, len(layouts) + 2))
         own = wanted if wanted not in taken else next(other for other in numbered if other not in taken)
         what = KINDS_OF_ITEM.get(tag, tag or "item") if kind == "extract" else ""
-        title = _title(prefix) or f"{_KINDS[kind][0]}（{own}）"
+        named, english = EXTRACT_TITLES.get(what, _KINDS[kind])
+        # The words of a question are a good title, but for lists: there they say how to answer.
+        title = (_title(prefix) if what not in EXTRACT_TITLES else "") or f"{named}（{own}）"
         most = longest if kind == "extract" else 0
-        english = f"{_KINDS[kind][1]} ({own})"
+        english = f"{english} ({own})"
         tasks.append(Task(own, kind, title, english, prefix, between, suffix, lettered(labels), what, most))
     return tasks
 

@@ -21,6 +21,12 @@ TASKS_FILE = "tasks.json"
 TaskKind = Literal["extract", "classify", "compare", "exam"]
 KINDS_OF_ITEM = {"d": "finding", "m-key": "medicine", "m-val": "dose"}
 """What an entity of a tag is called; other tags keep their name."""
+EXTRACT_TITLES = {
+    "finding": ("症状・所見を取り出す", "Extract findings"),
+    "medicine": ("薬の名前を取り出す", "Extract medicines"),
+    "dose": ("薬の量・用法を取り出す", "Extract doses"),
+}
+"""Titles in Japanese and English, by what the items are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +98,10 @@ def lettered(labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def default_tasks() -> list[Task]:
     """Tasks in our own wording, for a model of which no tuning rows are known: it may answer them badly."""
-    titles = {
-        "d": ("症状・所見を取り出す", "Extract findings"),
-        "m-key": ("薬の名前を取り出す", "Extract medicines"),
-        "m-val": ("薬の量・用法を取り出す", "Extract doses"),
-    }
+    wanted = [(KINDS_OF_ITEM[tag], asked) for tag, asked in ENTITY_QUESTIONS.items()]
     tasks = [
-        Task(KINDS_OF_ITEM[tag], "extract", *titles[tag], f"{asked}\n「", suffix="」", kind_of_item=KINDS_OF_ITEM[tag])
-        for tag, asked in ENTITY_QUESTIONS.items()
+        Task(what, "extract", *EXTRACT_TITLES[what], f"{asked}\n「", suffix="」", kind_of_item=what)
+        for what, asked in wanted
     ]
     compare = Task(
         "similarity",

@@ -97,7 +97,7 @@ function offer(view, tasks) {
           "label",
           {},
           el("input", { type: "checkbox", name: "task", value: task.name, checked: true }),
-          task.title_ja.replace(/を取り出す$/, ""),
+          task.title_ja.replace("を取り出す", ""),
         ),
       ),
     );
