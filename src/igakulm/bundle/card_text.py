@@ -80,7 +80,7 @@ JAPANESE = Words(
     comma="、",
     ids=(
         "llama.cpp には文字列ではなくトークン番号を渡してください（`igakulm chat`、`igakulm serve` はそうします）。"
-        "llama.cpp 自身の分かち方は、一部の文で異なります。"
+        "llama.cpp 自身の分かち方は、文によって異なることがあります。"
     ),
 )
 ENGLISH = Words(
@@ -120,7 +120,7 @@ ENGLISH = Words(
     score="accuracy in choice tasks {before:.3f} -> {after:.3f} ({n} items)",
     comma=", ",
     ids=(
-        "Send token ids to llama.cpp, not text (`igakulm chat` and `igakulm serve` do): its own tokenizer splits some "
+        "Send token ids to llama.cpp, not text (`igakulm chat` and `igakulm serve` do): its own tokenizer can split "
         "texts differently."
     ),
 )
