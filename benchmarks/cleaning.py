@@ -31,7 +31,7 @@ Clean = Callable[[list[str]], list[str]]
 
 
 def ours() -> Clean:
-    from igakulm.corpus.clean import clean_texts
+    from igakulm.text.cleaning import clean_texts
 
     def clean(texts: list[str]) -> list[str]:
         return [one for start in range(0, len(texts), 512) for one in clean_texts(texts[start : start + 512])]

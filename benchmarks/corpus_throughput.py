@@ -88,10 +88,10 @@ def datatrove(folder: Path, out: Path, clean: bool) -> None:
     from datatrove.pipeline.readers import JsonlReader
     from datatrove.pipeline.writers import ParquetWriter
 
-    from igakulm.corpus.clean import clean_texts
     from igakulm.corpus.filter import drop_reasons
-    from igakulm.corpus.privacy import mask_texts
     from igakulm.recipe.schema import Filters, Privacy
+    from igakulm.text.cleaning import clean_texts
+    from igakulm.text.personal_data import mask_texts
 
     class Clean(BaseFormatter):  # type: ignore[misc]
         name = "clean"

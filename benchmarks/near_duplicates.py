@@ -41,8 +41,8 @@ def find_ours(texts: list[str], _: Path) -> set[int]:
     import numpy as np
 
     from igakulm.corpus.dedup import digests_of, find_duplicates, signatures_of
-    from igakulm.corpus.ngrams import letters_of
     from igakulm.recipe.schema import NearDuplicates
+    from igakulm.text.ngrams import letters_of
 
     config = NearDuplicates()
     digests: list[bytes] = []
@@ -90,7 +90,7 @@ def find_datatrove(texts: list[str], folder: Path) -> set[int]:
 def find_datatrove_characters(texts: list[str], folder: Path) -> set[int]:
     from datatrove.pipeline.dedup import minhash
 
-    from igakulm.corpus.ngrams import letters_of, ngrams_of
+    from igakulm.text.ngrams import letters_of, ngrams_of
 
     minhash.load_word_tokenizer = lambda language: None  # characters need none
 

@@ -104,8 +104,8 @@ def timed(owner: Any, name: str, spent: dict[str, float], part: str) -> None:
 
 def stage(url: str, folder: Path, terms: int, concurrency: int) -> dict[str, float]:
     """Ours: the whole stage."""
+    from igakulm.asking.store import ResponseStore
     from igakulm.progress import SilentProgress
-    from igakulm.response_store import ResponseStore
     from igakulm.synth import documents
     from igakulm.synth.generate import generate_texts
     from igakulm.synth.set_checks import SetChecks

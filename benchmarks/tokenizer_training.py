@@ -25,9 +25,9 @@ from typing import Any
 import sentencepiece
 import zstandard
 
-from igakulm.corpus.clean import clean_texts
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
+from igakulm.text.cleaning import clean_texts
 from igakulm.tokenizer.counting import weighted_counts
 from igakulm.tokenizer.segment import Segmenter
 from igakulm.tokenizer.unigram import _trainer_options, train_unigram

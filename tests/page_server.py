@@ -11,10 +11,10 @@ from typing import Any
 
 import uvicorn
 
-from igakulm.benchmarks.tasks import Task, default_tasks
 from igakulm.inference.engine import GREEDY, Continuation, EngineFailed, Sampling, Step, check_prompt
 from igakulm.serving.model import Opened
 from igakulm.serving.server import Limits, Options, app_of
+from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.encode import TextEncoder
 
 POSTS = Task(

@@ -10,8 +10,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from igakulm.corpus.clean import clean_text
-from igakulm.corpus.ngrams import letters_of, ngrams_of
+from igakulm.text.cleaning import clean_text
+from igakulm.text.ngrams import letters_of, ngrams_of
 
 _HIRAGANA = [chr(code) for code in range(0x3042, 0x3094)]
 _KATAKANA = [chr(code) for code in range(0x30A2, 0x30F4)]

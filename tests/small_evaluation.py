@@ -35,7 +35,7 @@ class Done:
 
 def igakulm(*words: object) -> Done:
     """Run a command in this process, as the console script does."""
-    from igakulm import cli
+    from igakulm.cli import app as cli
 
     out, err = io.StringIO(), io.StringIO()
     code = 0

@@ -30,7 +30,7 @@ class FinishedRun:
 
 def command(recipe: Path, runs_folder: Path, *overrides: str) -> list[str]:
     """The command line of a small run."""
-    words = [sys.executable, "-m", "igakulm.cli", "run", str(recipe), "--set", f"runs_folder={runs_folder}"]
+    words = [sys.executable, "-m", "igakulm", "run", str(recipe), "--set", f"runs_folder={runs_folder}"]
     for override in (*SMALL, *overrides):
         words += ["--set", override]
     return words

@@ -30,7 +30,7 @@ def test_every_command_exists(project: Path, name: str) -> None:
     assert used
     for words in used:
         command = [word for word in words if re.fullmatch(r"[a-z]+", word)]
-        done = subprocess.run([sys.executable, "-m", "igakulm.cli", *command, "--help"], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "igakulm", *command, "--help"], capture_output=True, text=True)
         assert done.returncode == 0, (words, done.stderr)
 
 

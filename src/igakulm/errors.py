@@ -1,6 +1,6 @@
 """The one exception that is meant for people.
 
-Everything a user can mend (a missing file, a bad line, an unknown key) is raised as `InputError`; the CLI prints it
+Everything a user can put right (a missing file, a bad line, an unknown key) is raised as `InputError`; the CLI prints it
 without a traceback and exits with code 2. Programming mistakes stay ordinary exceptions and keep their traceback.
 """
 
@@ -11,26 +11,26 @@ from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Bad input: what is wrong, where it is, and how to mend it.
+    """Bad input: what is wrong, where it is, and what to do about it.
 
     Args:
         what: one sentence naming the problem.
         where: file, line, field or key where it was found.
-        mend: one sentence saying what the user can do.
+        hint: one sentence saying what the user can do.
 
-    >>> print(InputError("the file is empty", where="a.jsonl", mend="give a file with at least one line"))
+    >>> print(InputError("the file is empty", where="a.jsonl", hint="give a file with at least one line"))
     the file is empty
       where: a.jsonl
-      mend:  give a file with at least one line
+      hint:  give a file with at least one line
     """
 
-    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
-        self.what, self.where, self.mend = what, where, mend
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what, self.where, self.hint = what, where, hint
         parts = [what]
         if where:
             parts.append(f"  where: {where}")
-        if mend:
-            parts.append(f"  mend:  {mend}")
+        if hint:
+            parts.append(f"  hint:  {hint}")
         super().__init__("\n".join(parts))
 
 

@@ -68,20 +68,20 @@ def explain_os_error(error: OSError, path: Path) -> InputError:
         return InputError(
             "the disk is full",
             where=f"{where} ({free / 2**20:,.0f} MiB free)",
-            mend="free some space and run the same command again; finished work is kept",
+            hint="free some space and run the same command again; finished work is kept",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return InputError("this place cannot be written", where=where, mend="choose a folder that you may write to")
+        return InputError("this place cannot be written", where=where, hint="choose a folder that you may write to")
     if error.errno == errno.ENOENT:
-        return InputError("there is no such file", where=where, mend="check the path")
+        return InputError("there is no such file", where=where, hint="check the path")
     return InputError(f"the operating system says: {error.strerror or error}", where=where)
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool = False, mend: str = ADD_WAIT) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool = False, hint: str = ADD_WAIT) -> Iterator[None]:
     """Hold the run's lock; it is released by the kernel when the process dies, however it dies.
 
-    `mend` is what the user can do while another process holds it.
+    `hint` is what the user can do while another process holds it.
 
     Raises:
         InputError: another process holds it (its number, machine and start are named).
@@ -97,7 +97,7 @@ def locked(folder: Path, *, wait: bool = False, mend: str = ADD_WAIT) -> Iterato
         except BlockingIOError as error:
             holder = os.pread(descriptor, 4096, 0).decode("utf-8", "replace").strip()
             what = f"this run is in use: {holder or 'by another process'}"
-            raise InputError(what, where=str(folder / "lock"), mend=mend) from error
+            raise InputError(what, where=str(folder / "lock"), hint=hint) from error
         since = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()} since {since}\n".encode(), 0)

@@ -111,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest(**value)
     except TypeError as error:
         raise InputError(
-            "this manifest is not one of ours", where=str(path), mend="remove the folder and run the stage again"
+            "this manifest is not one of ours", where=str(path), hint="remove the folder and run the stage again"
         ) from error
 
 
@@ -129,5 +129,5 @@ def check_files(folder: Path, manifest: Manifest) -> None:
             raise InputError(
                 f"a file of a finished stage {what}",
                 where=str(path),
-                mend=f"remove the folder {folder} and run the same command again",
+                hint=f"remove the folder {folder} and run the same command again",
             )

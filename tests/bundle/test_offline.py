@@ -92,7 +92,7 @@ def test_without_an_index_one_clear_message(bundle: Path, tmp_path: Path, monkey
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     with pytest.raises(InputError, match=r"pip could not bring the wheels.*typer") as caught:
         pack_offline(bundle, tmp_path / "out", SilentProgress())
-    assert "package index" in str(caught.value.mend)
+    assert "package index" in str(caught.value.hint)
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*partial"))
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.prompts import chat_prompt
+from igakulm.answering.reading import Prediction
 from igakulm.bundle.score_change import choose, read_questions, score_change
-from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.item_files import Answered, file_name, write_items
 from igakulm.inference.codec import load_codec
 from igakulm.inference.transformers import load_engine
+from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import chat_prompt
 from tiny_bundle import write_model
 
 CONTEXT = 256

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.prompts import base_prompt, chat_prompt
-from igakulm.benchmarks.tasks import TASKS_FILE, Task, default_tasks, write_tasks
+from igakulm.answering.reading import Prediction
 from igakulm.bundle.tasks import tasks_in, tasks_of
-from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.item_files import Answered, file_name, write_items
+from igakulm.tasks.items import Item
+from igakulm.tasks.layouts import TASKS_FILE, Task, default_tasks, write_tasks
+from igakulm.tasks.prompts import base_prompt, chat_prompt
 
 OWN = [Task("own", "extract", "薬", "Medicines", "薬は？\n「", suffix="」", kind_of_item="medicine")]
 ITEMS = [Item(str(n), "notes", "entities", f"所見は？\n「本文{n}」", (), ("x",), f"本文{n}", "d") for n in range(3)]

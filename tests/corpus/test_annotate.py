@@ -6,12 +6,12 @@ import pytest
 
 from chat_server import ChatServer, Clock, Reply, Request, chat_reply, unused_url
 from corpus.quality_server import BAD, GOOD, answer, text_in
+from igakulm.asking.client import Retry
+from igakulm.asking.store import ResponseStore
 from igakulm.corpus.annotate import RETRY_TEMPERATURE, Label, label_documents
 from igakulm.errors import InputError
-from igakulm.llm import Retry
 from igakulm.progress import SilentTask
 from igakulm.recipe.schema import Quality
-from igakulm.response_store import ResponseStore
 
 TEXTS = [(number, f"{GOOD if number % 2 else BAD}{number}") for number in range(10, 22)]
 

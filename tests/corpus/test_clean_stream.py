@@ -35,7 +35,7 @@ def test_with_a_report_broken_lines_come_out_blank_and_the_rest_is_kept() -> Non
 def filtered(given: bytes, *, output: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     """`igakulm corpus clean` where the locale knows ASCII only."""
     environment = {"PATH": os.defpath, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    command = [sys.executable, "-m", "igakulm.cli", "corpus", "clean"]
+    command = [sys.executable, "-m", "igakulm", "corpus", "clean"]
     with (output or Path(os.devnull)).open("wb") as stream:
         to = stream if output else subprocess.PIPE
         return subprocess.run(command, input=given, stdout=to, stderr=subprocess.PIPE, env=environment, check=False)

@@ -3,11 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from igakulm.benchmarks.items import Item
-from igakulm.corpus.clean import clean_texts
 from igakulm.corpus.decontaminate import Finder, Match, build_index, guarded_items
-from igakulm.corpus.ngrams import letters_of
 from igakulm.recipe.schema import BenchmarksSection, Decontamination, Igakuqa, Jmed, RowTask
+from igakulm.tasks.items import Item
+from igakulm.text.cleaning import clean_texts
+from igakulm.text.ngrams import letters_of
 
 QUESTION = "65歳の男性。2週間前からの労作時息切れを主訴に来院した。下腿に浮腫を認める。最も考えられるのはどれか。"
 CASE = "７２歳女性。右季肋部痛と発熱のため救急搬送された。腹部超音波で胆嚢壁の肥厚と結石を認め、緊急で胆嚢を摘出した。"

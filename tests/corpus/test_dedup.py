@@ -5,8 +5,8 @@ import random
 import numpy as np
 
 from igakulm.corpus.dedup import Survivors, agreement_needed, digests_of, find_duplicates, signatures_of
-from igakulm.corpus.ngrams import letters_of, ngrams_of
 from igakulm.recipe.schema import NearDuplicates
+from igakulm.text.ngrams import letters_of, ngrams_of
 
 NEAR = NearDuplicates()
 KANJI = [chr(code) for code in range(0x4E00, 0x5600)]

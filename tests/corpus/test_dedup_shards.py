@@ -9,9 +9,9 @@ import pytest
 from igakulm.corpus.dedup import Survivors, digests_of, find_duplicates, signatures_of
 from igakulm.corpus.dedup_datatrove import decide_from_dups, write_decision, write_signature_files
 from igakulm.corpus.dedup_shards import decide, gather, pair_band, write_shard
-from igakulm.corpus.ngrams import letters_of
 from igakulm.errors import InputError
 from igakulm.recipe.schema import NearDuplicates
+from igakulm.text.ngrams import letters_of
 from planted_duplicates import plant, prose, words
 
 CONFIG = NearDuplicates(bands=10, rows=4)  # loose, so that buckets hold what is no duplicate

@@ -81,5 +81,5 @@ def test_what_is_missing_is_told_before_the_sources_are_read(tmp_path: Path, key
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError) as caught:
         build_corpus(corpus, BenchmarksSection(), None, tmp_path / "out", SilentProgress())
-    assert named in str(caught.value) and "mend" in str(caught.value)
+    assert named in str(caught.value) and "hint" in str(caught.value)
     assert list((tmp_path / "out").iterdir()) == []

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from igakulm.corpus.dedup import Survivors, digests_of, find_duplicates, signatures_of
-from igakulm.corpus.ngrams import letters_of
 from igakulm.recipe.schema import NearDuplicates
+from igakulm.text.ngrams import letters_of
 from planted_duplicates import KINDS, REQUIRED, Planted, plant, prose, true_jaccard, words
 
 

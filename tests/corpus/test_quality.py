@@ -8,11 +8,11 @@ import pytest
 
 from chat_server import ChatServer, Clock, Reply, Request, chat_reply
 from corpus.quality_server import BAD, GOOD, answer, label_reply, text_in
+from igakulm.asking.client import Retry
 from igakulm.corpus.quality import Verdict, judge_documents
 from igakulm.corpus.sample import choose_documents
 from igakulm.errors import InputError
 from igakulm.files import Doc, read_documents, read_jsonl, write_documents
-from igakulm.llm import Retry
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import Quality
 

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from igakulm.corpus.ngrams import letters_of
 from igakulm.corpus.repeated import (
     Marks,
     Stripped,
@@ -20,6 +19,7 @@ from igakulm.corpus.repeated import (
     strip_repeated,
 )
 from igakulm.recipe.schema import Filters, RepeatedText
+from igakulm.text.ngrams import letters_of
 
 FOOTER = "このサイトの文章と写真を許可なく転載することを禁じます"
 CONFIG = RepeatedText(boilerplate_documents=3, boilerplate_share=0.5)

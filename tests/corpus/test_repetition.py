@@ -5,10 +5,10 @@ import random
 import numpy as np
 import pytest
 
-from igakulm.corpus.clean import codes_of
 from igakulm.corpus.filter import drop_reason
 from igakulm.corpus.repetition import NGRAM, repeated_ngram_shares
 from igakulm.recipe.schema import Filters
+from igakulm.text.cleaning import codes_of
 
 KANJI = [chr(code) for code in range(0x4E00, 0x5600)]
 ALL = 0.0  # of interest is every share

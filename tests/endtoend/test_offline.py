@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from igakulm.manifest import read_manifest
-from igakulm.stages import STAGES
+from igakulm.pipeline.stages import STAGES
 from small_quickstart import GUARD, FinishedRun, command
 
 
@@ -76,12 +76,12 @@ def test_bundle_loads_in_stock_transformers_and_verifies(small_run: FinishedRun)
     folder = str(bundle / "huggingface")
     done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, env=environment)
     assert done.stdout.split() == ["ArceeForCausalLM", "True"], done.stderr
-    verify = [sys.executable, "-m", "igakulm.cli", "verify", str(bundle)]
+    verify = [sys.executable, "-m", "igakulm", "verify", str(bundle)]
     assert subprocess.run(verify, capture_output=True).returncode == 0
 
 
 def test_chat_answers(small_run: FinishedRun) -> None:
-    words = [sys.executable, "-m", "igakulm.cli", "chat", "--bundle", str(small_run.folder / "latest/export")]
+    words = [sys.executable, "-m", "igakulm", "chat", "--bundle", str(small_run.folder / "latest/export")]
     done = subprocess.run([*words, "--max-tokens", "8"], input="高血圧とは何ですか。\n", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1  # one answer to one question; after four steps of tuning it may be empty

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from character_model import CharacterEncoder, RuleEngine, opened
-from igakulm.benchmarks.items import Item
+from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Reply, ask
 from igakulm.evaluation.ask_tokens import CHUNK
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner
 from igakulm.inference.engine import TextAnswer, TextRequest
-from igakulm.llm import ResponseStore
+from igakulm.tasks.items import Item
 
 CHOICE = Item("1", "t", "choice", "どれか。\n「経過は良好」", ("甲", "乙", "丙"), ("A",), document="経過は良好")
 LIST = Item("2", "t", "entities", "所見は。\n「咳がある」", (), ("咳",), document="咳がある")

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.igakuqa import load_questions
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import Split
+from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.baselines import Setting, find_names, predict, predict_folds, read_terms
 from igakulm.evaluation.metrics import measure
 from igakulm.recipe.schema import Igakuqa
+from igakulm.tasks.benchmarks.igakuqa import load_questions
+from igakulm.tasks.items import Item
+from igakulm.tasks.load import Split
 
 
 def post(identifier: str, text: str, letter: str, tag: str = "cough") -> Item:
@@ -155,7 +155,7 @@ def test_folds_are_predicted_from_their_own_training_rows() -> None:
 def test_ngram_is_the_same_in_another_process() -> None:
     """Hash seeds differ between processes, so sets and dictionaries are walked in another order there."""
     code = (
-        "from igakulm.benchmarks.items import Item; from igakulm.evaluation.baselines import Setting, predict\n"
+        "from igakulm.tasks.items import Item; from igakulm.evaluation.baselines import Setting, predict\n"
         "def pair(n): return Item(str(n), 't', 'choice', '', ('a', 'b', 'c'), ('ABC'[n * n % 3],), tag=str(n % 2),"
         " sentences=(f'熱が{n * 7 % 11}日続く', f'咳が{n * 5 % 13}日続く'))\n"
         "print(predict('ngram', [pair(n) for n in range(150, 220)], Setting([pair(n) for n in range(150)])))"

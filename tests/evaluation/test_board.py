@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.items import Item
-from igakulm.evaluation.answers import Prediction
+from igakulm.answering.reading import Prediction
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.board import FEWEST, UNSHARED, Board, Column
 from igakulm.evaluation.intervals import Resampler, document_groups
@@ -16,6 +15,7 @@ from igakulm.evaluation.item_files import BASELINE, Answered, read_items
 from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_json
+from igakulm.tasks.items import Item
 
 SAMPLES, SEED = 100, 3
 

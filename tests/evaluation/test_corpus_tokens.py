@@ -7,10 +7,10 @@ import pytest
 from igakulm.corpus import filter as filter_reasons
 from igakulm.corpus import funnel
 from igakulm.evaluation.corpus_tokens import SourceTokens, funnel_text, table_one, tokens_by_source
-from igakulm.evaluation.report_corpus import PERSONAL, REASONS, STEPS, corpus_section
-from igakulm.evaluation.report_inputs import RunRecord
 from igakulm.files import Doc, write_documents, write_json
 from igakulm.recipe.schema import Privacy
+from igakulm.report.corpus import PERSONAL, REASONS, STEPS, corpus_section
+from igakulm.report.inputs import RunRecord
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
 

@@ -15,10 +15,10 @@ from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.published import published_rows
-from igakulm.evaluation.scoreboard import render_markdown
 from igakulm.files import read_json, read_jsonl
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection, Igakuqa, Jmed, RowTask
+from igakulm.report.markdown import render_markdown
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:

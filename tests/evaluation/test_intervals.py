@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igakulm.benchmarks.items import Item
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.metrics import Measured, mean_of, measure
+from igakulm.tasks.items import Item
 
 
 def items(documents: list[str], sentences: list[tuple[str, ...]] | None = None) -> list[Item]:

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.items import Item
+from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.intervals import document_groups
 from igakulm.evaluation.item_files import Answered, file_name, plain_name, read_items, write_items
 from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.passing import group_rows, passing_rows
 from igakulm.files import read_jsonl
+from igakulm.tasks.items import Item
 
 CHOICES = [
     Item("1", "t", "choice", "問一", ("甲", "乙", "丙"), ("A",), document="文書", tag="x", group="2018", part="A"),

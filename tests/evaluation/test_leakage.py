@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.items import Item, normalised_document
-from igakulm.benchmarks.load import load_split
-from igakulm.benchmarks.splits import shared_items
-from igakulm.benchmarks.training_rows import write_training_rows
 from igakulm.errors import InputError
 from igakulm.evaluation import leakage
 from igakulm.evaluation.leakage import check_training_file, leaked_items
 from igakulm.evaluation.training_texts import training_texts
 from igakulm.recipe.schema import BenchmarksSection, Jmed
+from igakulm.tasks.items import Item, normalised_document
+from igakulm.tasks.load import load_split
+from igakulm.tasks.splits import shared_items
+from igakulm.tasks.training_rows import write_training_rows
 
 NOTE = "８７歳男性。主訴は全身倦怠感。\n発熱はなく、食欲不振を認めたため入院となった。"
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.jmed import load_test
-from igakulm.evaluation.answers import Prediction
+from igakulm.answering.reading import Prediction
 from igakulm.evaluation.metrics import (
     Measured,
     character_counts,
@@ -23,6 +21,8 @@ from igakulm.evaluation.metrics import (
     partial_f1_upstream,
 )
 from igakulm.recipe.schema import Jmed
+from igakulm.tasks.benchmarks.jmed import load_test
+from igakulm.tasks.items import LETTERS, Item
 
 
 def choices(gold: str, *, ordered: bool = False, size: int = 4) -> list[Item]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.items import Item
-from igakulm.evaluation.answers import Prediction
+from igakulm.answering.reading import Prediction
 from igakulm.evaluation.passing import CONTRAINDICATED_LIMIT, PASS_MARKS, group_rows, passing_rows
+from igakulm.tasks.items import Item
 
 MARK = PASS_MARKS["2018"]
 

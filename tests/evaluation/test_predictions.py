@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.jmed import TASKS, load_test
 from igakulm.errors import InputError
 from igakulm.evaluation.predictions import read_jmed_predictions, score_exam_predictions, score_jmed_predictions
 from igakulm.recipe.schema import Jmed
+from igakulm.tasks.benchmarks.jmed import TASKS, load_test
 
 SMDIS = "tag,question,optionA,optionB,answer\n" + "".join(
     f'x,"次の投稿は陽性か。\n「投稿{number}」",陽性,陰性,{"AB"[number % 2]}\n' for number in range(4)

@@ -11,9 +11,9 @@ from igakulm.evaluation.igakuqa_predictions import score_predictions
 from igakulm.evaluation.predictions import score_exam_predictions, score_jmed_predictions
 from igakulm.evaluation.recorded import recorded_exam, recorded_igakuqa, recorded_jmed
 from igakulm.evaluation.results import igakuqa_results, task_results
-from igakulm.evaluation.session import evaluate_model
 from igakulm.evaluation.target import Options, Target
 from igakulm.files import read_json
+from igakulm.pipeline.evaluate_session import evaluate_model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, Igakuqa, Jmed, RowTask
 from small_evaluation import jmed_answers, question, write_exam, write_igakuqa, write_jmed, write_rows

@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from igakulm.benchmarks.items import Item
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.metrics import Measured, mean_of, measure
 from igakulm.evaluation.significance import ENUMERATED, Paired, holm, paired
+from igakulm.tasks.items import Item
 
 
 def means(scores: np.ndarray | list[float]) -> Measured:

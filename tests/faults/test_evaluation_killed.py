@@ -38,7 +38,7 @@ def kept(out: Path, pattern: str) -> int:
 
 def kill_when(words: Sequence[object], ready: Callable[[], bool]) -> bool:
     """Start a command and kill its process group as soon as `ready`; whether it was still at work then."""
-    command = [sys.executable, "-m", "igakulm.cli", *map(str, words)]
+    command = [sys.executable, "-m", "igakulm", *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while process.poll() is None and not ready():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from igakulm.manifest import read_manifest
-from igakulm.stages import STAGES
+from igakulm.pipeline.stages import STAGES
 from small_quickstart import FinishedRun, command
 
 

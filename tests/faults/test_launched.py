@@ -17,13 +17,13 @@ from unittest import mock
 import pytest
 import torch.distributed  # noqa: F401 - here once, not in every forked process
 
-from igakulm import run
 from igakulm.errors import InputError
 from igakulm.files import write_text
+from igakulm.pipeline import run
+from igakulm.pipeline.run import Runner
+from igakulm.pipeline.stages import stage_named
 from igakulm.progress import SilentProgress
 from igakulm.recipe import load_recipe
-from igakulm.run import Runner
-from igakulm.stages import stage_named
 from igakulm.training.world import current_world, joined
 
 STEPS = ("pretrain.steps=6", "pretrain.checkpoint_every=2", "finetune.steps=4", "finetune.checkpoint_every=2")

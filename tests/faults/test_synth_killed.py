@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from chat_server import ChatServer, Reply, Request
+from igakulm.asking.client import Retry
 from igakulm.errors import InputError
 from igakulm.files import files_below, read_documents, read_jsonl, sha256_file
-from igakulm.llm import Retry
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import SynthSection, Writer
 from igakulm.synth.generate import ANSWERS, generate_texts

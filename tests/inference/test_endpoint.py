@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from chat_server import ChatServer, Clock, Reply, Request, chat_reply, completion_reply, letters_reply, unused_url
+from igakulm.asking.client import EndpointError, ResponseStore, Retry
 from igakulm.errors import InputError
 from igakulm.inference.endpoint import FAILURES_IN_A_ROW, SILENT_LETTERS, Endpoint
 from igakulm.inference.engine import TextModel, TextRequest
 from igakulm.inference.letters import letter_logprobs
-from igakulm.llm import EndpointError, ResponseStore, Retry
 from igakulm.tokenizer.folder_text import merge_system
 
 SYSTEM = {"role": "system", "content": "一文字で答える。"}
@@ -307,7 +307,7 @@ import sys
 from pathlib import Path
 from igakulm.inference.endpoint import Endpoint
 from igakulm.inference.engine import TextRequest
-from igakulm.llm import ResponseStore
+from igakulm.asking.client import ResponseStore
 requests = [TextRequest(({"role": "user", "content": str(n)},)) for n in range(30)]
 Endpoint(sys.argv[1], "small", ResponseStore(Path(sys.argv[2])), concurrency=2).answer(requests)
 """

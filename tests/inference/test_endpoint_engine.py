@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from igakulm.asking.llamacpp_server import API_KEY_VARIABLE, serve_gguf
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
 from igakulm.inference.endpoint_engine import EndpointEngine, open_endpoint
 from igakulm.inference.engine import EndpointFailed, EngineFailed, Sampling, Step
 from igakulm.inference.llamacpp import available
 from igakulm.inference.transformers import TransformersEngine, load_engine
-from igakulm.llamacpp_server import API_KEY_VARIABLE, serve_gguf
 from tiny_bundle import encoder, write_model
 
 FIRST_PART = 4 + 128

@@ -176,7 +176,7 @@ def test_the_recipe_through_the_command(project: Path, samples: Path, tmp_path: 
     for name in ("pretrain", "finetune"):
         recipe[name] |= {"steps": 2, "global_batch": 4, "warmup_steps": 1}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
-    words = [sys.executable, "-m", "igakulm.cli", "run", str(tmp_path / "small.yaml")]
+    words = [sys.executable, "-m", "igakulm", "run", str(tmp_path / "small.yaml")]
     environment = {**os.environ, "IGAKULM_BASE": str(source)}
     for key in ("tokenizer", "model"):
         words += ["--set", f"{key}.from_folder={source}"]

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from igakulm.benchmarks.tasks import Task, write_tasks
 from igakulm.errors import InputError
 from igakulm.inference.engine import GREEDY, EngineFailed, Sampling, Step
 from igakulm.progress import SilentProgress
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
 from igakulm.serving.model import Opened
+from igakulm.tasks.layouts import Task, write_tasks
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, tokenizer_folder
 

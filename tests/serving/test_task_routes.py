@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from igakulm.benchmarks.tasks import Task, default_tasks
 from igakulm.serving.server import create_app
+from igakulm.tasks.layouts import Task, default_tasks
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 

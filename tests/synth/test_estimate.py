@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chat_server import ChatServer, Clock
+from igakulm.asking.client import Answer
 from igakulm.errors import InputError
-from igakulm.llm import Answer
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import SynthSection, Writer
 from igakulm.synth.estimate import COMPLETION_SHARE, SERVER_TOKENS_PER_SECOND, estimate, render_estimate

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.load import load_test_items
 from igakulm.recipe.schema import BenchmarksSection, Igakuqa
 from igakulm.synth.exam_checks import REASONS, asks, check_item, without_values
 from igakulm.synth.exams import ExamItem
+from igakulm.tasks.load import load_test_items
 
 TERM = "気管支喘息"
 ITEM = ExamItem(

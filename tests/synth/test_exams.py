@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.chats import read_chats
-from igakulm.benchmarks.exams import read_exam
 from igakulm.files import write_jsonl
 from igakulm.recipe.schema import Chats
 from igakulm.synth.exam_item import has_fixed_order
@@ -20,6 +18,8 @@ from igakulm.synth.exams import (
     render_exam,
     shuffle_options,
 )
+from igakulm.tasks.chats import read_chats
+from igakulm.tasks.exams import read_exam
 
 OPTIONS = ("血糖値の測定", "脳波検査", "胸部エックス線撮影", "聴力検査", "視野検査")
 ITEM = ExamItem(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from chat_server import ChatServer, Clock, Reply, Request, chat_reply, unused_url
+from igakulm.asking.client import Retry
 from igakulm.errors import InputError
 from igakulm.files import files_below, read_documents, read_jsonl
-from igakulm.llm import Retry
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import SynthSection, Writer
 from igakulm.synth.generate import generate_texts

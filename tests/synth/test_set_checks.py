@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.benchmarks.items import Item
 from igakulm.files import write_jsonl
 from igakulm.recipe.schema import BenchmarksSection, Igakuqa, RowTask
 from igakulm.synth.set_checks import NearDuplicates, Overlap, SetChecks, position_bias
+from igakulm.tasks.items import Item
 
 KANJI = [chr(code) for code in range(0x4E00, 0x5E00)]
 
@@ -118,7 +118,7 @@ def test_the_same_texts_give_the_same_decisions() -> None:
 
 def test_items_of_the_licensing_examinations_are_found(real_data: Path) -> None:
     config = BenchmarksSection(igakuqa=Igakuqa(path=str(real_data / "igakuqa" / "data"), years=(2018,)))
-    from igakulm.benchmarks.load import load_test_items
+    from igakulm.tasks.load import load_test_items
 
     items = load_test_items(config)["igakuqa"]
     overlap = SetChecks(config)

@@ -18,8 +18,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from fuzz_text import CONTROL, NEAR_MISSES, SPELLINGS
-from igakulm.benchmarks.items import Item
-from igakulm.corpus.clean import clean_text
 from igakulm.evaluation.manner import Manner
 from igakulm.files import Doc, write_documents, write_json
 from igakulm.inference.codec import FolderCodec, OwnCodec
@@ -27,6 +25,8 @@ from igakulm.inference.llamacpp import available
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import PackSection
 from igakulm.serving.server import create_app
+from igakulm.tasks.items import Item
+from igakulm.text.cleaning import clean_text
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.tokenizer.lines import encode_stream

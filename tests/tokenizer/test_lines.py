@@ -111,7 +111,7 @@ def test_what_decodes_to_nothing_or_to_broken_text(plain: TextEncoder) -> None:
 
 
 def command(folder: Path, action: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", "igakulm.cli", "tokenizer", action, "--tokenizer", str(folder), *words]
+    return [sys.executable, "-m", "igakulm", "tokenizer", action, "--tokenizer", str(folder), *words]
 
 
 def test_the_commands_whatever_the_terminal(plain_folder: Path) -> None:

@@ -15,12 +15,12 @@ import pytest
 from tokenizers import Tokenizer
 
 from fuzz_text import fuzz_texts
-from igakulm.corpus.clean import clean_texts
 from igakulm.corpus.streams import lines
 from igakulm.files import Doc, write_documents, write_json
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import write_terms
+from igakulm.text.cleaning import clean_texts
 from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.encode import DICTIONARY_FILE, MODEL_FILE, RUNTIMES, TextEncoder
 from igakulm.tokenizer.fast import WORD_BORDER, convert

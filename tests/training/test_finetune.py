@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from igakulm.benchmarks.chats import read_chats
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import Split
-from igakulm.benchmarks.prompts import chat_answer, chat_prompt
-from igakulm.benchmarks.task_layouts import layouts_of
-from igakulm.benchmarks.tasks import TASKS_FILE, read_tasks
 from igakulm.errors import InputError
 from igakulm.model import init
 from igakulm.model.folder import write_folder
 from igakulm.model.presets import model_config, new_model
 from igakulm.progress import Progress, SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, Chats, FinetuneSection, ModelSection
+from igakulm.tasks.chats import read_chats
+from igakulm.tasks.find_layouts import layouts_of
+from igakulm.tasks.items import Item
+from igakulm.tasks.layouts import TASKS_FILE, read_tasks
+from igakulm.tasks.load import Split
+from igakulm.tasks.prompts import chat_answer, chat_prompt
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.training import finetune as finetune_module
 from igakulm.training.finetune import finetune

@@ -57,7 +57,7 @@ def test_tensorboard_is_not_needed_without_it(tmp_path: Path, monkeypatch: pytes
         log.write({"step": 1, "loss": 1.0})
     with pytest.raises(InputError, match="TensorBoard is not installed") as caught:
         StepLog(tmp_path / "b.jsonl", 0, tmp_path / "events")
-    assert caught.value.mend and "igakulm[tensorboard]" in caught.value.mend
+    assert caught.value.hint and "igakulm[tensorboard]" in caught.value.hint
     assert not (tmp_path / "b.jsonl").exists()
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.files import Doc, sha256_file, write_documents, write_json
+from igakulm.pipeline.stages import stage_named
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import PackSection
-from igakulm.stages import stage_named
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.training import encoded, pack
 from igakulm.training.encoded import encode_texts, token_dtype

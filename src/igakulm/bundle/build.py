@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from igakulm import __version__
-from igakulm.benchmarks.tasks import TASKS_FILE, write_tasks
 from igakulm.bundle.card import CardFacts, model_card
 from igakulm.bundle.contents import BUNDLE, describe
 from igakulm.bundle.convert import add_llama, convert
@@ -33,10 +32,11 @@ from igakulm.bundle.records import (
 from igakulm.bundle.tasks import tasks_of
 from igakulm.bundle.verify import DIGEST, FORMAT, description_digest
 from igakulm.errors import InputError
-from igakulm.evaluation.report_evaluation import build_evaluation_report
 from igakulm.files import atomic_path, write_json, write_text
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
+from igakulm.report.evaluation import build_evaluation_report
+from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 
@@ -78,7 +78,7 @@ def export_folder(
     _refuse_name(config.name)
     if out.resolve().is_relative_to(model.resolve()):
         what = "the bundle would lie inside the folder of the model, and change it"
-        raise InputError(what, where=str(out), mend="choose a folder outside " + str(model))
+        raise InputError(what, where=str(out), hint="choose a folder outside " + str(model))
     with new_folder(out) as partial:
         return export(config, source, corpus_dir, evaluation_dir, partial, progress)
 
@@ -138,7 +138,7 @@ def export(
 def _refuse_name(name: str) -> None:
     if not name or Path(name).name != name or name.startswith(".") or not name.isprintable() or set(name) & set('\\:"'):
         what = "the name of a bundle is part of file names"
-        raise InputError(what, where=f"export.name = {name!r}", mend="letters, digits, - and _, e.g. igakulm-ward")
+        raise InputError(what, where=f"export.name = {name!r}", hint="letters, digits, - and _, e.g. igakulm-ward")
 
 
 def _write_evaluation(records: Records, target: Path, name: str) -> dict[str, Any]:

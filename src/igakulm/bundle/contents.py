@@ -58,7 +58,7 @@ def present(folder: Path) -> dict[str, Path]:
             path = Path(place) / name
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 what = "a bundle holds plain files only; this is a link or a special file"
-                raise InputError(what, where=str(path), mend=_COPY_AGAIN)
+                raise InputError(what, where=str(path), hint=_COPY_AGAIN)
         found.update({(Path(place) / name).relative_to(folder).as_posix(): Path(place) / name for name in names})
     return {name: found[name] for name in sorted(found) if name not in (BUNDLE, MANIFEST)}
 
@@ -82,8 +82,8 @@ def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         size = found[name].stat().st_size if name in found else None
         if size != entry["bytes"]:
             what = "is missing" if size is None else f"has {size} bytes instead of {entry['bytes']}"
-            raise InputError(f"a file of the bundle {what}", where=str(folder / name), mend="copy the bundle again")
+            raise InputError(f"a file of the bundle {what}", where=str(folder / name), hint="copy the bundle again")
     foreign = sorted(found.keys() - files.keys())
     if foreign:
         what = "the folder holds a file that is no part of the bundle"
-        raise InputError(what, where=str(folder / foreign[0]), mend=_COPY_AGAIN)
+        raise InputError(what, where=str(folder / foreign[0]), hint=_COPY_AGAIN)

@@ -67,7 +67,7 @@ def _rule(cutting: Any, path: Path) -> str:
     raise InputError(
         "llama.cpp has no known rule that cuts text as this tokenizer does",
         where=f"{path}, pre_tokenizer",
-        mend="known are those of GPT-2, Llama 3 and Qwen 2; serve with --engine transformers, export.gguf = []",
+        hint="known are those of GPT-2, Llama 3 and Qwen 2; serve with --engine transformers, export.gguf = []",
     )
 
 

@@ -96,7 +96,7 @@ def _errors(data: Array, wanted: Array, stored: Type, name: str, path: Path) -> 
         raise InputError(
             f"{name} differs by {float(errors.max()):.3g} (its largest weight is {float(peaks.max()):.3g})",
             where=str(path),
-            mend="export again; if this stays, the file must not be used",
+            hint="export again; if this stays, the file must not be used",
         )
     return float(errors.max()), float(peaks.max())
 

@@ -104,10 +104,10 @@ def _encoding(config: Mapping[str, Any], where: str) -> tuple[Architecture, Enco
     kind = config["model_type"]
     activation = config.get("hidden_act", "relu2" if kind == "arcee" else "silu")
     if kind == "qwen2" and config.get("use_sliding_window"):
-        raise InputError("GGUF export does not support use_sliding_window", where=where, mend=_NO_GGUF)
+        raise InputError("GGUF export does not support use_sliding_window", where=where, hint=_NO_GGUF)
     for key in ("attention_bias", "mlp_bias"):
         if kind != "llama" and config.get(key):
-            raise InputError(f"GGUF export does not support {key} in {kind}", where=where, mend=_NO_GGUF)
+            raise InputError(f"GGUF export does not support {key} in {kind}", where=where, hint=_NO_GGUF)
     if (kind, activation) == ("llama", "silu"):
         return "llama", "swiglu"
     if (kind, activation) == ("qwen2", "silu"):
@@ -119,7 +119,7 @@ def _encoding(config: Mapping[str, Any], where: str) -> tuple[Architecture, Enco
     raise InputError(
         f"no GGUF architecture computes {kind!r} with activation {activation!r} correctly",
         where=where,
-        mend=f"supported are llama and qwen2 with silu, and arcee with silu or relu2; or {_NO_GGUF}",
+        hint=f"supported are llama and qwen2 with silu, and arcee with silu or relu2; or {_NO_GGUF}",
     )
 
 
@@ -131,7 +131,7 @@ def _rotation(config: Mapping[str, Any], head_size: int, where: str) -> tuple[fl
     variant = scaling.get("rope_type", scaling.get("type", "default"))
     theta = float(parameters.get("rope_theta", config.get("rope_theta", 10_000.0)))
     if float(parameters.get("partial_rotary_factor", 1.0)) != 1.0 or variant not in ("default", "llama3"):
-        raise InputError(f"GGUF export does not support RoPE variant {variant!r}", where=where, mend=_NO_GGUF)
+        raise InputError(f"GGUF export does not support RoPE variant {variant!r}", where=where, hint=_NO_GGUF)
     if variant == "default":
         return theta, ()
     keys = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
@@ -271,4 +271,4 @@ def check_shapes(planned: list[Planned], shape: Shape, weights: Weights) -> None
     left = [name for name in weights if name not in used and not name.endswith(known)]
     if left:
         what = f"the weights hold {len(left)} tensors that config.json does not explain: {', '.join(left[:3])}"
-        raise InputError(what, where=str(weights.folder), mend=_NO_GGUF)
+        raise InputError(what, where=str(weights.folder), hint=_NO_GGUF)

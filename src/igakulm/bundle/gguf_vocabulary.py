@@ -85,7 +85,7 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
         raise InputError(
             f"the tokenizer has {len(listed.pieces):,} entries but the model has only {embeddings:,} embeddings",
             where=str(folder),
-            mend="export the model together with the tokenizer that it was trained with",
+            hint="export the model together with the tokenizer that it was trained with",
         )
     listed.pieces += [f"<unused_{number}>" for number in range(padded)]
     listed.scores += [_NEVER] * padded
@@ -105,7 +105,7 @@ def _read_unigram(data: Any, kind: Any, path: Path) -> Pieces:
         raise InputError(
             f"GGUF export needs a BPE tokenizer, or a Unigram one with an unknown token; this one is {kind!r}",
             where=str(path),
-            mend="use a tokenizer built by `igakulm run`, or export without gguf",
+            hint="use a tokenizer built by `igakulm run`, or export without gguf",
         )
     # tokenizer.json holds real spaces; llama.cpp writes a space as U+2581 and turns it back.
     pieces = [str(entry[0]).replace(" ", SPACE) for entry in model["vocab"]]
@@ -153,7 +153,7 @@ def _refuse_duplicates(pieces: list[str], path: Path) -> None:
         raise InputError(
             f"{len(twice)} pieces stand twice or are empty; llama.cpp aborts on such a vocabulary: {shown}",
             where=str(path),
-            mend="build the tokenizer again; the newline must be one piece",
+            hint="build the tokenizer again; the newline must be one piece",
         )
 
 
@@ -176,7 +176,7 @@ def _special_ids(folder: Path, listed: Pieces) -> tuple[int | None, int]:
             raise InputError(
                 f"{role} is id {number} in the tokenizer but {named} in config.json",
                 where=str(folder),
-                mend="export the model together with the tokenizer that it was trained with",
+                hint="export the model together with the tokenizer that it was trained with",
             )
         found.append(number)
     bos, eos = found

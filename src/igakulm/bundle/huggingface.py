@@ -55,14 +55,14 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
         raise InputError(
             f"{len(bad)} tensors hold NaN or infinity: {', '.join(bad[:3])}",
             where=str(source),
-            mend="training diverged; start again from a checkpoint before it, with a smaller learning rate",
+            hint="training diverged; start again from a checkpoint before it, with a smaller learning rate",
         )
     if not any((source / name).is_file() for name in (ENCODER_FILE, ADOPTED_FILE)):
         what = f"IgakuLM's description of the tokenizer is missing: no {ENCODER_FILE} and no {ADOPTED_FILE}"
-        mend = (
+        hint = (
             "for a model from elsewhere, train it with a recipe whose tokenizer.from_folder is its folder, then export"
         )
-        raise InputError(what, where=str(source), mend=mend)
+        raise InputError(what, where=str(source), hint=hint)
     check_vocabulary(source, config, load_encoder(source))
     shards = sorted(path.name for path in source.glob("model-*-of-*.safetensors"))
     names = [name for name in (*KEPT, *shards) if (source / name).is_file()]
@@ -113,11 +113,11 @@ def check_vocabulary(folder: Path, config: dict[str, Any], encoder: Encoder) -> 
         raise InputError(
             f"the tokenizer has {entries:,} entries ({encoder.size:,} for IgakuLM's encoder), the model {rows:,}",
             where=str(folder),
-            mend="export the tuned model, together with the tokenizer that it was trained with",
+            hint="export the tuned model, together with the tokenizer that it was trained with",
         )
     if not (folder / TEMPLATE_FILE).is_file():
-        mend = "export the tuned model"
-        raise InputError("this is a base model: it has no chat template", where=str(folder), mend=mend)
+        hint = "export the tuned model"
+        raise InputError("this is a base model: it has no chat template", where=str(folder), hint=hint)
     for key, number in (("bos_token_id", encoder.bos), ("eos_token_id", encoder.eos)):
         if config.get(key) != number:
             raise InputError(

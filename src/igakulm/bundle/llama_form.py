@@ -85,14 +85,14 @@ def _refuse_others(config: dict[str, Any], source: Path) -> None:
     kind, activation = config["model_type"], config.get("hidden_act", "relu2")
     where = str(source / "config.json")
     if kind == "llama":
-        raise InputError("this is a Llama already", where=where, mend="leave out --as llama")
+        raise InputError("this is a Llama already", where=where, hint="leave out --as llama")
     if (kind, activation) != ("arcee", "silu"):
         what = (
             f"{kind!r} with activation {activation!r} has no exact Llama form: a Llama's MLP computes SiLU times a gate"
         )
-        raise InputError(what, where=where, mend="leave out --as llama; its GGUF file and transformers compute it")
+        raise InputError(what, where=where, hint="leave out --as llama; its GGUF file and transformers compute it")
     if config.get("mlp_bias"):
-        raise InputError("an Arcee model with mlp_bias is not supported", where=where, mend="leave out --as llama")
+        raise InputError("an Arcee model with mlp_bias is not supported", where=where, hint="leave out --as llama")
 
 
 def _shards(weights: Weights) -> list[list[str]]:

@@ -24,10 +24,10 @@ def refuse_full_folder(out: Path) -> None:
         InputError: a file, or a folder that holds something.
     """
     if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise InputError("there is a file or link of this name already", where=str(out), mend="choose another name")
+        raise InputError("there is a file or link of this name already", where=str(out), hint="choose another name")
     if out.is_dir() and any(out.iterdir()):
-        mend = "choose another folder, or remove this one"
-        raise InputError("this folder holds something already; nothing is overwritten", where=str(out), mend=mend)
+        hint = "choose another folder, or remove this one"
+        raise InputError("this folder holds something already; nothing is overwritten", where=str(out), hint=hint)
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError("another process is writing this folder", where=str(out), mend="wait for it") from error
+            raise InputError("another process is writing this folder", where=str(out), hint="wait for it") from error
         _empty(partial)
         try:
             yield partial

@@ -98,7 +98,7 @@ def pack_offline(
 def _python_version(python: str | None) -> str:
     here = ".".join(platform.python_version_tuple()[:2])
     if python is not None and (not re.fullmatch(r"3\.\d{1,2}", python) or int(python[2:]) < 11):
-        raise InputError("this is not a version of Python that IgakuLM runs on", where=f"--python {python}", mend=here)
+        raise InputError("this is not a version of Python that IgakuLM runs on", where=f"--python {python}", hint=here)
     return python or here
 
 
@@ -106,11 +106,11 @@ def _roots(bundle: Path, engines: Sequence[str], extras: Sequence[str]) -> list[
     """Names of the packages to ask for, without what they need themselves."""
     for engine in engines:
         if engine not in ENGINES:
-            raise InputError(f"there is no part {engine!r} to add", where="--with", mend="the only one is transformers")
+            raise InputError(f"there is no part {engine!r} to add", where="--with", hint="the only one is transformers")
     description = read_json(bundle / BUNDLE)
     if not description.get("gguf") and "transformers" not in engines:
-        mend = "export with --gguf q4_k_m,q8_0, or add --with transformers"
-        raise InputError("this bundle has no GGUF file, so llama.cpp cannot serve it", where=str(bundle), mend=mend)
+        hint = "export with --gguf q4_k_m,q8_0, or add --with transformers"
+        raise InputError("this bundle has no GGUF file, so llama.cpp cannot serve it", where=str(bundle), hint=hint)
     encoder = bundle / "huggingface" / "encoder.json"
     mecab = encoder.is_file() and read_json(encoder).get("runtime") == "mecab"
     roots = [*SERVING, *(MECAB if mecab else ()), "pip"]
@@ -121,7 +121,7 @@ def _roots(bundle: Path, engines: Sequence[str], extras: Sequence[str]) -> list[
         if extra not in known:
             near = did_you_mean(extra, known)
             raise InputError(
-                f"igakulm has no extra {extra!r}", where="--extra", mend=f"did you mean {near!r}?" if near else None
+                f"igakulm has no extra {extra!r}", where="--extra", hint=f"did you mean {near!r}?" if near else None
             )
         always = {need.name for need in requirements(metadata, ())}
         roots += [need.name for need in requirements(metadata, [extra]) if need.name not in always]
@@ -144,8 +144,8 @@ def _fetch(roots: Sequence[str], wheels: Path, version: str) -> None:
     pins["pip"] = _installed_version("pip")
     missing = [name for name in roots if canonicalize_name(name) not in pins and not _installed_version(name)]
     if missing:
-        mend = f"pip install {' '.join(missing)}"
-        raise InputError(f"not installed here: {', '.join(missing)}; packed is what was tried", mend=mend)
+        hint = f"pip install {' '.join(missing)}"
+        raise InputError(f"not installed here: {', '.join(missing)}; packed is what was tried", hint=hint)
     here = version == ".".join(platform.python_version_tuple()[:2])
     with tempfile.TemporaryDirectory() as folder:
         constraints = Path(folder) / "constraints.txt"
@@ -179,11 +179,11 @@ def _pip(words: Sequence[str]) -> None:
     if run.returncode == 0:
         return
     if "No module named pip" in run.stderr:
-        raise InputError("packing needs pip in this environment", mend=f"{sys.executable} -m ensurepip")
+        raise InputError("packing needs pip in this environment", hint=f"{sys.executable} -m ensurepip")
     errors = [line.strip() for line in run.stderr.splitlines() if "ERROR" in line] or run.stderr.splitlines()[-1:]
     raise InputError(
         f"pip could not bring the wheels: {' '.join(errors[-2:])}",
-        mend="pack on a machine that reaches a package index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL), with Python "
+        hint="pack on a machine that reaches a package index (PIP_INDEX_URL, PIP_EXTRA_INDEX_URL), with Python "
         "packages that have wheels for the other machine",
     )
 

@@ -17,7 +17,7 @@ from igakulm.bundle.licences import code_licence
 from igakulm.errors import InputError
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: igakulm\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-_ENTRY_POINTS = "[console_scripts]\nigakulm = igakulm.cli:main\n"
+_ENTRY_POINTS = "[console_scripts]\nigakulm = igakulm.cli.app:main\n"
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP file can tell
 
 
@@ -30,7 +30,7 @@ def write_own_wheel(folder: Path) -> Path:
     try:
         metadata = importlib.metadata.distribution("igakulm")
     except importlib.metadata.PackageNotFoundError as error:
-        raise InputError("igakulm is not installed as a package", mend="pip install, then again") from error
+        raise InputError("igakulm is not installed as a package", hint="pip install, then again") from error
     record = f"igakulm-{metadata.version}.dist-info"
     files = {
         **_package(),

@@ -151,7 +151,7 @@ def refuse_divergence(result: dict[str, Any], kind: GgufKind, path: Path) -> Non
         f"llama.cpp predicts other tokens than the original (mean KL {result['kl_mean']} nats, "
         f"largest difference of a log-probability {result['largest_difference']})",
         where=str(path),
-        mend="do not use this file; export with gguf f32 to tell rounding from a wrong conversion",
+        hint="do not use this file; export with gguf f32 to tell rounding from a wrong conversion",
     )
 
 

@@ -109,7 +109,7 @@ def refuse_without_library(kind: GgufKind) -> None:
         raise InputError(
             f"files of kind {kind} are written with llama.cpp's own library, which is not installed",
             where=f"export.gguf = {kind}",
-            mend="pip install 'igakulm[llamacpp]', or export q8_0",
+            hint="pip install 'igakulm[llamacpp]', or export q8_0",
         )
 
 
@@ -129,12 +129,12 @@ def encode(array: Array, stored: Type, name: str = "") -> Array:
         NotImplementedError: a K-quant without xllamacpp; see `refuse_without_library`.
     """
     if not bool(np.isfinite(array).all()):
-        raise InputError(f"{name} holds NaN or infinity", mend="training diverged; export an earlier checkpoint")
+        raise InputError(f"{name} holds NaN or infinity", hint="training diverged; export an earlier checkpoint")
     if stored == Type.F32:
         return array.astype(np.float32, copy=False)
     if stored == Type.F16:
         if array.size and float(np.abs(array).max()) > float(np.finfo(np.float16).max):
-            raise InputError(f"{name} holds a weight that float16 cannot hold", mend="export f32 or bf16")
+            raise InputError(f"{name} holds a weight that float16 cannot hold", hint="export f32 or bf16")
         return array.astype(np.float16)
     if stored in _FROM_THE_LIBRARY and _library() is not None:
         return _encode_with_library(array, stored)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks import jmed
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.manifest import Manifest, read_manifest
+from igakulm.tasks.benchmarks import jmed
 
 MODEL = "model"
 UNKNOWN = "unknown"
@@ -49,7 +49,7 @@ def model_folder(folder: Path) -> Path:
         if (candidate / "config.json").is_file():
             return candidate
     what = "there is no model: no config.json in this folder"
-    raise InputError(what, where=str(folder), mend="give a Hugging Face folder, or the folder of a training stage")
+    raise InputError(what, where=str(folder), hint="give a Hugging Face folder, or the folder of a training stage")
 
 
 def find_records(model_dir: Path, corpus_dir: Path | None = None, evaluation_dir: Path | None = None) -> Records:
@@ -66,7 +66,7 @@ def find_records(model_dir: Path, corpus_dir: Path | None = None, evaluation_dir
     for given, name in ((corpus_dir, "sources.json"), (evaluation_dir, "scoreboard.json")):
         if given is not None and not (given / name).is_file():
             raise InputError(
-                f"there is no {name} in this folder", where=str(given), mend="give a finished stage's folder"
+                f"there is no {name} in this folder", where=str(given), hint="give a finished stage's folder"
             )
     stages: dict[str, tuple[Path, Manifest]] = {}
     stage_dir = model_dir.resolve().parent

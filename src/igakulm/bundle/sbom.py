@@ -59,7 +59,7 @@ def installed_components(root: str = OURSELVES) -> list[Component]:
     try:
         metadata = importlib.metadata.metadata(root)
     except importlib.metadata.PackageNotFoundError as error:
-        raise InputError(f"{root} is not installed as a package", mend="pip install, then again") from error
+        raise InputError(f"{root} is not installed as a package", hint="pip install, then again") from error
     extras = [extra for extra in metadata.get_all("Provides-Extra") or () if _has_extra(metadata, extra)]
     found: dict[str, tuple[Any, set[str]]] = {}
     waiting: list[tuple[str, frozenset[str]]] = [(root, frozenset(extras))]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from igakulm.benchmarks.items import LETTERS, Item
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import best_letters
 from igakulm.evaluation.item_files import read_items
@@ -20,6 +19,7 @@ from igakulm.evaluation.manner import OPTIONS
 from igakulm.evaluation.metrics import is_right
 from igakulm.files import read_jsonl
 from igakulm.inference.engine import Codec, Continuation, Engine, nothing
+from igakulm.tasks.items import LETTERS, Item
 
 T = TypeVar("T")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from igakulm.benchmarks.task_layouts import items_of_prompts, layouts_of
-from igakulm.benchmarks.tasks import TASKS_FILE, Task, default_tasks, read_tasks
 from igakulm.errors import InputError
 from igakulm.files import read_jsonl
+from igakulm.tasks.find_layouts import items_of_prompts, layouts_of
+from igakulm.tasks.layouts import TASKS_FILE, Task, default_tasks, read_tasks
 
 KEPT_ITEMS = "items"
 

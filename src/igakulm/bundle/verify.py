@@ -42,18 +42,18 @@ def read_bundle(folder: Path) -> dict[str, Any]:
     """
     path = folder / BUNDLE
     if not path.is_file():
-        raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), mend="igakulm export")
+        raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), hint="igakulm export")
     if path.is_symlink():
-        raise InputError("bundle.json is a link, not a file", where=str(path), mend=_COPY_AGAIN)
+        raise InputError("bundle.json is a link, not a file", where=str(path), hint=_COPY_AGAIN)
     try:
         value = read_json(path)
     except RecursionError as error:
         raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
     if not isinstance(value, dict) or value.get("format") not in (1, FORMAT) or not _well_formed(value):
         what = f"this bundle.json is not of format {FORMAT}"
-        raise InputError(what, where=str(path), mend="export again with this version, or install the one that wrote it")
+        raise InputError(what, where=str(path), hint="export again with this version, or install the one that wrote it")
     if value["format"] == FORMAT and value.get(DIGEST) != description_digest(value):
-        raise InputError("bundle.json has changed", where=str(path), mend=_COPY_AGAIN)
+        raise InputError("bundle.json has changed", where=str(path), hint=_COPY_AGAIN)
     check_sizes(folder, value["files"])
     return value
 
@@ -84,7 +84,7 @@ def verify_bundle(folder: Path, *, expected: str | None = None, progress: Progre
         InputError: a file is changed, cut short, missing, a link, or no part of the bundle; another digest.
     """
     if expected is not None and len(expected) < 12:
-        raise InputError(f"{len(expected)} digits are too few", where=expected, mend="give 12 digits or more")
+        raise InputError(f"{len(expected)} digits are too few", where=expected, hint="give 12 digits or more")
     value = read_bundle(folder)
     digest = str(value.get(DIGEST) or description_digest(value))
     if expected is not None and not digest.startswith(expected.lower()):
@@ -93,6 +93,6 @@ def verify_bundle(folder: Path, *, expected: str | None = None, progress: Progre
     with (progress or SilentProgress()).task("verify", size, "bytes") as task:
         for name, entry in value["files"].items():
             if sha256_file(folder / name) != entry["sha256"]:
-                raise InputError("a file of the bundle has changed", where=str(folder / name), mend=_COPY_AGAIN)
+                raise InputError("a file of the bundle has changed", where=str(folder / name), hint=_COPY_AGAIN)
             task.advance(entry["bytes"])
     return {"name": value["name"], "digest": digest, "files": len(value["files"]), "bytes": size}

@@ -30,7 +30,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise InputError(
             "this is not a model folder: there is no config.json",
             where=str(folder),
-            mend="give the folder `model/` that pretraining or tuning wrote",
+            hint="give the folder `model/` that pretraining or tuning wrote",
         )
     config = read_json(path)
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
@@ -39,7 +39,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise InputError(
             "this model brings program code of its own, which is never run here",
             where=f"{path}, key auto_map",
-            mend="use a model whose architecture is part of transformers (llama, arcee, ...)",
+            hint="use a model whose architecture is part of transformers (llama, arcee, ...)",
         )
     return config
 
@@ -64,7 +64,7 @@ class Weights:
                         self._place[name] = path
             except (SafetensorError, OSError) as error:
                 raise InputError(
-                    f"the weights are damaged or cut short: {error}", where=str(path), mend="copy the file again"
+                    f"the weights are damaged or cut short: {error}", where=str(path), hint="copy the file again"
                 ) from error
 
     def _files(self) -> list[Path]:
@@ -79,7 +79,7 @@ class Weights:
                 raise InputError(
                     "a file with weights is missing",
                     where=str(path),
-                    mend="IgakuLM reads safetensors only; other formats can carry code",
+                    hint="IgakuLM reads safetensors only; other formats can carry code",
                 )
         return paths
 
@@ -97,7 +97,7 @@ class Weights:
         """
         path = self._place.get(name)
         if path is None:
-            raise InputError(f"the weights lack {name!r}", where=str(self.folder), mend="export a complete model")
+            raise InputError(f"the weights lack {name!r}", where=str(self.folder), hint="export a complete model")
         with safe_open(path, framework="pt") as file:
             value: torch.Tensor = file.get_tensor(name)
         return value
@@ -111,7 +111,7 @@ class Weights:
         """The shape of a tensor without reading it."""
         path = self._place.get(name)
         if path is None:
-            raise InputError(f"the weights lack {name!r}", where=str(self.folder), mend="export a complete model")
+            raise InputError(f"the weights lack {name!r}", where=str(self.folder), hint="export a complete model")
         with safe_open(path, framework="pt") as file:
             return tuple(file.get_slice(name).get_shape())
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from igakulm.asking.client import Body, Client, RequestError, Retry, chat_body
+from igakulm.asking.store import ResponseStore
 from igakulm.corpus.rubric import Scores, parse_scores, question, response_format
 from igakulm.errors import InputError
-from igakulm.llm import Body, Client, RequestError, Retry, chat_body
 from igakulm.progress import Task
 from igakulm.recipe.schema import Quality
-from igakulm.response_store import ResponseStore
 
 RETRY_TEMPERATURE = 0.7
 MAX_ANSWER_TOKENS = 96  # of a structured answer; a free one may explain itself and gets more

@@ -86,7 +86,7 @@ def _check_names(corpus: CorpusSection) -> None:
     names = [source.name for source in corpus.sources]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"two sources are named {name!r}", where="corpus.sources", mend="give each its own name")
+            raise InputError(f"two sources are named {name!r}", where="corpus.sources", hint="give each its own name")
 
 
 def _second_pass(
@@ -145,7 +145,7 @@ def _no_document(funnel: Funnel, more: Mapping[str, int], corpus: CorpusSection,
     raise InputError(
         "no document is left in the corpus",
         where=f"dropped because {listed}{example}" if listed else "nothing was read: all files are empty",
-        mend="look at the sources, or loosen corpus.filters" if listed else "look at the sources",
+        hint="look at the sources, or loosen corpus.filters" if listed else "look at the sources",
     )
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from igakulm.corpus.clean import clean_texts
-from igakulm.corpus.privacy import mask_texts
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Privacy
+from igakulm.text.cleaning import clean_texts
+from igakulm.text.personal_data import mask_texts
 
 _STREAM_LINES = 64  # few, so that a pipe flows
 
@@ -75,6 +75,6 @@ def _stream_row(line: bytes | str, number: int, field: str | None) -> tuple[str,
     if not isinstance(value, dict) or not isinstance(value.get(field), str):
         known = ", ".join(value) if isinstance(value, dict) else type(value).__name__
         raise InputError(
-            f"this line has no text field {field!r}", where=f"standard input, line {number}", mend=f"it has {known}"
+            f"this line has no text field {field!r}", where=f"standard input, line {number}", hint=f"it has {known}"
         )
     return value[field], value

@@ -64,8 +64,8 @@ def crawl(sites: Sites, out_dir: Path, progress: Progress, clock: Clock | None =
     try:
         import lxml.html  # noqa: F401
     except ImportError as error:
-        raise InputError("crawling needs the package lxml", mend="pip install 'igakulm[crawl]'") from error
-    with locked(out_dir, mend="wait for it, or give another --out"):
+        raise InputError("crawling needs the package lxml", hint="pip install 'igakulm[crawl]'") from error
+    with locked(out_dir, hint="wait for it, or give another --out"):
         state = State(out_dir / "crawl.sqlite")
         run: _Crawl | None = None
         try:

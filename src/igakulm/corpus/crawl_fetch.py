@@ -60,7 +60,7 @@ class Fetcher:
         try:
             import httpx
         except ImportError as error:
-            raise InputError("crawling needs the package httpx", mend="pip install 'igakulm[crawl]'") from error
+            raise InputError("crawling needs the package httpx", hint="pip install 'igakulm[crawl]'") from error
         self.user_agent = f"{ROBOT}/{__version__} (+{contact})"
         headers = {"User-Agent": self.user_agent, "Accept": ", ".join(HTML_TYPES), "Accept-Encoding": "gzip"}
         headers["Accept-Language"] = "ja"

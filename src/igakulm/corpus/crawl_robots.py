@@ -50,7 +50,7 @@ def robots_of(answer: Fetched) -> Robots | None:
     try:
         from protego import Protego
     except ImportError as error:
-        raise InputError("crawling needs the package Protego", mend="pip install 'igakulm[crawl]'") from error
+        raise InputError("crawling needs the package Protego", hint="pip install 'igakulm[crawl]'") from error
     if answer.status in (401, 403):
         return Robots(closed=True)
     if 400 <= answer.status < 500 and answer.status not in (408, 429):

@@ -95,10 +95,10 @@ def load_sites(path: Path) -> Sites:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "sites"
-        mend = None
+        hint = None
         if first["type"] == "extra_forbidden":
             known = [*Sites.model_fields, *Site.model_fields]
             near = did_you_mean(str(first["loc"][-1]), known)
-            mend = (f"did you mean {near!r}? " if near else "") + f"known: {', '.join(known)}"
+            hint = (f"did you mean {near!r}? " if near else "") + f"known: {', '.join(known)}"
         message = {"missing": "the key is missing", "extra_forbidden": "there is no such key"}.get(first["type"])
-        raise InputError(f"{key}: {message or first['msg']}", where=str(path), mend=mend) from error
+        raise InputError(f"{key}: {message or first['msg']}", where=str(path), hint=hint) from error

@@ -39,7 +39,7 @@ class Store:
         try:
             import warcio  # noqa: F401
         except ImportError as error:
-            raise InputError("crawling needs the package warcio", mend="pip install 'igakulm[crawl]'") from error
+            raise InputError("crawling needs the package warcio", hint="pip install 'igakulm[crawl]'") from error
         self._folder, self._site, self._licence, self._about, self._state = folder, site, licence, about, state
         self._file: BinaryIO | None = None
         folder.mkdir(parents=True, exist_ok=True)

@@ -24,11 +24,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import load_split, load_test_items
-from igakulm.corpus.clean import clean_texts
-from igakulm.corpus.ngrams import Hashes, Letters, letters_of, ngrams_of
 from igakulm.recipe.schema import BenchmarksSection, Decontamination
+from igakulm.tasks.items import Item
+from igakulm.tasks.load import load_split, load_test_items
+from igakulm.text.cleaning import clean_texts
+from igakulm.text.ngrams import Hashes, Letters, letters_of, ngrams_of
 
 _FILTER_BITS = 24
 _ENOUGH = 40

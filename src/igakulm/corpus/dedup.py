@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.corpus.ngrams import Hashes, Letters, ngrams_of, spread
 from igakulm.recipe.schema import NearDuplicates
+from igakulm.text.ngrams import Hashes, Letters, ngrams_of, spread
 
 Signatures = NDArray[np.uint16]
 Numbers = NDArray[np.int64]

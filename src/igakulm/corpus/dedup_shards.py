@@ -96,7 +96,7 @@ def load_starts(folder: Path) -> Numbers:
 
 def _load(path: Path, *, mapped: bool = False) -> Any:
     if not path.exists():
-        raise InputError(f"{path.name} is missing", where=str(path.parent), mend="run the step that writes it")
+        raise InputError(f"{path.name} is missing", where=str(path.parent), hint="run the step that writes it")
     return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
 
 

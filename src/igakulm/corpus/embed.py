@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from igakulm.asking.client import Client, RequestError, Retry
 from igakulm.errors import InputError
-from igakulm.llm import Client, RequestError, Retry
 from igakulm.recipe.schema import Quality
 
 Vectors = npt.NDArray[np.float32]
@@ -56,8 +56,8 @@ class FolderEmbedder:
 
     def _load(self, folder: Path) -> tuple[Any, Any]:
         if not folder.is_dir():
-            mend = "give a folder with config.json, a tokenizer and *.safetensors"
-            raise InputError("there is no such model folder", where=str(folder), mend=mend)
+            hint = "give a folder with config.json, a tokenizer and *.safetensors"
+            raise InputError("there is no such model folder", where=str(folder), hint=hint)
         from transformers import AutoModel, AutoTokenizer
 
         # Neither downloads nor runs code from the folder.
@@ -134,8 +134,8 @@ class EndpointEmbedder:
         rows: list[list[float]] = []
         for answer in answers:
             if isinstance(answer, RequestError):
-                mend = "give the server a longer context and batch, or set corpus.quality.max_characters lower"
-                raise InputError(f"a text has no vector: {answer.what}", where=self._endpoint, mend=mend) from answer
+                hint = "give the server a longer context and batch, or set corpus.quality.max_characters lower"
+                raise InputError(f"a text has no vector: {answer.what}", where=self._endpoint, hint=hint) from answer
             if isinstance(answer, BaseException):
                 raise answer
             rows += answer
@@ -168,7 +168,7 @@ def unit_vectors(vectors: Vectors, where: str) -> Vectors:
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(vectors).all() or not (lengths > 0).all():
-        raise InputError("the model's vectors hold zeros or are not numbers", where=where, mend="try precision: fp32")
+        raise InputError("the model's vectors hold zeros or are not numbers", where=where, hint="try precision: fp32")
     scaled: Vectors = vectors / lengths
     return scaled
 
@@ -182,8 +182,8 @@ def open_embedder(section: Quality, local_endpoint: str | None, retry: Retry | N
     if section.embeddings == "transformers":
         folder = section.embedding_folder
         if folder is None:
-            mend = "give the folder of the labelling model, or choose other corpus.quality.embeddings"
-            raise InputError("the model that embeds is not named", where="corpus.quality.embedding_folder", mend=mend)
+            hint = "give the folder of the labelling model, or choose other corpus.quality.embeddings"
+            raise InputError("the model that embeds is not named", where="corpus.quality.embedding_folder", hint=hint)
         return FolderEmbedder(Path(folder), section.precision, section.batch_tokens)
     endpoint = local_endpoint if section.embeddings == "gguf" else section.embedding_endpoint
     if endpoint is None:

@@ -63,14 +63,14 @@ def _record(folder: Path, number: int, key: str) -> dict[str, Any]:
         raise InputError(
             f"part {number} of the sources was not finished",
             where=str(folder),
-            mend="run the same command again: finished parts are kept",
+            hint="run the same command again: finished parts are kept",
         )
     record: dict[str, Any] = read_json(path)
     return record
 
 
 def error_file(folder: Path, number: int) -> Path:
-    """Where a part that ran elsewhere leaves what the user has to mend."""
+    """Where a part that ran elsewhere leaves what the user has to put right."""
     return part_file(folder, number, "error")
 
 
@@ -116,7 +116,7 @@ def run_processes(
     except BrokenProcessPool as error:
         raise InputError(
             "a process that cleans documents was killed",
-            mend="it may have run out of memory: set corpus.workers lower and run again; finished parts are kept",
+            hint="it may have run out of memory: set corpus.workers lower and run again; finished parts are kept",
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -175,7 +175,7 @@ def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection
         from datatrove.executor.ray import RayPipelineExecutor
     except ImportError as error:
         raise InputError(
-            "corpus.executor: ray needs Ray and datatrove", mend='pip install "igakulm[cluster]", or executor: local'
+            "corpus.executor: ray needs Ray and datatrove", hint='pip install "igakulm[cluster]", or executor: local'
         ) from error
     logs = folder / "ray"
     shutil.rmtree(logs, ignore_errors=True)
@@ -219,7 +219,7 @@ def work_share(folder: Path, task: int, tasks: int) -> int:
         InputError: no plan in the folder, or a task number that is none.
     """
     if not 0 <= task < tasks:
-        raise InputError(f"task {task} is not among {tasks} tasks", mend="tasks count from 0")
+        raise InputError(f"task {task} is not among {tasks} tasks", hint="tasks count from 0")
     numbers = range(task, len(load_plan(folder).parts), tasks)
     for number in numbers:
         work_elsewhere(folder, number)

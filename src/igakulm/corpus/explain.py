@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from igakulm.corpus.clean import clean_texts
 from igakulm.corpus.filter import drop_reasons
 from igakulm.corpus.funnel import STEPS
-from igakulm.corpus.privacy import mask_texts
 from igakulm.corpus.read import Row, read_source, source_files
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_column, read_rows
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import DOC_COLUMNS
 from igakulm.recipe.schema import CorpusSection
+from igakulm.text.cleaning import clean_texts
+from igakulm.text.personal_data import mask_texts
 
 _LISTED = 10
 _STEP_OF = {"unreadable": "read", "exact_duplicate": "exact", "near_duplicate": "near", "boilerplate": "boilerplate"}
@@ -77,12 +77,12 @@ def _find(corpus_dir: Path, identifier: str) -> tuple[str, Path, int]:
         return name, *similar[name]
     if similar:
         listed = ", ".join(sorted(similar)[:_LISTED]) + (" …" if len(similar) > _LISTED else "")
-        raise InputError(f"{len(similar)} documents could be meant by {identifier!r}", mend=f"name one: {listed}")
+        raise InputError(f"{len(similar)} documents could be meant by {identifier!r}", hint=f"name one: {listed}")
     near = did_you_mean(identifier, names)
     raise InputError(
         f"the corpus has no document {identifier!r}",
         where=str(corpus_dir),
-        mend=f"did you mean {near!r}?" if near else "ids are `source:id`, or `source:file:line` for rows without one",
+        hint=f"did you mean {near!r}?" if near else "ids are `source:id`, or `source:file:line` for rows without one",
     )
 
 

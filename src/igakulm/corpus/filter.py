@@ -20,12 +20,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.corpus.characters import SEPARATOR
-from igakulm.corpus.clean import codes_of
 from igakulm.corpus.flags import flag_reason
 from igakulm.corpus.repetition import repeated_ngram_shares, repetition_reason
 from igakulm.corpus.vocabulary import Words, count_words
 from igakulm.recipe.schema import Filters
+from igakulm.text.characters import SEPARATOR
+from igakulm.text.cleaning import codes_of
 
 REASONS = (
     "too_short",

@@ -78,8 +78,8 @@ def folds_of(good: Labels, folds: int, seed: int) -> npt.NDArray[np.int8]:
     rarest = int(min(good.sum(), (~good).sum()))
     if rarest < folds:
         what = f"{int(good.sum())} documents are labelled good and {int((~good).sum())} bad: too few to learn from"
-        mend = "label a larger sample, move min_education, min_coherence or max_harm, or take an instruct model"
-        raise InputError(what, where="corpus.quality", mend=mend)
+        hint = "label a larger sample, move min_education, min_coherence or max_harm, or take an instruct model"
+        raise InputError(what, where="corpus.quality", hint=hint)
     found = np.empty(good.size, np.int8)
     split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(good.size), good)
     for fold, (_, places) in enumerate(split):
@@ -134,7 +134,7 @@ def choose_threshold(
         best = float(precision[usable].max()) if usable.size else 0.0
         what = f"no threshold reaches this precision in cross-validation; the best is {best:.3f}"
         raise InputError(
-            what, where="corpus.quality.min_precision", mend="lower it, or give keep_share; labels are kept"
+            what, where="corpus.quality.min_precision", hint="lower it, or give keep_share; labels are kept"
         )
     return float(scores[order[reached[-1]]])
 
@@ -195,6 +195,6 @@ def _skops() -> Any:
     try:
         import skops.io
     except ImportError as error:
-        mend = "pip install 'igakulm[quality]'"
-        raise InputError("storing a classifier needs the package skops", mend=mend) from error
+        hint = "pip install 'igakulm[quality]'"
+        raise InputError("storing a classifier needs the package skops", hint=hint) from error
     return skops.io

@@ -109,7 +109,7 @@ def main_text(page: str) -> MainText:
     try:
         import trafilatura
     except ImportError as error:
-        raise InputError("saved pages need the package trafilatura", mend="pip install 'igakulm[html]'") from error
+        raise InputError("saved pages need the package trafilatura", hint="pip install 'igakulm[html]'") from error
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
     found = _TITLE.search(page[:_TITLE_WITHIN])
     title = " ".join(html.unescape(found[1]).split()) if found else ""

@@ -33,8 +33,8 @@ def check_quality(corpus: CorpusSection, generated: Path | None) -> None:
     for name in corpus.quality.sources:
         if name not in known:
             near = did_you_mean(name, known)
-            mend = f"did you mean {near!r}?" if near else f"the sources are {', '.join(sorted(known))}"
-            raise InputError(f"no source is named {name!r}", where="corpus.quality.sources", mend=mend)
+            hint = f"did you mean {near!r}?" if near else f"the sources are {', '.join(sorted(known))}"
+            raise InputError(f"no source is named {name!r}", where="corpus.quality.sources", hint=hint)
 
 
 def apply_quality(

@@ -131,7 +131,7 @@ def pages(path: Path, advance: Advance = nothing, span: Span | None = None) -> I
         cut = isinstance(error, expat.ExpatError) and error.code in _CUT
         what = "the dump ends too early" if cut else f"this is no dump of MediaWiki: {error}"
         where = f"{path}, after page {handler.number:,}"
-        raise InputError(what, where=where, mend=_CUT_OFF if cut else _AGAIN) from error
+        raise InputError(what, where=where, hint=_CUT_OFF if cut else _AGAIN) from error
     yield from handler.pages
 
 

@@ -121,7 +121,7 @@ def _generated(part: Part, corpus: CorpusSection) -> Iterator[Labelled]:
                 raise InputError(
                     f"the name {document.source!r} of a source is also that of generated documents",
                     where="corpus.sources",
-                    mend="rename the source",
+                    hint="rename the source",
                 )
             row = Row(document.id, document.text, document.licence, document.meta)
             yield document.source, GENERATED_KIND, row

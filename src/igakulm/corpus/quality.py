@@ -21,6 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from igakulm.asking.client import Retry
+from igakulm.asking.llamacpp_server import serve_gguf
+from igakulm.asking.store import ResponseStore
 from igakulm.corpus.annotate import Label, label_documents
 from igakulm.corpus.embed import Embedder, Vectors, open_embedder
 from igakulm.corpus.forest import (
@@ -53,11 +56,8 @@ from igakulm.corpus.rubric import excerpt
 from igakulm.corpus.sample import Places, choose_documents
 from igakulm.errors import InputError
 from igakulm.files import read_documents, sha256_file, write_json, write_jsonl, write_text
-from igakulm.llamacpp_server import serve_gguf
-from igakulm.llm import Retry
 from igakulm.progress import Progress
 from igakulm.recipe.schema import Quality
-from igakulm.response_store import ResponseStore
 
 _QUESTION_TOKENS = 1024  # room for the rubric and the answer beside a document's tokens
 
@@ -162,7 +162,7 @@ def judge_documents(
     check_keys(section)
     total, judged, sampled = choose_documents(documents, section.sources, section.sample, section.seed)
     if not judged.size:
-        raise InputError("there is no document to judge", where="corpus.quality.sources", mend="check the names")
+        raise InputError("there is no document to judge", where="corpus.quality.sources", hint="check the names")
     texts = {place: excerpt(text, section.max_characters) for place, text in _texts(documents, sampled)}
     answers = Path(section.answers) if section.answers else logs_dir / "quality-answers.sqlite"
     with closing(ResponseStore(answers)) as store, _local_endpoint(section) as local:

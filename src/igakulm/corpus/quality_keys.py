@@ -23,11 +23,11 @@ def check_keys(section: Quality) -> None:
         return
     if given is None:
         key = {"transformers": "embedding_folder", "endpoint": "embedding_endpoint", "gguf": "gguf"}[section.embeddings]
-        mend = "give the labelling model here, or set corpus.quality.classifier: ngram, which needs no embeddings"
-        raise InputError("the model that embeds is not named", where=f"corpus.quality.{key}", mend=mend)
+        hint = "give the labelling model here, or set corpus.quality.classifier: ngram, which needs no embeddings"
+        raise InputError("the model that embeds is not named", where=f"corpus.quality.{key}", hint=hint)
     if section.embeddings == "transformers" and not Path(given).is_dir():
-        mend = "give a folder with config.json, a tokenizer and *.safetensors"
-        raise InputError("there is no such model folder", where=given, mend=mend)
+        hint = "give a folder with config.json, a tokenizer and *.safetensors"
+        raise InputError("there is no such model folder", where=given, hint=hint)
 
 
 def named_embedder(section: Quality) -> str | None:
@@ -41,10 +41,10 @@ def named_embedder(section: Quality) -> str | None:
 
 def _check_labeller(section: Quality) -> None:
     if section.endpoint is None and section.gguf is None:
-        mend = "give the address of an instruct model's server and its name, or a GGUF file as corpus.quality.gguf"
-        raise InputError("the model that labels is not named", where="corpus.quality.endpoint", mend=mend)
+        hint = "give the address of an instruct model's server and its name, or a GGUF file as corpus.quality.gguf"
+        raise InputError("the model that labels is not named", where="corpus.quality.endpoint", hint=hint)
     if section.endpoint is not None and not section.model.strip():
-        mend = "give the model's name at the server"
-        raise InputError("the model that labels is not named", where="corpus.quality.model", mend=mend)
+        hint = "give the model's name at the server"
+        raise InputError("the model that labels is not named", where="corpus.quality.model", hint=hint)
     if section.gguf is not None and not Path(section.gguf).is_file():
-        raise InputError("there is no such file", where=section.gguf, mend="check corpus.quality.gguf")
+        raise InputError("there is no such file", where=section.gguf, hint="check corpus.quality.gguf")

@@ -62,7 +62,7 @@ def source_files(source: Source) -> list[Path]:
         raise InputError(
             f"the folder of source {source.name!r} holds no {source.format} file",
             where=source.path,
-            mend=f"it has {here}",
+            hint=f"it has {here}",
         )
     return fitting
 
@@ -132,7 +132,7 @@ def _row(raw: RawRow, path: Path, source: Source) -> Row:
         raise InputError(
             f"a document of source {source.name!r} has no licence",
             where=f"{path}, row {raw.number}",
-            mend="give the source a `licence`, or each row a field `licence`",
+            hint="give the source a `licence`, or each row a field `licence`",
         )
     text = parts.text.replace("\0", "") if "\0" in parts.text else parts.text
     return Row(harmless(name), text, harmless(licence), _meta(parts.meta))

@@ -30,10 +30,10 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.corpus.characters import SEPARATOR
-from igakulm.corpus.clean import codes_of
-from igakulm.corpus.ngrams import BASE, Hashes, compared, spread
 from igakulm.recipe.schema import Filters, RepeatedText
+from igakulm.text.characters import SEPARATOR
+from igakulm.text.cleaning import codes_of
+from igakulm.text.ngrams import BASE, Hashes, compared, spread
 
 _PARTS = 64  # hashes are compared in so many parts, so that memory does not double
 _ENDS, _CLOSERS = 1, 2

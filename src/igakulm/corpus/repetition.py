@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.corpus.characters import Codes
 from igakulm.recipe.schema import Filters
+from igakulm.text.characters import Codes
 
 NGRAM = 10
 """Characters of the n-grams whose repeats are counted."""

@@ -61,7 +61,7 @@ def _need(columns: Mapping[str, Any] | list[str], names: list[str], path: Path, 
             raise InputError(
                 f"source {source.name!r} has no column {name!r}",
                 where=str(path),
-                mend=f"the columns are {', '.join(map(str, columns))}; set text_field or id_field",
+                hint=f"the columns are {', '.join(map(str, columns))}; set text_field or id_field",
             )
 
 
@@ -112,7 +112,7 @@ def _csv_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterato
     if header is None:
         return
     if _NOT_UTF8.search("".join(header)):
-        raise InputError("the file is not UTF-8", where=f"{path}, line 1", mend="save it as CSV in UTF-8")
+        raise InputError("the file is not UTF-8", where=f"{path}, line 1", hint="save it as CSV in UTF-8")
     _need(header, _wanted(source), path, source)
     for number, values in enumerate(_csv_values(table), 2):
         if not values:
@@ -168,10 +168,10 @@ def _parquet_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Ite
                     yield RawRow(number, fields)
                 advance(int(size * batch.num_rows / max(file.metadata.num_rows, 1)))
     except pa.ArrowException as error:
-        raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend=_AGAIN) from error
+        raise InputError(f"the Parquet file is broken: {error}", where=str(path), hint=_AGAIN) from error
     except OSError as error:
         if error.errno is None:
-            raise InputError(f"the Parquet file is broken: {error}", where=str(path), mend=_AGAIN) from error
+            raise InputError(f"the Parquet file is broken: {error}", where=str(path), hint=_AGAIN) from error
         raise explain_os_error(error, path) from error
 
 

@@ -38,7 +38,7 @@ def script_of(folder: Path, parts: int, settings: Slurm) -> str:
         if value is not None and ("\n" in value or "\r" in value):
             raise InputError(f"a line break in the option {name} of the Slurm script", where="corpus.slurm")
     directives = [f"#SBATCH --{name}={value}" for name, value in options.items() if value]
-    work = [sys.executable, "-m", "igakulm.cli", "corpus", "part", str(folder)]
+    work = [sys.executable, "-m", "igakulm", "corpus", "part", str(folder)]
     lines = [
         "#!/bin/bash",
         *directives,
@@ -65,12 +65,12 @@ def run_slurm(folder: Path, parts: int, settings: Slurm) -> None:
         raise InputError(
             "there is no sbatch on this machine",
             where=str(path),
-            mend=f"submit it where Slurm is (sbatch --wait {shlex.quote(str(path))}), then run the same command again",
+            hint=f"submit it where Slurm is (sbatch --wait {shlex.quote(str(path))}), then run the same command again",
         )
     done = subprocess.run([sbatch, "--wait", str(path)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise InputError(
             f"sbatch ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}",
             where=str(folder / "slurm"),
-            mend="look at the logs there, then run the same command again: finished parts are kept",
+            hint="look at the logs there, then run the same command again: finished parts are kept",
         )

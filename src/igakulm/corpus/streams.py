@@ -96,9 +96,9 @@ def _frames(path: Path, advance: Advance, span: Span | None, start: Callable[[],
                     break
                 rest, frame = frame.unused_data, None
     except (zlib.error, zstandard.ZstdError) as error:
-        raise InputError(f"the compressed file is broken: {error}", where=str(path), mend="get it again") from error
+        raise InputError(f"the compressed file is broken: {error}", where=str(path), hint="get it again") from error
     if frame is not None:
-        raise InputError("the compressed file ends too early", where=str(path), mend="get it again, it was cut off")
+        raise InputError("the compressed file ends too early", where=str(path), hint="get it again, it was cut off")
 
 
 def _unpacked(frame: Any, data: bytes) -> Iterator[bytes]:

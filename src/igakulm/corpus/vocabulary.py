@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.corpus.characters import Codes
+from igakulm.text.characters import Codes
 
 ADVERTISEMENT_WORDS = (
     "送料無料", "送料込", "激安", "最安値", "格安", "お買い得", "大特価", "特別価格", "限定価格", "初回限定",

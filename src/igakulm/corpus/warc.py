@@ -68,7 +68,7 @@ def warc_pages(path: Path, advance: Advance = nothing) -> Iterator[WarcPage]:
         from warcio.archiveiterator import ArchiveIterator
         from warcio.exceptions import ArchiveLoadFailed
     except ImportError as error:
-        raise InputError("WARC files need the package warcio", mend="pip install 'igakulm[html]'") from error
+        raise InputError("WARC files need the package warcio", hint="pip install 'igakulm[html]'") from error
     logging.getLogger("warcio").setLevel(logging.CRITICAL)
     number = 0
     try:
@@ -79,7 +79,7 @@ def warc_pages(path: Path, advance: Advance = nothing) -> Iterator[WarcPage]:
                 raise InputError(
                     "the WARC file ends too early",
                     where=f"{path}, record {number:,}",
-                    mend="get it again, it was cut off",
+                    hint="get it again, it was cut off",
                 )
             if page is not None:
                 yield page
@@ -88,7 +88,7 @@ def warc_pages(path: Path, advance: Advance = nothing) -> Iterator[WarcPage]:
         raise InputError(
             f"this is no WARC file: {reason}",
             where=f"{path}, after record {number:,}",
-            mend="get it again, or set the source's `format` if it is none",
+            hint="get it again, or set the source's `format` if it is none",
         ) from error
 
 

@@ -236,7 +236,7 @@ def _parsed(text: str) -> str:
         import mwparserfromhell
     except ImportError as error:
         raise InputError(
-            "raw Wikipedia dumps need the package mwparserfromhell", mend="pip install 'igakulm[wiki]'"
+            "raw Wikipedia dumps need the package mwparserfromhell", hint="pip install 'igakulm[wiki]'"
         ) from error
     return _shown(mwparserfromhell.parse(text, skip_style_tags=True))
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from igakulm.corpus.clean import clean_texts
 from igakulm.corpus.decontaminate import Finder, Index, Match
 from igakulm.corpus.dedup import Signatures, digests_of, signatures_of
 from igakulm.corpus.filter import drop_reasons
-from igakulm.corpus.ngrams import letters_of
-from igakulm.corpus.privacy import mask_texts
 from igakulm.corpus.repeated import Marks, mark, site_of
 from igakulm.recipe.schema import CorpusSection
+from igakulm.text.cleaning import clean_texts
+from igakulm.text.ngrams import letters_of
+from igakulm.text.personal_data import mask_texts
 
 
 @dataclass(frozen=True)

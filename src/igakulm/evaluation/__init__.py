@@ -1,1 +1,1 @@
-"""Answers to scores with intervals, baselines, scoreboard and report."""
+"""Answers to scores with intervals, baselines and scoreboard."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.prompts import chat_answer
+from igakulm.answering.reading import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.errors import InputError
-from igakulm.evaluation.answers import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.evaluation.ask_text import choose_by_text, write_by_text
 from igakulm.evaluation.ask_tokens import choose_by_tokens, write_by_tokens
 from igakulm.evaluation.kept import KeptAnswers
@@ -20,6 +18,8 @@ from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_T
 from igakulm.evaluation.recorded import Recorded
 from igakulm.inference.engine import TextModel
 from igakulm.inference.open import OpenedModel
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.prompts import chat_answer
 
 Model = OpenedModel | TextModel | Recorded
 
@@ -94,7 +94,7 @@ def _choose(
         raise InputError(
             "choosing by the options' text needs a model in this process",
             where=model.name,
-            mend="use --answer options or --answer generate",
+            hint="use --answer options or --answer generate",
         )
     return choose_by_text(model, items, manner, is_chat(model, manner), done)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from igakulm.benchmarks.items import Item
 from igakulm.evaluation.manner import OPTIONS, Manner, Raw
 from igakulm.inference.engine import TextModel, TextRequest
+from igakulm.tasks.items import Item
 
 
 def choose_by_text(

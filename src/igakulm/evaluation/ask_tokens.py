@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from igakulm.benchmarks.items import Item
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
 from igakulm.inference.open import OpenedModel
+from igakulm.tasks.items import Item
 
 CHUNK = 256
 """Items between two writes to the disk; lengths are sorted within a chunk."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.load import Split
+from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.answers import Prediction
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.load import Split
 
 Predictions = list[Prediction]
 TAG_KINDS = {"d": "disease", "m-key": "drug"}
@@ -41,7 +41,7 @@ def predict(name: str, items: Sequence[Item], setting: Setting) -> Predictions |
         InputError: an unknown baseline.
     """
     if name not in BASELINES:
-        raise InputError(f"unknown baseline {name!r}", where="evaluate.baselines", mend="use " + ", ".join(BASELINES))
+        raise InputError(f"unknown baseline {name!r}", where="evaluate.baselines", hint="use " + ", ".join(BASELINES))
     return BASELINES[name](items, setting)
 
 
@@ -240,7 +240,7 @@ def read_terms(folder: Path | None) -> dict[str, list[str]]:
         return {}
     path = folder / "terms.tsv"
     if not path.is_file():
-        raise InputError("the lexicon holds no terms.tsv", where=str(path), mend="run the stage lexicon first")
+        raise InputError("the lexicon holds no terms.tsv", where=str(path), hint="run the stage lexicon first")
     terms: dict[str, list[str]] = {}
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)

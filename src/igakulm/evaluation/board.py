@@ -11,10 +11,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.igakuqa import TASK as IGAKUQA
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.jmed import TASKS as JMED_TASKS
-from igakulm.benchmarks.prompts import prompt_sha256
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import BASELINE, Answered, file_name, write_items
 from igakulm.evaluation.manner import GENERATE
@@ -22,6 +18,10 @@ from igakulm.evaluation.metrics import Measured, measure, measure_upstream
 from igakulm.evaluation.passing import group_rows, passing_rows
 from igakulm.evaluation.significance import paired
 from igakulm.files import write_json
+from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
+from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
+from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import prompt_sha256
 
 UNSHARED = "published-unshared"
 """The published split's test items whose document no training row of any task has."""

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.igakuqa import TASK as IGAKUQA
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import Split, load_folds, load_split
-from igakulm.benchmarks.splits import leakage, shared_items
+from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
 from igakulm.evaluation.ask import Model, ask, identity_of, prompt_style
@@ -25,9 +22,12 @@ from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.leakage import leaked_items
 from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.published import published_rows
-from igakulm.llm import ResponseStore
 from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
+from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
+from igakulm.tasks.items import Item
+from igakulm.tasks.load import Split, load_folds, load_split
+from igakulm.tasks.splits import leakage, shared_items
 
 STORE = Path("logs") / "answers.sqlite"
 
@@ -94,7 +94,7 @@ def _split_names(config: EvaluateSection, split: str) -> list[str]:
 def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str) -> Split:
     loaded = load_split(benchmarks, split)
     if not loaded.test:
-        raise InputError("no benchmark is configured", where="benchmarks", mend="give jmed, igakuqa or rows")
+        raise InputError("no benchmark is configured", where="benchmarks", hint="give jmed, igakuqa or rows")
     # A fold can be without items of a task that has few documents.
     test = {task: list(items[: config.max_items]) for task, items in loaded.test.items() if items}
     return Split(loaded.name, test, loaded.train)

@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.exams import strings_field, unique_rows
-from igakulm.benchmarks.igakuqa import (
+from igakulm.errors import InputError
+from igakulm.evaluation.passing import Marked, of_year, part_row, passing_row
+from igakulm.files import read_jsonl
+from igakulm.tasks.benchmarks.igakuqa import (
     EVERY_ANSWER_COUNTS,
     forbidden_choices,
     part_of,
     points_of,
     question_files,
 )
-from igakulm.errors import InputError
-from igakulm.evaluation.passing import Marked, of_year, part_row, passing_row
-from igakulm.files import read_jsonl
+from igakulm.tasks.exams import strings_field, unique_rows
 
 
 def score_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.splits import documents_of, linked_groups
+from igakulm.tasks.items import Item
+from igakulm.tasks.splits import documents_of, linked_groups
 
 CELLS_AT_ONCE = 4_000_000
 

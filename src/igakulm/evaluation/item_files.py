@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.splits import documents_of
-from igakulm.benchmarks.wording import is_exam
+from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.answers import Prediction
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.metrics import entity_metrics, is_right
 from igakulm.files import read_jsonl, write_jsonl
+from igakulm.tasks.items import Item
+from igakulm.tasks.splits import documents_of
+from igakulm.tasks.wording import is_exam
 
 BASELINE = "baseline"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")

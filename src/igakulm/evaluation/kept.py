@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from igakulm.asking.client import ResponseStore
 from igakulm.files import sha256_json
-from igakulm.llm import ResponseStore
 
 
 class KeptAnswers:

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.benchmarks.items import Item, normalised_document
-from igakulm.benchmarks.splits import documents_of
-from igakulm.corpus.clean import codes_of
-from igakulm.corpus.ngrams import Letters, ngrams_of
 from igakulm.corpus.streams import Advance, nothing
-from igakulm.evaluation.compared_letters import SENTENCE_ENDS, ComparedTexts, compared_letters
 from igakulm.evaluation.training_texts import training_texts
+from igakulm.tasks.items import Item, normalised_document
+from igakulm.tasks.splits import documents_of
+from igakulm.text.cleaning import codes_of
+from igakulm.text.compared_letters import SENTENCE_ENDS, ComparedTexts, compared_letters
+from igakulm.text.ngrams import Letters, ngrams_of
 
 DOCUMENT_LETTERS = 10
 SENTENCE_LETTERS = 12

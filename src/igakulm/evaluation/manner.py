@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.prompts import base_prompt, chat_prompt, short_choices
-from igakulm.benchmarks.wording import Message, Wording, conversation, is_exam, option_letters, plain_text
+from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import base_prompt, chat_prompt, short_choices
+from igakulm.tasks.wording import Message, Wording, conversation, is_exam, option_letters, plain_text
 
 OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED = "options-letter", "options-text", "options-text-normalised"
 GENERATE = "generate"

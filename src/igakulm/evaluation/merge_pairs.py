@@ -11,13 +11,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from igakulm.benchmarks.items import Item
 from igakulm.evaluation.intervals import document_groups
 from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.metrics import Measured, measure
-from igakulm.evaluation.report_board import BASELINE_MODE
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_jsonl
+from igakulm.report.board import BASELINE_MODE
+from igakulm.tasks.items import Item
 
 Column: TypeAlias = tuple[str, str]
 """Task and split."""

@@ -13,8 +13,8 @@ from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.evaluation.merge_pairs import Column
-from igakulm.evaluation.report_board import OLD_MODELS, SCOREBOARD, UNSHARED, Board
 from igakulm.files import read_jsonl, sha256_file, sha256_json
+from igakulm.report.board import OLD_MODELS, SCOREBOARD, UNSHARED, Board
 
 PLACES = ("", "latest/evaluate", "evaluate")
 """Where a folder that is named may hold its scoreboard: an evaluation, or a run."""
@@ -53,7 +53,7 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
         InputError: nothing is named, or something that is no evaluation.
     """
     if not paths:
-        raise InputError("nothing to merge", mend="name run folders, evaluation folders or scoreboard.json files")
+        raise InputError("nothing to merge", hint="name run folders, evaluation folders or scoreboard.json files")
     found: dict[str, Source] = {}
     names: list[str] = []
     for path in paths:
@@ -76,12 +76,12 @@ def _evaluation_folder(path: Path) -> Path:
     if path.name == SCOREBOARD and path.is_file():
         return path.parent
     if not path.is_dir():
-        raise InputError("there is no such folder", where=str(path), mend="name a run or an evaluation folder")
+        raise InputError("there is no such folder", where=str(path), hint="name a run or an evaluation folder")
     for place in PLACES:
         if (path / place / SCOREBOARD).is_file():
             return path / place
     raise InputError(
-        f"no {SCOREBOARD} in this folder", where=str(path), mend="run: igakulm evaluate, or name an evaluation folder"
+        f"no {SCOREBOARD} in this folder", where=str(path), hint="run: igakulm evaluate, or name an evaluation folder"
     )
 
 

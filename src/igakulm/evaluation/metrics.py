@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.wording import is_exam
-from igakulm.evaluation.answers import UPSTREAM_LETTERS, Prediction
+from igakulm.answering.reading import UPSTREAM_LETTERS, Prediction
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.wording import is_exam
 
 Array = NDArray[np.float64]
 NONE = "None"

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from igakulm.benchmarks.items import Item
-from igakulm.evaluation.answers import Prediction
+from igakulm.answering.reading import Prediction
 from igakulm.evaluation.metrics import is_right
+from igakulm.tasks.items import Item
 
 REQUIRED_PARTS = frozenset("BE")
 CONTRAINDICATED_LIMIT = 3

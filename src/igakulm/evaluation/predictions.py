@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.exams import read_exam
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.jmed import TASKS, load_test
-from igakulm.benchmarks.literals import whole_characters
+from igakulm.answering.reading import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.errors import InputError, did_you_mean
-from igakulm.evaluation.answers import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.evaluation.intervals import Resampler
 from igakulm.evaluation.metrics import measure, measure_upstream
 from igakulm.evaluation.passing import group_rows
 from igakulm.files import numbered_jsonl
 from igakulm.recipe.schema import Jmed
+from igakulm.tasks.benchmarks.jmed import TASKS, load_test
+from igakulm.tasks.exams import read_exam
+from igakulm.tasks.items import Item
+from igakulm.text.literals import whole_characters
 
 NO_ANSWER = 'write "text": "" for items without an answer'
 
@@ -55,9 +55,9 @@ def read_jmed_predictions(data: Path, predictions: Path, tasks: Sequence[str] = 
         where = f"{predictions}, line {number}"
         task, row = _check_task(line.get("task"), where), line.get("row")
         if not isinstance(row, int) or isinstance(row, bool):
-            raise InputError("`row` is not a whole number", where=where, mend="give the test file's row, from 0")
+            raise InputError("`row` is not a whole number", where=where, hint="give the test file's row, from 0")
         if row in given.setdefault(task, {}):
-            raise InputError(f"row {row} of {task} is answered twice", where=where, mend="give one answer for each row")
+            raise InputError(f"row {row} of {task} is answered twice", where=where, hint="give one answer for each row")
         given[task][row] = _text(line, where), where
     absent = next((task for task in tasks if task not in given), None)
     if absent or not given:
@@ -72,7 +72,7 @@ def _finished_rows(
 ) -> Finished:
     for row, (_, where) in given.items():
         if not 0 <= row < len(items):
-            raise InputError(f"{task} has no row {str(row)[:20]}", where=where, mend=f"rows are 0 to {len(items) - 1}")
+            raise InputError(f"{task} has no row {str(row)[:20]}", where=where, hint=f"rows are 0 to {len(items) - 1}")
     _check_complete([row for row in range(len(items)) if row not in given], len(items), f"rows of {task}", predictions)
     return finish(items, [given[row][0] for row in range(len(items))])
 
@@ -81,14 +81,14 @@ def _check_task(task: object, where: str) -> str:
     if isinstance(task, str) and task in TASKS:
         return task
     close = did_you_mean(task, TASKS) if isinstance(task, str) else None
-    mend = f"did you mean {close}?" if close else "known tasks: " + ", ".join(TASKS)
-    raise InputError(f"JMED-LLM has no task {str(task)[:40]!r}", where=where, mend=mend)
+    hint = f"did you mean {close}?" if close else "known tasks: " + ", ".join(TASKS)
+    raise InputError(f"JMED-LLM has no task {str(task)[:40]!r}", where=where, hint=hint)
 
 
 def _text(line: Mapping[str, Any], where: str) -> str:
     text = line.get("text")
     if not isinstance(text, str):
-        raise InputError("`text` is not a text", where=where, mend=NO_ANSWER)
+        raise InputError("`text` is not a text", where=where, hint=NO_ANSWER)
     return whole_characters(text)
 
 
@@ -97,7 +97,7 @@ def _check_complete(missing: Sequence[object], total: int, what: str, prediction
         raise InputError(
             f"{len(missing)} of {total} {what} have no answer; the first is {missing[0]}",
             where=str(predictions),
-            mend=NO_ANSWER,
+            hint=NO_ANSWER,
         )
 
 
@@ -167,7 +167,7 @@ def read_exam_predictions(exam: Path, predictions: Path) -> Finished:
         identifier = line.get("id")
         if not isinstance(identifier, str) or identifier not in known:
             what = f"there is no question {str(identifier)[:40]!r} that text can answer"
-            raise InputError(what, where=where, mend=f"give the ids of {exam}")
+            raise InputError(what, where=where, hint=f"give the ids of {exam}")
         if identifier in given:
             raise InputError(f"the question {identifier!r} is answered twice", where=where)
         given[identifier] = _text(line, where)

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from igakulm.benchmarks.igakuqa import load_questions
 from igakulm.evaluation.igakuqa_predictions import read_predictions
 from igakulm.evaluation.predictions import read_exam_predictions, read_jmed_predictions
 from igakulm.recipe.schema import Igakuqa
+from igakulm.tasks.benchmarks.igakuqa import load_questions
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from igakulm.benchmarks.wording import Wording, read_shots, read_wording
+from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Model
 from igakulm.evaluation.baselines import BASELINES
@@ -18,7 +18,7 @@ from igakulm.evaluation.manner import Answer, Manner, Style
 from igakulm.evaluation.recorded import Recorded
 from igakulm.inference.codec import OwnCodec
 from igakulm.inference.open import OpenedModel, open_model
-from igakulm.llm import ResponseStore
+from igakulm.tasks.wording import Wording, read_shots, read_wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Target:
         """
         label = self._label()
         if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in label):
-            raise InputError("the model's name holds control characters", where=ascii(label), mend="give a --name")
+            raise InputError("the model's name holds control characters", where=ascii(label), hint="give a --name")
         if label in BASELINES:
-            raise InputError("this is the name of a baseline", where=label, mend="give another --name")
+            raise InputError("this is the name of a baseline", where=label, hint="give another --name")
         return label
 
     def _label(self) -> str:
@@ -58,11 +58,11 @@ class Target:
             return self.name or self.recorded.name
         if (self.model is None) == (self.endpoint is None):
             raise InputError(
-                "give either a model or an endpoint", mend="--model FOLDER_OR_GGUF, or --endpoint URL --name NAME"
+                "give either a model or an endpoint", hint="--model FOLDER_OR_GGUF, or --endpoint URL --name NAME"
             )
         if self.endpoint is not None:
             if not self.name:
-                raise InputError("the endpoint's model is not named", mend="add --name NAME, as the server calls it")
+                raise InputError("the endpoint's model is not named", hint="add --name NAME, as the server calls it")
             return self.name
         assert self.model is not None
         return self.name or self.model.resolve().name.removesuffix(".gguf")
@@ -122,7 +122,7 @@ def manners_for(model: Model, options: Options) -> tuple[Manner, ...]:
     own = isinstance(model, OpenedModel) and isinstance(model.codec, OwnCodec)
     style = options.prompts or ("chat" if own else "published")
     if options.shots and style != "published":
-        raise InputError("worked examples belong to the published layout", mend="add --prompts published")
+        raise InputError("worked examples belong to the published layout", hint="add --prompts published")
     manner = Manner(
         style=style,
         max_new_tokens=options.max_new_tokens or (512 if style == "published" else 128),

@@ -47,11 +47,11 @@ def training_texts(path: Path, field: str | None = None, advance: Advance = noth
             what = f"this row has no field {field!r}" if field is not None else "this row has none of the usual fields"
             here = ", ".join(map(str, row))[:200] or "no field at all"
             raise InputError(
-                what, where=where, mend=f"name the field that holds the text (--field); the row has {here}"
+                what, where=where, hint=f"name the field that holds the text (--field); the row has {here}"
             )
         yield number, "\n".join(text for name in names for text in _texts(row[name], name, where))
     if empty:
-        raise InputError("the file holds no rows", where=str(path), mend="give at least one row")
+        raise InputError("the file holds no rows", where=str(path), hint="give at least one row")
 
 
 def _row(line: bytes, where: str) -> Mapping[str, Any]:

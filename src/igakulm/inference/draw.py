@@ -21,7 +21,7 @@ class Draw:
 
     def __init__(self, sampling: Sampling) -> None:
         if sampling.schema is not None:
-            raise InputError("this engine cannot hold answers to a schema", mend="use the engine llamacpp")
+            raise InputError("this engine cannot hold answers to a schema", hint="use the engine llamacpp")
         check_sampling(sampling)
         self._sampling = sampling
         self._generator = torch.Generator().manual_seed(sampling.seed)

@@ -18,11 +18,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from igakulm.asking.client import (
+    Answer,
+    Body,
+    Client,
+    EndpointError,
+    RequestError,
+    ResponseStore,
+    Retry,
+    chat_body,
+    endpoint_url,
+)
 from igakulm.errors import InputError
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
 from igakulm.inference.letters import first_token_logprobs, letter_logprobs
 from igakulm.inference.messages import render_plain
-from igakulm.llm import Answer, Body, Client, EndpointError, RequestError, ResponseStore, Retry, chat_body, endpoint_url
 from igakulm.tokenizer.folder_text import merge_system
 
 Route: TypeAlias = Literal["chat", "completions"]
@@ -102,7 +112,7 @@ class Endpoint:
     ) -> None:
         self.url, self.name = endpoint_url(url), model
         if not model.strip():
-            raise InputError("the endpoint's model is not named", where=self.url, mend="give the name the server uses")
+            raise InputError("the endpoint's model is not named", where=self.url, hint="give the name the server uses")
         self.counts: Counter[str] = Counter()
         self._store, self._concurrency, self._retry = store, max(1, concurrency), retry or Retry()
         self.chat, self._system_role = route == "chat", system_role
@@ -214,7 +224,7 @@ class Endpoint:
         told = self._advise(request, error.what)
         if told is None and call.in_a_row >= FAILURES_IN_A_ROW[error.reason]:
             what = f"{call.in_a_row} requests in a row have no answer, the last one: {error.what}"
-            told = EndpointError(what, where=self.url, mend=KEPT)
+            told = EndpointError(what, where=self.url, hint=KEPT)
         call.error = call.error or told
 
     def _advise(self, request: TextRequest, what: str) -> InputError | None:
@@ -225,17 +235,17 @@ class Endpoint:
             return None
         if self.chat and _ABOUT_LENGTH.search(what) and _UNKNOWN.search(what):
             other = "max_tokens" if self._limit == "max_completion_tokens" else "max_completion_tokens"
-            mend = f"name the limit of an answer as this server does: --tokens-parameter {other}"
-            return InputError(what, where=self.url, mend=mend)
+            hint = f"name the limit of an answer as this server does: --tokens-parameter {other}"
+            return InputError(what, where=self.url, hint=hint)
         has_system = any(message.get("role") == "system" for message in request.messages)
         if self.chat and self._system_role and has_system and _ABOUT_SYSTEM.search(what):
-            mend = "if the model's chat template has no system role, use --no-system-role: the text goes to the user's"
-            return InputError(what, where=self.url, mend=mend)
+            hint = "if the model's chat template has no system role, use --no-system-role: the text goes to the user's"
+            return InputError(what, where=self.url, hint=hint)
         return None
 
     def _no_logprobs(self, what: str) -> InputError:
-        mend = "use --answer generate, or a server and route that return them"
-        return InputError(f"options cannot be compared: {what}", where=self.url, mend=mend)
+        hint = "use --answer generate, or a server and route that return them"
+        return InputError(f"options cannot be compared: {what}", where=self.url, hint=hint)
 
     def _final_error(self, call: _Call) -> InputError | None:
         """What is only known at the end: that not one request went well."""
@@ -243,7 +253,7 @@ class Endpoint:
             return self._no_logprobs("the server returns no log-probabilities")
         if call.failures and len(call.failures) == len(call.requests) and not self._answered:
             what = f"no request has an answer, the first one: {call.failures[0].what}"
-            return EndpointError(what, where=self.url, mend=KEPT)
+            return EndpointError(what, where=self.url, hint=KEPT)
         return None
 
 

@@ -20,6 +20,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from igakulm.asking.client import endpoint_url
 from igakulm.errors import InputError
 from igakulm.inference.engine import (
     GREEDY,
@@ -32,7 +33,6 @@ from igakulm.inference.engine import (
     nothing,
 )
 from igakulm.inference.json_grammar import grammar_of
-from igakulm.llm import endpoint_url
 
 if TYPE_CHECKING:
     import httpx
@@ -182,7 +182,7 @@ class EndpointEngine:
         step = next(_choice_steps(self._post(body), 0), None)
         if step is None or step.token != token or step.log_probability is None:
             what = "the server does not say how likely this option is (llama.cpp's does not for parts of characters)"
-            raise InputError(what, where=self.url, mend="use the engine llamacpp or vLLM")
+            raise InputError(what, where=self.url, hint="use the engine llamacpp or vLLM")
         return step.log_probability
 
     def _body(self, prompt: Sequence[int], room: int, stop: Sequence[int], sampling: Sampling) -> dict[str, Any]:
@@ -254,8 +254,8 @@ class EndpointEngine:
         if reply.status_code in (400, 413, 422):
             raise InputError(f"the server refuses the request: {text}", where=self.url)
         if reply.status_code in (401, 403, 404) and not self._answered:
-            mend = "check the address (it usually ends in /v1), the model's name and the key"
-            raise InputError(f"the server answers {reply.status_code}: {text}", where=self.url, mend=mend)
+            hint = "check the address (it usually ends in /v1), the model's name and the key"
+            raise InputError(f"the server answers {reply.status_code}: {text}", where=self.url, hint=hint)
         raise self._failed(f"the server at {self.url} answers {reply.status_code}: {text}")
 
 
@@ -266,7 +266,7 @@ def _choice_steps(event: Mapping[str, Any], known: int) -> Iterator[Step | None]
     if told is None:
         if choice.get("finish_reason"):
             return
-        raise InputError("the server does not return token ids", mend=_IDS)
+        raise InputError("the server does not return token ids", hint=_IDS)
     if "tokens_predicted" in detail and detail["tokens_predicted"] > known + len(told):
         yield None
         return

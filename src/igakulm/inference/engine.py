@@ -42,7 +42,7 @@ def check_prompt(prompt: Sequence[int], following: int, context_length: int) -> 
             if following
             else (f"the prompt has {len(prompt):,} tokens")
         )
-        raise InputError(f"{what}, the model reads {context_length:,}", mend="shorten the text")
+        raise InputError(f"{what}, the model reads {context_length:,}", hint="shorten the text")
 
 
 def check_sampling(sampling: Sampling) -> None:

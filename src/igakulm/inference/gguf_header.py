@@ -94,7 +94,7 @@ def _values(path: Path) -> dict[str, Any]:
 
 
 def _incomplete(path: Path, error: Exception) -> InputError:
-    return InputError(f"this is no complete GGUF file ({error})", where=str(path), mend="copy or export it again")
+    return InputError(f"this is no complete GGUF file ({error})", where=str(path), hint="copy or export it again")
 
 
 def _cache_width(values: dict[str, Any]) -> int:

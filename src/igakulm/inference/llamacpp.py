@@ -73,7 +73,7 @@ class LlamaCppEngine:
     ) -> None:
         header = GgufHeader.read(path)
         if header.end is None:
-            raise InputError("the file names no end-of-text token", where=str(path), mend="export it again")
+            raise InputError("the file names no end-of-text token", where=str(path), hint="export it again")
         self.path, self.name = path, path.stem
         self.vocabulary, self.end = header.vocabulary, header.end
         self.context_length = min(context_length or header.context_length, header.context_length)

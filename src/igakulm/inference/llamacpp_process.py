@@ -82,7 +82,7 @@ class LlamaCppProcess:
         patience: float = PATIENCE,
     ) -> None:
         if not available():
-            raise InputError("llama.cpp is not installed", mend="pip install 'igakulm[llamacpp]'")
+            raise InputError("llama.cpp is not installed", hint="pip install 'igakulm[llamacpp]'")
         self.path, self._patience = path, patience
         self._folder = _socket_folder()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
@@ -107,7 +107,7 @@ class LlamaCppProcess:
             self.close()
             what = error.what if isinstance(error, InputError) else str(error)
             raise InputError(
-                f"llama.cpp does not load this file: {what}", where=str(path), mend="check it with `igakulm verify`"
+                f"llama.cpp does not load this file: {what}", where=str(path), hint="check it with `igakulm verify`"
             ) from error
 
     def _start(self, settings: Mapping[str, Any]) -> subprocess.Popen[bytes]:

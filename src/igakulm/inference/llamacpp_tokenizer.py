@@ -61,9 +61,9 @@ class LlamaCppTokenizer:
             self._process.close()
             self.crashes += len(texts) == 1
             if self.crashes > MAX_CRASHES:
-                mend = "report this file to the llama.cpp project, or compare on other text"
+                hint = "report this file to the llama.cpp project, or compare on other text"
                 what = f"llama.cpp died of {self.crashes} lines: {error}"
-                raise InputError(what, where=str(self._path), mend=mend) from error
+                raise InputError(what, where=str(self._path), hint=hint) from error
             self._process = self._start()
             return [None] if len(texts) == 1 else [ids for text in texts for ids in self.encode_batch([text])]
         return answer
@@ -87,13 +87,13 @@ def compare_with_llamacpp(encoder: TextEncoder, path: Path, lines: Sequence[str]
         InputError: no lines, no such file, or it has fewer tokens than our vocabulary.
     """
     if not lines:
-        raise InputError("there are no lines to compare on", mend="give --text or --igakuqa")
+        raise InputError("there are no lines to compare on", hint="give --text or --igakuqa")
     if not path.is_file():
-        raise InputError("there is no such file", where=str(path), mend="give a GGUF file")
+        raise InputError("there is no such file", where=str(path), hint="give a GGUF file")
     size = GgufHeader.read(path).vocabulary
     if size < encoder.size:
         what = f"this file has {size:,} tokens, the tokenizer {encoder.size:,}"
-        raise InputError(what, where=str(path), mend="give the GGUF file that was exported with this tokenizer")
+        raise InputError(what, where=str(path), hint="give the GGUF file that was exported with this tokenizer")
     chosen = lines[:: max(1, -(-len(lines) // MAX_LINES))]
     ours: list[list[int]] = []
     theirs: list[list[int] | None] = []

@@ -49,8 +49,8 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         known = _is_known(folder)
-        mend = "copy it again" if known else ELSEWHERE
-        raise InputError(f"the model cannot be loaded: {reason}", where=str(folder), mend=mend) from error
+        hint = "copy it again" if known else ELSEWHERE
+        raise InputError(f"the model cannot be loaded: {reason}", where=str(folder), hint=hint) from error
     missing = sorted(report.get("missing_keys") or ())
     if missing:
         raise InputError(
@@ -58,7 +58,7 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
         )
     if "past_key_values" not in inspect.signature(model.forward).parameters:
         what = f"models of type {model.config.model_type} have no attention, which this engine is made for"
-        raise InputError(what, where=str(folder), mend=ELSEWHERE)
+        raise InputError(what, where=str(folder), hint=ELSEWHERE)
     return model.eval()
 
 
@@ -81,11 +81,11 @@ def _check_folder(folder: Path) -> None:
         raise InputError(
             "this model brings program code of its own, which is never run here",
             where=str(config_path),
-            mend="where transformers has the model type built in, take `auto_map` out of a copy of config.json",
+            hint="where transformers has the model type built in, take `auto_map` out of a copy of config.json",
         )
     if not any(folder.glob("*.safetensors")):
         raise InputError(
             "there are no safetensors weights",
             where=str(folder),
-            mend="other formats can carry code and are not read; convert the model first",
+            hint="other formats can carry code and are not read; convert the model first",
         )

@@ -41,8 +41,8 @@ def within_memory(batch: list[Item], run: Callable[[list[Item]], list[Result]], 
         return run(batch)
     except torch.OutOfMemoryError as error:
         if len(batch) == 1:
-            mend = "use a smaller model or precision bf16, or free the GPU"
-            raise InputError("the GPU's memory is too small for a single prompt", mend=mend) from error
+            hint = "use a smaller model or precision bf16, or free the GPU"
+            raise InputError("the GPU's memory is too small for a single prompt", hint=hint) from error
     # Outside of the handler, whose traceback keeps the tensors of the failed run alive.
     reporter.finished = before
     if torch.cuda.is_available():

@@ -68,15 +68,15 @@ def open_model(
     if is_folder:
         return _open_folder(path, precision, batch_tokens)
     if not exists:
-        mend = "give a model folder, a bundle or a GGUF file"
-        raise InputError("there is no model at this path", where=str(path), mend=mend)
+        hint = "give a model folder, a bundle or a GGUF file"
+        raise InputError("there is no model at this path", where=str(path), hint=hint)
     if path.suffix.lower() != ".gguf":
-        mend = (
+        hint = (
             "give the folder that the file lies in"
             if path.suffix == ".safetensors"
             else "give a folder or a .gguf file"
         )
-        raise InputError("this file is no GGUF file", where=str(path), mend=mend)
+        raise InputError("this file is no GGUF file", where=str(path), hint=hint)
     return _open_gguf(path, threads)
 
 
@@ -102,14 +102,14 @@ def _refuse_other_folders(folder: Path) -> None:
         return
     where = str(folder)
     if (folder / "adapter_config.json").is_file():
-        mend = "merge it into its base model first and give the merged folder"
-        raise InputError("this is an adapter, not a whole model", where=where, mend=mend)
+        hint = "merge it into its base model first and give the merged folder"
+        raise InputError("this is an adapter, not a whole model", where=where, hint=hint)
     files = sorted(path.name for path in folder.glob("*.gguf"))
     if files:
-        mend = f"give the file itself, such as {folder / files[0]}"
-        raise InputError("this folder holds GGUF files only", where=where, mend=mend)
-    mend = "give the folder that holds config.json, the weights and the tokenizer"
-    raise InputError("this is not a model folder: there is no config.json", where=where, mend=mend)
+        hint = f"give the file itself, such as {folder / files[0]}"
+        raise InputError("this folder holds GGUF files only", where=where, hint=hint)
+    hint = "give the folder that holds config.json, the weights and the tokenizer"
+    raise InputError("this is not a model folder: there is no config.json", where=where, hint=hint)
 
 
 def _open_gguf(path: Path, threads: int | None) -> OpenedModel | TextModel:
@@ -129,7 +129,7 @@ def _open_gguf(path: Path, threads: int | None) -> OpenedModel | TextModel:
         raise InputError(
             f"the file has {engine.vocabulary:,} tokens, the tokenizer of its bundle {codec.encoder.size:,}",
             where=str(path),
-            mend="keep only the bundle's own GGUF files in it",
+            hint="keep only the bundle's own GGUF files in it",
         )
     return OpenedModel(engine, codec, path.stem, identity)
 

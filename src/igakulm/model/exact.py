@@ -32,7 +32,7 @@ def refuse_inexact(model: PreTrainedModel, where: str) -> None:
     """
     reason = unsupported(model.config)
     if reason:
-        raise InputError(f"{type(model).__name__} cannot be trained here: {reason}", where=where, mend=_MEND)
+        raise InputError(f"{type(model).__name__} cannot be trained here: {reason}", where=where, hint=_MEND)
     model.train(False)
     documents = _probe(int(model.config.vocab_size))
     expected = stock_loss(model, documents)
@@ -40,7 +40,7 @@ def refuse_inexact(model: PreTrainedModel, where: str) -> None:
         found = float(Objective(model)(_laid_out(documents)))
     if not abs(found - expected) <= TOLERANCE * abs(expected):
         what = f"{type(model).__name__} computes another loss than its training form here"
-        raise InputError(f"{what} ({expected:.6g} and {found:.6g} on a probe)", where=where, mend=_MEND)
+        raise InputError(f"{what} ({expected:.6g} and {found:.6g} on a probe)", where=where, hint=_MEND)
 
 
 def unsupported(config: Any) -> str:
@@ -64,7 +64,7 @@ def attention_window(model: PreTrainedModel) -> int | None:
     return int(window) if window and (kinds is None or "sliding_attention" in kinds) else None
 
 
-def refuse_longer_documents(model: PreTrainedModel, longest: int, where: str, mend: str) -> None:
+def refuse_longer_documents(model: PreTrainedModel, longest: int, where: str, hint: str) -> None:
     """Documents longer than a sliding window would be seen whole, which the model's own code does not do.
 
     Raises:
@@ -73,7 +73,7 @@ def refuse_longer_documents(model: PreTrainedModel, longest: int, where: str, me
     window = attention_window(model)
     if window is not None and longest > window:
         what = f"layers of this model see {window:,} tokens, a document here has {longest:,}"
-        raise InputError(what, where=where, mend=mend)
+        raise InputError(what, where=where, hint=hint)
 
 
 @torch.no_grad()

@@ -24,8 +24,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         InputError: none there, or one of something else.
     """
     if not (folder / "config.json").is_file():
-        mend = "put the model there, or set the key to where it is"
-        raise InputError("this is no Hugging Face model folder", where=str(folder), mend=mend)
+        hint = "put the model there, or set the key to where it is"
+        raise InputError("this is no Hugging Face model folder", where=str(folder), hint=hint)
     config = read_json(folder / "config.json")
     if not isinstance(config, dict) or not isinstance(config.get("vocab_size"), int):
         raise InputError("config.json describes no text model", where=str(folder))
@@ -47,7 +47,7 @@ def layer_weights(folder: Path) -> int:
             except ValueError:
                 header = None
         if not isinstance(header, dict):
-            raise InputError("this is no safetensors file", where=str(path), mend="copy it again")
+            raise InputError("this is no safetensors file", where=str(path), hint="copy it again")
         total += sum(math.prod(entry["shape"]) for name, entry in header.items() if ".layers." in name)
     return total
 

@@ -161,7 +161,7 @@ def _drop_residual(layer: Any, probability: float) -> None:
         _drop_output(layer.mlp, "down_proj", probability)
     except AttributeError as error:
         what = f"dropout does not know the parts of {type(layer).__name__}"
-        raise InputError(what, where="model.dropout, finetune.dropout", mend="set both to 0") from error
+        raise InputError(what, where="model.dropout, finetune.dropout", hint="set both to 0") from error
 
 
 def _dropped(probability: float, module: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:

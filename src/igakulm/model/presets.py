@@ -95,7 +95,7 @@ def architecture(section: ModelSection) -> Architecture:
         raise InputError(
             "without a preset the model needs its sizes",
             where="model.preset",
-            mend="give model.hidden_size and model.layers, or a preset",
+            hint="give model.hidden_size and model.layers, or a preset",
         )
     hidden = hidden or (preset.hidden_size if preset else 0)
     wider = preset is None or section.hidden_size is not None
@@ -182,19 +182,19 @@ def _check(sizes: Architecture) -> None:
         raise InputError(
             f"the width {sizes.hidden_size} cannot be divided into {sizes.heads} heads",
             where="model.hidden_size",
-            mend=f"choose a multiple of {HEAD_SIZE} and leave model.heads out",
+            hint=f"choose a multiple of {HEAD_SIZE} and leave model.heads out",
         )
     if sizes.head_size % 2:
         raise InputError(
             f"heads of {sizes.head_size} are odd, and rotary positions turn pairs",
             where="model.heads",
-            mend="choose an even head size",
+            hint="choose an even head size",
         )
     if sizes.heads % sizes.key_value_heads:
         raise InputError(
             f"{sizes.heads} heads cannot share {sizes.key_value_heads} key-value heads",
             where="model.key_value_heads",
-            mend="choose a divisor of model.heads",
+            hint="choose a divisor of model.heads",
         )
 
 
@@ -269,12 +269,12 @@ def load_folder(folder: Path) -> PreTrainedModel:
     missing = sorted(report.get("missing_keys") or ())
     if missing:
         what = f"{len(missing)} weights are missing and would be random: {', '.join(missing[:3])}"
-        raise InputError(what, where=str(folder), mend="copy the whole folder again")
+        raise InputError(what, where=str(folder), hint="copy the whole folder again")
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):
         raise InputError(
             f"{type(model).__name__} is not built like Llama",
             where=str(folder),
-            mend="start from a model with model.layers and a separate head",
+            hint="start from a model with model.layers and a separate head",
         )
     return model
 
@@ -282,15 +282,15 @@ def load_folder(folder: Path) -> PreTrainedModel:
 def _refuse_folder(folder: Path) -> None:
     """Refuse what is not read: no model, pickled or quantised weights, code."""
     if not (folder / "config.json").is_file():
-        raise InputError("this is no Hugging Face model folder", where=str(folder), mend="it needs a config.json")
+        raise InputError("this is no Hugging Face model folder", where=str(folder), hint="it needs a config.json")
     if not list(folder.glob("*.safetensors")):
         raise InputError(
             "this model folder has no safetensors weights",
             where=str(folder),
-            mend="convert the weights to safetensors first; pickled weights are never read",
+            hint="convert the weights to safetensors first; pickled weights are never read",
         )
     config = read_json(folder / "config.json")
     for key, what in (("auto_map", "brings program code of its own"), ("quantization_config", "is quantised")):
         if isinstance(config, dict) and config.get(key):
-            mend = "start from the original weights of a model that transformers has built in"
-            raise InputError(f"this model {what}", where=f"{folder / 'config.json'}, key {key}", mend=mend)
+            hint = "start from the original weights of a model that transformers has built in"
+            raise InputError(f"this model {what}", where=f"{folder / 'config.json'}, key {key}", hint=hint)

@@ -31,7 +31,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise InputError("there is no such recipe", where=str(path), mend="see recipes/ for examples") from error
+        raise InputError("there is no such recipe", where=str(path), hint="see recipes/ for examples") from error
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -39,7 +39,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise InputError(f"the recipe is not valid YAML: {error.problem}", where=f"{path}, line {line}") from error
     if not isinstance(data, dict):
-        raise InputError("a recipe is a YAML mapping", where=str(path), mend="start from recipes/quickstart.yaml")
+        raise InputError("a recipe is a YAML mapping", where=str(path), hint="start from recipes/quickstart.yaml")
     for override in overrides:
         _override(data, override)
     try:
@@ -60,14 +60,14 @@ def _check_folds(recipe: Recipe, path: Path) -> None:
             f"with finetune.split {recipe.finetune.split} rows for tuning are test items, "
             "but corpus.decontamination.training_rows is false: the corpus may hold them",
             where=f"{path}, key corpus.decontamination.training_rows",
-            mend="set corpus.decontamination.training_rows: true; all folds then share one corpus",
+            hint="set corpus.decontamination.training_rows: true; all folds then share one corpus",
         )
 
 
 def _override(data: dict[str, Any], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key:
-        raise InputError(f"--set wants key=value, got {override!r}", mend="write for example --set pretrain.steps=100")
+        raise InputError(f"--set wants key=value, got {override!r}", hint="write for example --set pretrain.steps=100")
     try:
         parsed = yaml.safe_load(value)
     except yaml.YAMLError as error:
@@ -87,7 +87,7 @@ def _override(data: dict[str, Any], override: str) -> None:
 def _position(items: list[Any], part: str, key: str) -> int:
     """The place in a list that `part` of an override means."""
     if not part.isdigit() or int(part) >= len(items):
-        raise InputError(f"--set {key}: {part!r} is no place in a list of {len(items)}", mend="places count from 0")
+        raise InputError(f"--set {key}: {part!r} is no place in a list of {len(items)}", hint="places count from 0")
     return int(part)
 
 
@@ -154,10 +154,10 @@ def _explain(error: ValidationError, path: Path, tree: yaml.Node | None) -> Inpu
     if first["type"] == "extra_forbidden":
         near = did_you_mean(str(location[-1]), _keys_at(location))
         known = ", ".join(_keys_at(location))
-        mend = f"did you mean {near!r}?" if near else f"known keys here: {known}"
-        return InputError(f"unknown key {location[-1]!r}", where=where, mend=mend)
+        hint = f"did you mean {near!r}?" if near else f"known keys here: {known}"
+        return InputError(f"unknown key {location[-1]!r}", where=where, hint=hint)
     if first["type"] == "missing":
-        return InputError(f"the key {key!r} is missing", where=where, mend="add it; recipes/quickstart.yaml shows how")
+        return InputError(f"the key {key!r} is missing", where=where, hint="add it; recipes/quickstart.yaml shows how")
     return InputError(f"{key}: {first['msg']} (given: {first['input']!r})", where=where)
 
 
@@ -209,7 +209,7 @@ def data_files(pattern: str) -> list[Path]:
         anchor = path.anchor or "."
         found = sorted(file for file in Path(anchor).glob(str(path.relative_to(path.anchor))) if file.is_file())
     if not found:
-        raise InputError("no file is there", where=pattern, mend="check the path, or get the data first")
+        raise InputError("no file is there", where=pattern, hint="check the path, or get the data first")
     return found
 
 

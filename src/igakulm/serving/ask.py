@@ -76,7 +76,7 @@ def ask(
     """
     wanted = list(questions)
     if not wanted:
-        raise InputError("there is no question", mend="igakulm ask --bundle BUNDLE 'QUESTION', or --file FILE")
+        raise InputError("there is no question", hint="igakulm ask --bundle BUNDLE 'QUESTION', or --file FILE")
     if max_tokens < 1 or sampling.temperature < 0:
         raise InputError("an answer needs at least one token and a temperature of 0 or more")
     opened = open_model(folder, engine)
@@ -84,7 +84,7 @@ def ask(
     try:
         for asked in _answers(opened, wanted, progress, max_tokens, sampling):
             if asked.finish == "error" and len(wanted) == 1:
-                raise InputError(asked.answer, mend="shorten the question, or see what takes the machine's memory")
+                raise InputError(asked.answer, hint="shorten the question, or see what takes the machine's memory")
             line = _as_json(asked) if as_json else _as_text(asked, alone=len(wanted) == 1)
             if out is None:
                 say(line)
@@ -158,7 +158,7 @@ def read_questions(question: str | None, file: Path | None) -> Iterator[Question
             yield Question("1", question)
     elif file is None:
         if sys.stdin.isatty():
-            raise InputError("there is no question", mend="igakulm ask --bundle BUNDLE 'QUESTION', or --file FILE")
+            raise InputError("there is no question", hint="igakulm ask --bundle BUNDLE 'QUESTION', or --file FILE")
         yield from _of_lines(sys.stdin.buffer.read(), "standard input")
     elif file.suffix.lower() in (".jsonl", ".ndjson"):
         yield from _of_rows(file)
@@ -175,8 +175,8 @@ def _of_lines(data: bytes, where: str) -> Iterator[Question]:
         try:
             text = line.decode("utf-8").strip()
         except UnicodeDecodeError as error:
-            mend = "save it as UTF-8"
-            raise InputError("this line is not UTF-8", where=f"{where}, line {number}", mend=mend) from error
+            hint = "save it as UTF-8"
+            raise InputError("this line is not UTF-8", where=f"{where}, line {number}", hint=hint) from error
         if text:
             yield Question(str(number), text)
 

@@ -153,10 +153,10 @@ def check_audit_log(path: Path, key: bytes | None = None) -> dict[str, Any]:
             keyed = bool(record.get("keyed"))
             if keyed != (key is not None):
                 what = "was written with a key" if keyed else "was written without a key"
-                raise InputError(f"this audit log {what}", where=str(path), mend="IGAKULM_AUDIT_KEY holds the key")
+                raise InputError(f"this audit log {what}", where=str(path), hint="IGAKULM_AUDIT_KEY holds the key")
         if record["n"] != count or not hmac.compare_digest(str(record["previous"]), last):
             what = "the chain breaks here: a line was changed, added or removed, here or just before"
-            raise InputError(what + (", or the key is another" if key else ""), where=f"{path}:{count}", mend=_MEND)
+            raise InputError(what + (", or the key is another" if key else ""), where=f"{path}:{count}", hint=_MEND)
         last = digest(line, key)
         requests += record.get("event") == "request"
         times = [times[0] or str(record.get("time")), str(record.get("time"))]
@@ -178,5 +178,5 @@ def _record(line: bytes, path: Path, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict) or not {"n", "previous"} <= record.keys():
-        raise InputError("this is no line of an audit log", where=f"{path}:{number}", mend=_MEND)
+        raise InputError("this is no line of an audit log", where=f"{path}:{number}", hint=_MEND)
     return record

@@ -14,18 +14,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.benchmarks.tasks import Task
+from igakulm.answering.tasks import ANSWER_TOKENS, Extraction, check_task, extract
 from igakulm.bundle.contents import BUNDLE
 from igakulm.bundle.tasks import tasks_in
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
-from igakulm.inference.tasks import ANSWER_TOKENS, Extraction, check_task, extract
 from igakulm.progress import Progress
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
 from igakulm.serving.model import Opened, open_model
+from igakulm.tasks.layouts import Task
 
 JOURNAL = ".journal"
 TRIES = 3
@@ -89,9 +89,9 @@ def batch_extract(
     """
     form = check_format(options.form)
     if source.resolve() == out.resolve():
-        raise InputError("the result would replace its own input", where=str(out), mend="give another --out")
+        raise InputError("the result would replace its own input", where=str(out), hint="give another --out")
     if out.is_dir():
-        raise InputError("the result is a file, and this is a folder", where=str(out), mend="name a file in it")
+        raise InputError("the result is a file, and this is a folder", where=str(out), hint="name a file in it")
     records = open_records(source, column=options.column, id_column=options.id_column, encoding=options.encoding)
     tasks = chosen_tasks(tasks_in(bundle), options.tasks)
     opened = open_bundle(bundle, engine)
@@ -121,10 +121,10 @@ def chosen_tasks(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
     for name in names:
         if name not in known:
             close = did_you_mean(name, known)
-            mend = f"did you mean {close!r}?" if close else f"choose of: {', '.join(known)}"
-            raise InputError(f"the bundle has no task {name!r} that extracts", where="--task", mend=mend)
+            hint = f"did you mean {close!r}?" if close else f"choose of: {', '.join(known)}"
+            raise InputError(f"the bundle has no task {name!r} that extracts", where="--task", hint=hint)
     if not known:
-        raise InputError("the bundle's model was tuned on no task that extracts", mend="igakulm ask asks it in chat")
+        raise InputError("the bundle's model was tuned on no task that extracts", hint="igakulm ask asks it in chat")
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
@@ -195,8 +195,8 @@ def _until(records: Records, total: int) -> Iterator[Record]:
 
 def _gives_up(problem: str, kept: int) -> InputError:
     what = f"{FAILURES_IN_A_ROW} records in a row failed ({problem})"
-    mend = "see what takes the machine's memory, then run the same command again: what is done is kept"
-    return InputError(what, where=f"after {kept:,} records", mend=mend)
+    hint = "see what takes the machine's memory, then run the same command again: what is done is kept"
+    return InputError(what, where=f"after {kept:,} records", hint=hint)
 
 
 def _entry(

@@ -64,7 +64,7 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise InputError("another process writes this result", where=str(self.path), mend="wait for it") from error
+            raise InputError("another process writes this result", where=str(self.path), hint="wait for it") from error
 
     def _take_up(self, work: Mapping[str, Any]) -> None:
         self._file.seek(0)
@@ -90,8 +90,8 @@ class Journal:
                 return entry
         except (ValueError, KeyError):
             pass
-        mend = "remove it: the batch then begins anew"
-        raise InputError("this journal of a batch is damaged", where=str(self.path), mend=mend)
+        hint = "remove it: the batch then begins anew"
+        raise InputError("this journal of a batch is damaged", where=str(self.path), hint=hint)
 
     def _compare(self, entry: Mapping[str, Any], work: Mapping[str, Any]) -> None:
         before = entry.get("work")
@@ -99,9 +99,9 @@ class Journal:
             before = {}
         other = sorted(name for name in work if before.get(name) != work[name])
         if other:
-            mend = "give the same input and options as then, another --out, or remove this file to begin anew"
+            hint = "give the same input and options as then, another --out, or remove this file to begin anew"
             what = f"an unfinished batch with another {', '.join(other)} lies here"
-            raise InputError(what, where=str(self.path), mend=mend)
+            raise InputError(what, where=str(self.path), hint=hint)
 
     def _append(self, entry: Mapping[str, Any]) -> int:
         try:

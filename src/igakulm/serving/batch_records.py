@@ -113,8 +113,8 @@ def _known(encoding: str) -> str:
         "a".encode(encoding)  # unlike `codecs.lookup`, this knows that base64 is none
         found = codecs.lookup(encoding)
     except (LookupError, ValueError) as error:
-        mend = "the usual ones are utf-8, cp932 (Excel in Japan) and utf-16"
-        raise InputError(f"there is no text encoding {encoding!r}", where="--encoding", mend=mend) from error
+        hint = "the usual ones are utf-8, cp932 (Excel in Japan) and utf-16"
+        raise InputError(f"there is no text encoding {encoding!r}", where="--encoding", hint=hint) from error
     # Excel marks UTF-8 with three bytes at the beginning.
     return "utf-8-sig" if found.name == "utf-8" else found.name
 
@@ -126,10 +126,10 @@ def _not_in(encoding: str) -> str:
 def _suggest_encoding(path: Path, encoding: str) -> None:
     try:
         path.read_bytes().decode(_JAPANESE_OF_WINDOWS)
-        mend = f"--encoding {_JAPANESE_OF_WINDOWS}"
+        hint = f"--encoding {_JAPANESE_OF_WINDOWS}"
     except UnicodeDecodeError:
-        mend = "save it as UTF-8, or name its --encoding"
-    raise InputError(f"the file is not {encoding.removesuffix('-sig')}", where=str(path), mend=mend)
+        hint = "save it as UTF-8, or name its --encoding"
+    raise InputError(f"the file is not {encoding.removesuffix('-sig')}", where=str(path), hint=hint)
 
 
 def _is_jsonl(path: Path) -> bool:
@@ -149,10 +149,10 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
                     yield first, cells
                 first = reader.line_num + 1
     except csv.Error as error:
-        mend = "look for a quotation mark that is not closed or not doubled; save it again as CSV"
-        raise InputError(f"the file is not valid CSV: {error}", where=f"{path}, line {first}", mend=mend) from error
+        hint = "look for a quotation mark that is not closed or not doubled; save it again as CSV"
+        raise InputError(f"the file is not valid CSV: {error}", where=f"{path}, line {first}", hint=hint) from error
     except UnicodeError as error:
-        raise InputError(f"the file is not {encoding}", where=str(path), mend="name its --encoding") from error
+        raise InputError(f"the file is not {encoding}", where=str(path), hint="name its --encoding") from error
     except OSError as error:
         raise explain_os_error(error, path) from error
 
@@ -164,7 +164,7 @@ def _header(path: Path, encoding: str) -> list[str]:
         if not any(cell.strip() for cell in cells):
             raise InputError("the first row has no names of columns", where=f"{path}, line {line}")
         return [cell.strip() for cell in cells]
-    raise InputError("the file is empty", where=str(path), mend="a CSV file begins with the names of its columns")
+    raise InputError("the file is empty", where=str(path), hint="a CSV file begins with the names of its columns")
 
 
 def _chosen_column(header: list[str], wanted: str | None, path: Path) -> str:
@@ -179,8 +179,8 @@ def _no_column(column: str, header: list[str], path: Path) -> InputError:
         return InputError(f"{header.count(column)} columns are named {column!r}", where=str(path))
     close = did_you_mean(column, header)
     listed = ", ".join(header)[:300]
-    mend = f"did you mean {close!r}?" if close else f"--column takes one of: {listed}"
-    return InputError(f"there is no column {column!r}", where=str(path), mend=mend)
+    hint = f"did you mean {close!r}?" if close else f"--column takes one of: {listed}"
+    return InputError(f"there is no column {column!r}", where=str(path), hint=hint)
 
 
 def _of_csv(records: Records) -> Iterator[Record]:

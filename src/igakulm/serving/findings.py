@@ -41,8 +41,8 @@ def check_format(name: str) -> Format:
         if name == known:
             return known  # type: ignore[no-any-return]
     close = did_you_mean(name, get_args(Format))
-    mend = f"did you mean {close!r}?" if close else f"choose one of {', '.join(get_args(Format))}"
-    raise InputError(f"there is no format {name!r}", where="--format", mend=mend)
+    hint = f"did you mean {close!r}?" if close else f"choose one of {', '.join(get_args(Format))}"
+    raise InputError(f"there is no format {name!r}", where="--format", hint=hint)
 
 
 def write_findings(path: Path, entries: Iterable[Entry], form: Format, *, excel: bool = False) -> None:

@@ -66,13 +66,13 @@ def check_address(host: str, api_key: str | None) -> None:
         raise InputError(
             f"the key is shorter than {SHORTEST_KEY} characters",
             where="IGAKULM_API_KEY",
-            mend="make one with: openssl rand -hex 24",
+            hint="make one with: openssl rand -hex 24",
         )
     if not is_loopback(host) and api_key is None:
         raise InputError(
             f"{host} can be reached from other machines, and without a key everybody there could use the model",
             where="--host",
-            mend="set IGAKULM_API_KEY, or stay with 127.0.0.1",
+            hint="set IGAKULM_API_KEY, or stay with 127.0.0.1",
         )
 
 

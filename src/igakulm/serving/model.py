@@ -73,11 +73,11 @@ def open_model(
     """
     if engine not in ENGINES:
         close = did_you_mean(engine, ENGINES)
-        mend = f"did you mean {close!r}?" if close else f"choose one of {', '.join(ENGINES)}"
-        raise InputError(f"there is no engine {engine!r}", mend=mend)
+        hint = f"did you mean {close!r}?" if close else f"choose one of {', '.join(ENGINES)}"
+        raise InputError(f"there is no engine {engine!r}", hint=hint)
     if (engine == "endpoint") != (endpoint is not None):
         raise InputError(
-            "the engine `endpoint` and an address belong together", mend="--engine endpoint --endpoint URL"
+            "the engine `endpoint` and an address belong together", hint="--engine endpoint --endpoint URL"
         )
     if not (folder / BUNDLE).is_file() and (folder / "config.json").is_file():
         return _plain_folder(folder, engine, endpoint)
@@ -90,9 +90,9 @@ def open_model(
     from igakulm.inference.llamacpp import LlamaCppEngine, available
 
     if file is None and (engine == "llamacpp" or gguf):
-        mend = "igakulm export --gguf q4_k_m,q8_0 writes them"
+        hint = "igakulm export --gguf q4_k_m,q8_0 writes them"
         raise InputError(
-            f"this bundle has no GGUF file{f' of type {gguf}' if gguf else ''}", where=str(folder), mend=mend
+            f"this bundle has no GGUF file{f' of type {gguf}' if gguf else ''}", where=str(folder), hint=hint
         )
     if file is not None and (engine == "llamacpp" or (engine == "auto" and available())):
         encoder = load_encoder(model)
@@ -103,7 +103,7 @@ def open_model(
 def _plain_folder(folder: Path, engine: str, endpoint: Endpoint | None) -> Opened:
     name = folder.resolve().name
     if engine == "llamacpp":
-        raise InputError("a model folder has no GGUF file", where=str(folder), mend="give a bundle of the export stage")
+        raise InputError("a model folder has no GGUF file", where=str(folder), hint="give a bundle of the export stage")
     if endpoint is not None:
         config = read_json(folder / "config.json")
         length = config.get("max_position_embeddings") if isinstance(config, dict) else None

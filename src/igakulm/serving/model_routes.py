@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from igakulm.errors import InputError
-from igakulm.evaluation.report_board import SCOREBOARD, Board, Task, stands_beside
-from igakulm.evaluation.report_page import finite
-from igakulm.evaluation.report_words import metric_name, mode_name, model_name, split_name
 from igakulm.files import read_json
+from igakulm.report.board import SCOREBOARD, Board, Task, stands_beside
+from igakulm.report.page import finite
+from igakulm.report.words import metric_name, mode_name, model_name, split_name
 from igakulm.serving.model import Opened
 
 CARD = "MODEL_CARD.md"

@@ -22,7 +22,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from igakulm.benchmarks.tasks import TASKS_FILE, Task, default_tasks, read_tasks
 from igakulm.errors import InputError
 from igakulm.inference.engine import Engine
 from igakulm.serving.audit import AuditLog
@@ -33,6 +32,7 @@ from igakulm.serving.openapi import openapi_document
 from igakulm.serving.patience import PatientProtocol
 from igakulm.serving.record import Record
 from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
+from igakulm.tasks.layouts import TASKS_FILE, Task, default_tasks, read_tasks
 from igakulm.tokenizer.open import Encoder
 
 LOG = logging.getLogger("igakulm.serving")
@@ -267,6 +267,6 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         raise InputError(
-            f"this address cannot be opened: {error}", where=f"{host}:{port}", mend="choose another --port"
+            f"this address cannot be opened: {error}", where=f"{host}:{port}", hint="choose another --port"
         ) from error
     return listener

@@ -13,9 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from igakulm.benchmarks.tasks import Task, TaskKind
-from igakulm.errors import did_you_mean
-from igakulm.inference.tasks import (
+from igakulm.answering.tasks import (
     ANSWER_TOKENS,
     MOST_CHOICES,
     Choice,
@@ -25,8 +23,10 @@ from igakulm.inference.tasks import (
     exam,
     extract,
 )
+from igakulm.errors import did_you_mean
 from igakulm.serving.request_fields import check_fields, whole
 from igakulm.serving.room import BadRequest, Room
+from igakulm.tasks.layouts import Task, TaskKind
 
 Answer = Callable[[Mapping[str, Any]], Callable[[], dict[str, Any]]]
 """Checked fields to work that a thread does; raises BadRequest."""

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from igakulm.asking.client import Client, RequestError, ResponseStore, Retry
+from igakulm.asking.llamacpp_server import serve_gguf
 from igakulm.errors import InputError
-from igakulm.llamacpp_server import serve_gguf
-from igakulm.llm import Client, RequestError, ResponseStore, Retry
 from igakulm.progress import Progress, Task
 from igakulm.synth.jobs import Job
 from igakulm.synth.rates import RateLog, model_name

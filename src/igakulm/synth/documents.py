@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from igakulm.asking.client import Answer, ResponseStore, stored_answer
 from igakulm.files import Doc, sha256_json
-from igakulm.llm import Answer, ResponseStore, stored_answer
 from igakulm.recipe.schema import SynthSection
 from igakulm.synth.check import check_text, clean_answer
 from igakulm.synth.jobs import Assignment, Job, make_job

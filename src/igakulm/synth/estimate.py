@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from igakulm.llm import ResponseStore
+from igakulm.asking.client import ResponseStore
 from igakulm.progress import Progress, track
 from igakulm.recipe.schema import SynthSection
 from igakulm.synth.exam_documents import VerifyJobs

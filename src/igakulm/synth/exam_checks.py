@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Callable
 from statistics import median
 
-from igakulm.benchmarks.items import LETTERS, normalised_document
 from igakulm.synth.check import holds_term, is_broken, is_chatter, is_cut_off, is_japanese, is_repetitive
 from igakulm.synth.exam_examples import repeats_example
 from igakulm.synth.exam_item import OPTIONS, ExamItem, render_exam
+from igakulm.tasks.items import LETTERS, normalised_document
 
 MIN_QUESTION = 10
 MIN_EXPLANATION = 20

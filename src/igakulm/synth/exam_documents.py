@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from igakulm.llm import Answer, ResponseStore, stored_chat
+from igakulm.asking.client import Answer, ResponseStore, stored_chat
 from igakulm.synth.check import clean_answer
 from igakulm.synth.documents import Reader, Result
 from igakulm.synth.exam_checks import check_item

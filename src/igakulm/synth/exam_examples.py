@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 from functools import cache
 
-from igakulm.benchmarks.items import normalised_document
 from igakulm.synth.exam_item import ExamItem
+from igakulm.tasks.items import normalised_document
 
 COPIED_OPTIONS = 4
 COPIED_LETTERS = 20

@@ -11,10 +11,10 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any
 
-from igakulm.benchmarks.items import LETTERS, Item
-from igakulm.benchmarks.training_rows import chat_row
 from igakulm.files import sha256_json
 from igakulm.synth.prompts import draw
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.training_rows import chat_row
 
 OPTIONS = 5
 TASK = "synthetic-exams"

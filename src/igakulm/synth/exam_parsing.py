@@ -13,9 +13,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from igakulm.benchmarks.items import LETTERS
 from igakulm.synth.check import tidy_answer
 from igakulm.synth.exam_item import OPTIONS, ExamItem
+from igakulm.tasks.items import LETTERS
 
 REASONS = ("malformed_item", "options_count", "answer_missing", "answer_not_among_options")
 

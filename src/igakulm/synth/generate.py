@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igakulm.asking.client import ResponseStore, Retry
 from igakulm.files import Doc, atomic_path, write_documents, write_json
-from igakulm.llm import ResponseStore, Retry
 from igakulm.progress import Progress, track
 from igakulm.recipe.schema import BenchmarksSection, SynthSection
 from igakulm.synth.ask import Asked, Asker

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igakulm.asking.client import Body, chat_body, request_key
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
-from igakulm.llm import Body, chat_body, request_key
 from igakulm.recipe.schema import SynthSection
 from igakulm.synth.exams import ExamItem, exam_prompt
 from igakulm.synth.prompts import FORMS, Prompt, draw, textbook

@@ -85,7 +85,7 @@ def build_table(
         raise InputError(
             f"{len(licences)} licences were given for {len(sources)} sources",
             where="--licence",
-            mend="give one for each --source, in the same order",
+            hint="give one for each --source, in the same order",
         )
     stated = licences or ["not stated"] * len(sources)
     lists = tuple(
@@ -175,7 +175,7 @@ def read_terms(folder: Path) -> list[Term]:
     rows = [line.split("\t") for line in read_text(path).split("\n") if line]
     names = [field.name for field in fields(Term)]
     if not rows or rows[0] != names:
-        raise InputError("this is not a table of terms", where=str(path), mend="build the lexicon again")
+        raise InputError("this is not a table of terms", where=str(path), hint="build the lexicon again")
     for number, row in enumerate(rows[1:], 2):
         if len(row) != len(names):
             raise InputError(f"{len(row)} columns instead of {len(names)}", where=f"{path}, line {number}")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from igakulm.asking.client import Answer
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_json
-from igakulm.llm import Answer
 
 SAVE_EVERY = 30.0
 """Seconds between two writings of the file, so that a killed run leaves its rate as well."""

@@ -175,7 +175,7 @@ def _choose_layout(path: Path, term_list: TermList, header: list[str]) -> Layout
     raise InputError(
         "the layout of this list is not recognised",
         where=f"{path}, header: {', '.join(header[:8])}",
-        mend="set `format`, or name the columns term, reading, icd10, standard_name",
+        hint="set `format`, or name the columns term, reading, icd10, standard_name",
     )
 
 
@@ -187,8 +187,8 @@ def _places(path: Path, layout: Layout, header: list[str]) -> dict[str, int]:
             places[field] = found
         elif field in layout.required:
             where = f"{path}, header: {', '.join(header[:8])}"
-            mend = f"a list of format {layout.name} needs this column; set `format` if the list is of another kind"
-            raise InputError(f"the column {names[0]!r} is missing", where=where, mend=mend)
+            hint = f"a list of format {layout.name} needs this column; set `format` if the list is of another kind"
+            raise InputError(f"the column {names[0]!r} is missing", where=where, hint=hint)
     return places
 
 
@@ -216,7 +216,7 @@ def _drug_term(row: list[str], places: dict[str, int], generics: bool) -> Term |
 def _headerless_term(path: Path, number: int, row: list[str]) -> Term:
     if len(row) != 3:
         what = f"{len(row)} columns; a list without a header has three: name, ICD-10 code, standard name"
-        raise InputError(what, where=f"{path}, line {number}", mend="set `format` if the list is of another kind")
+        raise InputError(what, where=f"{path}, line {number}", hint="set `format` if the list is of another kind")
     name, icd10, standard = (clean_name(cell) for cell in row)
     return Term(
         name, "", icd10="" if icd10 in _ABSENT else icd10, standard_name="" if standard in _ABSENT else standard
@@ -255,22 +255,22 @@ def read_text(path: Path) -> str:
             return data.decode(encoding).replace("\r\n", "\n")
         except UnicodeDecodeError:
             continue
-    raise InputError("the list is neither UTF-8 nor Shift_JIS", where=str(path), mend="save it as CSV in UTF-8")
+    raise InputError("the list is neither UTF-8 nor Shift_JIS", where=str(path), hint="save it as CSV in UTF-8")
 
 
 def _read_workbook(path: Path) -> Iterator[list[str]]:
     try:
         import openpyxl
     except ImportError as error:
-        mend = "pip install 'igakulm[excel]', or save the sheet as CSV in UTF-8"
-        raise InputError("reading workbooks needs the package openpyxl", where=str(path), mend=mend) from error
+        hint = "pip install 'igakulm[excel]', or save the sheet as CSV in UTF-8"
+        raise InputError("reading workbooks needs the package openpyxl", where=str(path), hint=hint) from error
     try:
         workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except FileNotFoundError as error:
         raise explain_os_error(error, path) from error
     except Exception as error:  # openpyxl documents no exceptions for broken files (zip, XML and key errors)
-        mend = "open it in a spreadsheet program and save it as CSV in UTF-8"
-        raise InputError(f"the workbook cannot be read: {error}", where=str(path), mend=mend) from error
+        hint = "open it in a spreadsheet program and save it as CSV in UTF-8"
+        raise InputError(f"the workbook cannot be read: {error}", where=str(path), hint=hint) from error
     try:
         for row in workbook.worksheets[0].iter_rows(values_only=True):
             yield ["" if cell is None else str(cell) for cell in row]

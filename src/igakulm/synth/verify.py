@@ -10,12 +10,12 @@ import json
 import re
 from typing import Any
 
-from igakulm.benchmarks.items import LETTERS
 from igakulm.synth.check import tidy_answer
 from igakulm.synth.exam_checks import answers_asked
 from igakulm.synth.exam_item import OPTIONS, ExamItem, lettered
 from igakulm.synth.exam_parsing import parse_letters
 from igakulm.synth.prompts import Prompt, conversation, draw
+from igakulm.tasks.items import LETTERS
 
 SYSTEM = "あなたは日本の医師国家試験と薬剤師国家試験に詳しい専門家です。問題を注意深く読み、正しく答えます。"
 

@@ -64,12 +64,12 @@ def named_writers(config: SynthSection) -> tuple[Writer, ...]:
     if not config.writers:
         return (single,)
     if config.endpoint or config.model or config.licence:
-        mend = "keep synth.writers and remove synth.endpoint, synth.model and synth.licence"
-        raise InputError("writers are given in two ways", where="synth.writers", mend=mend)
+        hint = "keep synth.writers and remove synth.endpoint, synth.model and synth.licence"
+        raise InputError("writers are given in two ways", where="synth.writers", hint=hint)
     names = [writer.name for writer in config.writers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"two writers are called {twice[0]!r}", where="synth.writers", mend="give each its own name")
+        raise InputError(f"two writers are called {twice[0]!r}", where="synth.writers", hint="give each its own name")
     return config.writers
 
 
@@ -88,27 +88,27 @@ def checked_authors(config: SynthSection) -> dict[str, Author]:
             raise InputError(f"no writer writes texts of the kind {kind!r}", where="synth.writers")
     if config.verifier is not None and config.verifier not in authors:
         known = ", ".join(authors)
-        raise InputError(f"there is no writer {config.verifier!r}", where="synth.verifier", mend=f"known: {known}")
+        raise InputError(f"there is no writer {config.verifier!r}", where="synth.verifier", hint=f"known: {known}")
     return authors
 
 
 def _author(writer: Writer, config: SynthSection) -> Author:
     place = f"synth.writers.{writer.name}" if config.writers else "synth"
-    mend = "give the key in the recipe, or set synth.terms and synth.exams to 0 for no synthetic text"
+    hint = "give the key in the recipe, or set synth.terms and synth.exams to 0 for no synthetic text"
     if not writer.endpoint and not writer.gguf:
-        raise InputError("synthetic text needs a server that writes it", where=f"{place}.endpoint", mend=mend)
+        raise InputError("synthetic text needs a server that writes it", where=f"{place}.endpoint", hint=hint)
     if writer.endpoint and writer.gguf:
         raise InputError("a writer is a server or a file, not both", where=f"{place}.gguf")
     if writer.gguf and not Path(writer.gguf).is_file():
-        raise InputError("there is no such file", where=writer.gguf, mend=f"check {place}.gguf")
+        raise InputError("there is no such file", where=writer.gguf, hint=f"check {place}.gguf")
     if not writer.gguf and not writer.model.strip():
-        raise InputError("the model that writes is not named", where=f"{place}.model", mend=mend)
+        raise InputError("the model that writes is not named", where=f"{place}.model", hint=hint)
     if taken := [name for name in OWN_PARAMETERS if name in writer.parameters]:
         what = f"{taken[0]} has a key of its own or cannot be set"
-        raise InputError(what, where=f"{place}.parameters.{taken[0]}", mend="remove it there")
+        raise InputError(what, where=f"{place}.parameters.{taken[0]}", hint="remove it there")
     if not writer.licence.strip():
         what = "the terms of use of the writer's texts are not stated, and they travel with every text"
-        raise InputError(what, where=f"{place}.licence", mend=mend)
+        raise InputError(what, where=f"{place}.licence", hint=hint)
     return Author(
         name=writer.name,
         endpoint=writer.endpoint,
@@ -148,7 +148,7 @@ def _check_licence(author: Author, config: SynthSection) -> None:
     raise InputError(
         f"the licence {author.licence!r} of the writer {author.name!r} is not among those allowed for training",
         where="synth.allow_licences",
-        mend=f"allowed are {', '.join(allowed)}; take another model, or add the licence after reading its terms",
+        hint=f"allowed are {', '.join(allowed)}; take another model, or add the licence after reading its terms",
     )
 
 

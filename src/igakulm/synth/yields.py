@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from igakulm.llm import Answer
+from igakulm.asking.client import Answer
 from igakulm.synth.jobs import Job
 from igakulm.synth.rates import usage
 from igakulm.synth.writers import Author

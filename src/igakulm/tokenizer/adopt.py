@@ -89,13 +89,13 @@ def adopt(source: Path, target: Path) -> str:
         InputError: as `adopt_tokenizer`.
     """
     if not (source / TOKENIZER_FILE).is_file():
-        mend = "load it with transformers and `save_pretrained`, which writes tokenizer.json"
-        raise InputError("this folder has no tokenizer.json", where=str(source), mend=mend)
+        hint = "load it with transformers and `save_pretrained`, which writes tokenizer.json"
+        raise InputError("this folder has no tokenizer.json", where=str(source), hint=hint)
     original = FolderText(source)
     eos = original.stock.end if original.stock.end is not None else min(named_ends(source), default=None)
     if eos is None:
-        mend = "give tokenizer_config.json of a copy an eos_token"
-        raise InputError("this tokenizer has no end-of-text token", where=str(source), mend=mend)
+        hint = "give tokenizer_config.json of a copy an eos_token"
+        raise InputError("this tokenizer has no end-of-text token", where=str(source), hint=hint)
     _copy(source, target, (TOKENIZER_FILE, CONFIG_FILE, "special_tokens_map.json"))
     _write_settings(target, original, [], {})
     if not _same_ids(original, FolderText(target)):
@@ -201,8 +201,8 @@ def _refuse_other_ids(source: Path, original: FolderText, copied: FolderText, id
     same = copied.stock.entries == max([original.stock.entries - 1, *ids]) + 1 and _same_ids(original, copied)
     chat = [copied.stock.with_control(name) for name in CHAT_TOKENS[: len(ids)]]
     if not same or chat != [[number] for number in ids]:
-        mend = "save it with a current transformers (`save_pretrained`) and use that folder"
-        raise InputError("stock transformers read a copy of this tokenizer otherwise", where=str(source), mend=mend)
+        hint = "save it with a current transformers (`save_pretrained`) and use that folder"
+        raise InputError("stock transformers read a copy of this tokenizer otherwise", where=str(source), hint=hint)
 
 
 def _same_ids(one: FolderText, other: FolderText) -> bool:

@@ -77,7 +77,7 @@ class AdoptedEncoder:
                 continue
             if not file.is_file() or sha256_file(file) != expected:
                 what = "this file is not the one that was adopted" if file.is_file() else "a file is missing"
-                raise InputError(what, where=str(file), mend="copy the whole folder again, or adopt it again")
+                raise InputError(what, where=str(file), hint="copy the whole folder again, or adopt it again")
         return cls(Path(folder), description)
 
     def __reduce__(self) -> tuple[Any, tuple[Path]]:

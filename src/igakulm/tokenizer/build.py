@@ -103,7 +103,7 @@ def _check_source_weights(config: TokenizerSection, corpus_dir: Path) -> None:
     unknown = sorted(config.source_weights.keys() - read_json(corpus_dir / "sources.json").keys())
     if unknown:
         what = f"the corpus has no source named {unknown[0]!r}"
-        raise InputError(what, where="tokenizer.source_weights", mend="use the names under corpus.sources")
+        raise InputError(what, where="tokenizer.source_weights", hint="use the names under corpus.sources")
 
 
 def _trained_names(

@@ -51,10 +51,10 @@ def render_chat(
 
 def _check(message: Mapping[str, str], where: str) -> None:
     if message.get("role") not in ROLES:
-        mend = f"use one of {', '.join(ROLES)}"
-        raise InputError(f"unknown role {message.get('role')!r} in a conversation", where=where, mend=mend)
+        hint = f"use one of {', '.join(ROLES)}"
+        raise InputError(f"unknown role {message.get('role')!r} in a conversation", where=where, hint=hint)
     if not isinstance(message.get("content"), str):
-        raise InputError("a message without text in `content`", where=where, mend="give content as a string")
+        raise InputError("a message without text in `content`", where=where, hint="give content as a string")
 
 
 def chat_template(begin: str = BEGIN, end: str = END, control: Sequence[str] = (BEGIN, END, *CHAT_TOKENS)) -> str:

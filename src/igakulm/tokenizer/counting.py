@@ -149,11 +149,11 @@ def _count_in_processes(
                 first, future = waiting.popleft()
                 yield first, future.result()
         except BrokenProcessPool as error:
-            mend = (
+            hint = (
                 "most often memory ran out: set tokenizer.workers to a smaller number. "
                 "A script of your own needs `if __name__ == '__main__':` around the call"
             )
-            raise InputError("a process that counts words was killed", mend=mend) from error
+            raise InputError("a process that counts words was killed", hint=hint) from error
 
 
 def weighted_counts(

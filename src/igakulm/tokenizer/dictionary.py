@@ -20,10 +20,10 @@ from pathlib import Path
 import fugashi
 import ipadic
 
-from igakulm.corpus.clean import clean_texts
 from igakulm.errors import InputError
 from igakulm.files import atomic_path
 from igakulm.synth.term_lists import Term
+from igakulm.text.cleaning import clean_texts
 
 _UNFIT = re.compile(r'[\s,"\x00-\x1f▁\u2063\ud800-\udfff]')
 """What cannot stand in a dictionary's CSV, or would be lost because MeCab splits on it."""
@@ -69,9 +69,9 @@ def build_user_dictionary(names: Sequence[str], cost: int, path: Path) -> None:
         InputError: no names, a cost out of range, or a build that failed.
     """
     if not names:
-        raise InputError("no name of the lexicon fits into a user dictionary", mend="set user_dictionary to false")
+        raise InputError("no name of the lexicon fits into a user dictionary", hint="set user_dictionary to false")
     if not -32768 <= cost <= 32767:
-        raise InputError(f"a cost of {cost} does not fit into a MeCab dictionary", mend="use -32768..32767")
+        raise InputError(f"a cost of {cost} does not fit into a MeCab dictionary", hint="use -32768..32767")
     left, right = _common_noun_ids()
     with tempfile.TemporaryDirectory(prefix="igakulm-dictionary-") as name:
         folder = Path(name)
@@ -96,7 +96,7 @@ def _compile(folder: Path) -> None:
         reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise InputError(
             f"MeCab could not build the user dictionary: {reason}",
-            mend="check the names in the lexicon's terms.tsv, or set tokenizer.user_dictionary to false",
+            hint="check the names in the lexicon's terms.tsv, or set tokenizer.user_dictionary to false",
         )
 
 

@@ -121,7 +121,7 @@ class TextEncoder:
             InputError: a file is missing, or is not the one that encoder.json was written for; an unknown runtime.
         """
         if runtime not in (None, *RUNTIMES):
-            raise InputError(f"unknown runtime {runtime!r}", mend=f"use one of {', '.join(RUNTIMES)}")
+            raise InputError(f"unknown runtime {runtime!r}", hint=f"use one of {', '.join(RUNTIMES)}")
         path = Path(folder) / ENCODER_FILE
         description = read_json(path)
         known = isinstance(description, dict) and description.get("format") == FORMAT
@@ -130,11 +130,11 @@ class TextEncoder:
         for name, expected in description["sha256"].items():
             file = Path(folder) / name
             if not file.is_file():
-                raise InputError("a file of the tokenizer is missing", where=str(file), mend="copy the whole folder")
+                raise InputError("a file of the tokenizer is missing", where=str(file), hint="copy the whole folder")
             if sha256_file(file) != expected:
-                mend = "build the tokenizer again, or copy the whole folder again"
+                hint = "build the tokenizer again, or copy the whole folder again"
                 raise InputError(
-                    "this file is not the one that the tokenizer was made with", where=str(file), mend=mend
+                    "this file is not the one that the tokenizer was made with", where=str(file), hint=hint
                 )
         return cls(Path(folder), {**description, "runtime": runtime or description["runtime"]})
 

@@ -189,8 +189,8 @@ class FolderText:
                 found += part
                 mask += learnt
         if found != ids:
-            mend = "give one row for each answer, without earlier answers"
-            raise InputError("the model's chat template rewrites earlier answers", where=str(self._folder), mend=mend)
+            hint = "give one row for each answer, without earlier answers"
+            raise InputError("the model's chat template rewrites earlier answers", where=str(self._folder), hint=hint)
         return ids, mask
 
     def _learnt(self, text: str, begin: str, end: str, behind: bool) -> tuple[list[int], list[bool], bool]:
@@ -260,7 +260,7 @@ def named_ends(folder: Path) -> set[int]:
 
 def without_template(folder: Path) -> InputError:
     """What to say where a conversation is asked of a model that takes none."""
-    return InputError("this model has no chat template", where=str(folder), mend="ask it with a plain prompt")
+    return InputError("this model has no chat template", where=str(folder), hint="ask it with a plain prompt")
 
 
 def mended(text: str) -> str:

@@ -123,9 +123,9 @@ class FolderTokenizer:
                 chat_template=_SAME_DAY + self.template if "strftime_now" in self.template else self.template,
             )
         except (TemplateError, ValueError, TypeError, KeyError) as error:
-            mend = "give messages in the order that the model was made for"
+            hint = "give messages in the order that the model was made for"
             raise InputError(
-                f"the model's chat template refuses this: {error}", where=str(self._folder), mend=mend
+                f"the model's chat template refuses this: {error}", where=str(self._folder), hint=hint
             ) from error
         return str(text)
 
@@ -161,14 +161,14 @@ class FolderTokenizer:
 
 def _load(folder: Path) -> Any:
     if not any(any(folder.glob(pattern)) for pattern in VOCABULARIES):
-        mend = "copy the model's whole folder; a base model and its tokenizer belong together"
-        raise InputError("there is no tokenizer in this folder", where=str(folder), mend=mend)
+        hint = "copy the model's whole folder; a base model and its tokenizer belong together"
+        raise InputError("there is no tokenizer in this folder", where=str(folder), hint=hint)
     if not (folder / "tokenizer.json").is_file() and any(folder.glob("*.model")) and not _has_protobuf():
-        mend = "pip install protobuf, or add the tokenizer.json that the model's publisher gives beside it"
+        hint = "pip install protobuf, or add the tokenizer.json that the model's publisher gives beside it"
         raise InputError(
             "a tokenizer that is only a sentencepiece file cannot be read without protobuf",
             where=str(folder),
-            mend=mend,
+            hint=hint,
         )
     from transformers import AutoTokenizer
     from transformers.utils import logging
@@ -181,8 +181,8 @@ def _load(folder: Path) -> Any:
     # A foreign tokenizer can fail in any way: the conversion of old formats raises bare Exception.
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        mend = "copy the folder again; tokenizers that bring program code of their own are not run"
-        raise InputError(f"the tokenizer cannot be loaded: {reason}", where=str(folder), mend=mend) from error
+        hint = "copy the folder again; tokenizers that bring program code of their own are not run"
+        raise InputError(f"the tokenizer cannot be loaded: {reason}", where=str(folder), hint=hint) from error
 
 
 def _has_protobuf() -> bool:

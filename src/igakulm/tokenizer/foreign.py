@@ -69,11 +69,11 @@ def open_tokenizer(path: Path) -> Measurable:
         names = (TOKENIZER_FILE, *MODEL_FILES)
         file = next((path / name for name in names if (path / name).is_file()), None)
         if file is None:
-            mend = "load it with transformers and `save_pretrained`, which writes tokenizer.json"
-            raise InputError(f"none of {', '.join(names)} in this folder", where=str(path), mend=mend)
+            hint = "load it with transformers and `save_pretrained`, which writes tokenizer.json"
+            raise InputError(f"none of {', '.join(names)} in this folder", where=str(path), hint=hint)
         path = file
     if not path.is_file():
-        raise InputError("there is no such tokenizer", where=str(path), mend="check the path")
+        raise InputError("there is no such tokenizer", where=str(path), hint="check the path")
     return StockTokenizer(path) if path.suffix == ".json" else SentencePieceModel(path)
 
 
@@ -108,7 +108,7 @@ class StockTokenizer:
         try:
             self._stock = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises nothing more precise
-            raise InputError(f"this is no tokenizer.json: {error}", where=str(path), mend="get it again") from error
+            raise InputError(f"this is no tokenizer.json: {error}", where=str(path), hint="get it again") from error
         self._stock.no_truncation()
         self._stock.no_padding()
         self._stock.encode_special_tokens = True
@@ -155,8 +155,8 @@ class SentencePieceModel:
             self.size: int = self._model.vocab_size()
             first = self._model.encode("、")
         except (RuntimeError, OSError, ValueError, TypeError) as error:
-            mend = "give a tokenizer.json instead, or the model's whole folder"
-            raise InputError("this is no sentencepiece model", where=str(path), mend=mend) from error
+            hint = "give a tokenizer.json instead, or the model's whole folder"
+            raise InputError("this is no sentencepiece model", where=str(path), hint=hint) from error
         self._pieces: list[str] = [self._model.id_to_piece(index) for index in range(self.size)]
         self.fallback = frozenset(
             index

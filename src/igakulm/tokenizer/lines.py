@@ -101,9 +101,9 @@ def _decoded(lines: list[bytes], number: int) -> tuple[list[str], InputError | N
         try:
             texts.append(line.decode())
         except UnicodeDecodeError as error:
-            mend = "convert the text first, for example: iconv -f CP932 -t UTF-8"
+            hint = "convert the text first, for example: iconv -f CP932 -t UTF-8"
             what = f"this line is not UTF-8: {error.reason}"
-            return texts, InputError(what, where=f"line {number + len(texts)} of standard input", mend=mend)
+            return texts, InputError(what, where=f"line {number + len(texts)} of standard input", hint=hint)
     return texts, None
 
 
@@ -127,6 +127,6 @@ def decode_stream(folder: Path, lines: Iterable[bytes]) -> Iterator[str]:
                 raise ValueError("not a list of whole numbers")
             yield encoder.decode(ids) + "\n"
         except (ValueError, RecursionError) as error:
-            mend = "give one JSON list of ids a line, such as [260, 3, 412]"
+            hint = "give one JSON list of ids a line, such as [260, 3, 412]"
             where = f"line {number} of standard input"
-            raise InputError(f"this line cannot be decoded: {error}", where=where, mend=mend) from error
+            raise InputError(f"this line cannot be decoded: {error}", where=where, hint=hint) from error

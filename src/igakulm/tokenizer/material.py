@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from igakulm.corpus.clean import clean_texts
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.synth.lexicon import TERMS_FILE, read_terms
 from igakulm.synth.term_lists import Term
+from igakulm.text.cleaning import clean_texts
 from igakulm.tokenizer.compare import compare
 from igakulm.tokenizer.dictionary import clean_terms
 from igakulm.tokenizer.encode import TOKENIZER_FILE, TextEncoder
@@ -82,7 +82,7 @@ def gather(asked: Asked) -> Material:
     """
     folder = asked.tokenizer.parent if asked.tokenizer.name == TOKENIZER_FILE else asked.tokenizer
     if folder.is_file():
-        raise InputError("a tokenizer of ours is a folder", where=str(folder), mend="compare other files with --beside")
+        raise InputError("a tokenizer of ours is a folder", where=str(folder), hint="compare other files with --beside")
     tokenizers: dict[str, Measurable] = {_name(folder): Own(TextEncoder.load(folder))}
     stored = folder / "report.json"
     tokenizers = _named(asked.beside, open_tokenizer, "--beside", tokenizers)
@@ -101,8 +101,8 @@ def igakuqa_texts(folder: Path) -> list[str]:
     Raises:
         InputError: as `load_questions`.
     """
-    from igakulm.benchmarks.igakuqa import load_questions
     from igakulm.recipe.schema import Igakuqa
+    from igakulm.tasks.benchmarks.igakuqa import load_questions
 
     items = load_questions(Igakuqa(path=str(folder), text_only=False))
     return ["\n".join((item.question, *item.choices)) for item in items]
@@ -112,7 +112,7 @@ def _terms(path: Path | None) -> list[Term]:
     if path is None:
         return []
     if path.is_file() and path.name != TERMS_FILE:
-        raise InputError(f"names are read from a file {TERMS_FILE}", where=str(path), mend="build a lexicon first")
+        raise InputError(f"names are read from a file {TERMS_FILE}", where=str(path), hint="build a lexicon first")
     return clean_terms(read_terms(path.parent if path.is_file() else path))
 
 
@@ -126,7 +126,7 @@ def _named(options: Sequence[str], read: Callable[[Path], T], option: str, found
             name = _name(path)
         if not name or name in found:
             what = f"two things have the name {name!r}" if name else "the name is empty"
-            raise InputError(what, where=f"{option} {value}", mend=f"write {option} NAME=PATH")
+            raise InputError(what, where=f"{option} {value}", hint=f"write {option} NAME=PATH")
         found[name] = read(path)
     return found
 

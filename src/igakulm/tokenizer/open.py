@@ -49,5 +49,5 @@ def refuse_other_reading(encoder: Encoder, model_type: str) -> None:
         if FolderText(folder).texts(SENTENCES) == encoder.encode_batch(SENTENCES):
             return
     what = f"stock tools would read this tokenizer otherwise beside a model of type {model_type!r}"
-    mend = "set tokenizer.from_folder to the model's own folder"
-    raise InputError(what, where=str(encoder.folder), mend=mend)
+    hint = "set tokenizer.from_folder to the model's own folder"
+    raise InputError(what, where=str(encoder.folder), hint=hint)

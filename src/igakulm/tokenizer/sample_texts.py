@@ -50,7 +50,7 @@ def read_sample(path: Path, max_bytes: int) -> list[str]:
         while total > max_bytes:
             total -= heapq.heappop(kept)[2]
     if not kept:
-        raise InputError("there is no text in this file", where=str(path), mend="give UTF-8 text or JSON Lines")
+        raise InputError("there is no text in this file", where=str(path), hint="give UTF-8 text or JSON Lines")
     return [text for _, _, _, text in sorted(kept, key=lambda entry: entry[1])]
 
 
@@ -63,10 +63,10 @@ def _documents(path: Path) -> Iterator[tuple[int, str]]:
         try:
             text = _field(json.loads(line), where) if is_json else line.decode().rstrip("\r")
         except UnicodeDecodeError as error:
-            mend = "save it as UTF-8; the endings .zst and .gz mean a compressed file"
-            raise InputError("this line is not UTF-8", where=where, mend=mend) from error
+            hint = "save it as UTF-8; the endings .zst and .gz mean a compressed file"
+            raise InputError("this line is not UTF-8", where=where, hint=hint) from error
         except (ValueError, RecursionError) as error:
-            raise InputError(f"this line is not JSON: {error}", where=where, mend="one object a line") from error
+            raise InputError(f"this line is not JSON: {error}", where=where, hint="one object a line") from error
         if text.strip():
             yield number, text
 
@@ -74,5 +74,5 @@ def _documents(path: Path) -> Iterator[tuple[int, str]]:
 def _field(row: Any, where: str) -> str:
     text = row.get(FIELD) if isinstance(row, dict) else None
     if not isinstance(text, str):
-        raise InputError(f"this line has no text in the field {FIELD!r}", where=where, mend="rename the field")
+        raise InputError(f"this line has no text in the field {FIELD!r}", where=where, hint="rename the field")
     return text.encode("utf-8", "replace").decode()

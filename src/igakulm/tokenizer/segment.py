@@ -101,23 +101,23 @@ def check_user_dictionary(path: Path) -> None:
     Raises:
         InputError: missing, truncated or foreign file.
     """
-    mend = "build the tokenizer again, or copy the whole folder again"
+    hint = "build the tokenizer again, or copy the whole folder again"
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError("the user dictionary cannot be read", where=str(path), mend=mend) from error
+        raise InputError("the user dictionary cannot be read", where=str(path), hint=hint) from error
     if len(data) < 72:
-        raise InputError("this is not a MeCab dictionary", where=str(path), mend=mend)
+        raise InputError("this is not a MeCab dictionary", where=str(path), hint=hint)
     magic, version, kind, _, left, right, *sections = struct.unpack_from("<9I", data)
     if version != _VERSION or kind != _USER_DICTIONARY or not data[40:72].startswith(b"utf"):
-        raise InputError("this is not a MeCab user dictionary", where=str(path), mend=mend)
+        raise InputError("this is not a MeCab user dictionary", where=str(path), hint=hint)
     if magic ^ _MAGIC != len(data) or 72 + sum(sections) != len(data):
-        raise InputError("the user dictionary is truncated or damaged", where=str(path), mend=mend)
+        raise InputError("the user dictionary is truncated or damaged", where=str(path), hint=hint)
     if (left, right) != _system_context_sizes():
-        raise InputError("the user dictionary was built for another system dictionary", where=str(path), mend=mend)
+        raise InputError("the user dictionary was built for another system dictionary", where=str(path), hint=hint)
     stamp = path.stat()
     if not _opens(str(path), stamp.st_mtime_ns, stamp.st_size):
-        raise InputError("MeCab cannot open the user dictionary", where=str(path), mend=mend)
+        raise InputError("MeCab cannot open the user dictionary", where=str(path), hint=hint)
 
 
 @cache

@@ -71,8 +71,8 @@ def select_documents(
         selection.documents[kind] += 1
         yield weight(document.source, kind), document.text
     if not found:
-        mend = "check the sources and filters of the corpus; funnel.json says where documents were dropped"
-        raise InputError("the corpus holds no text", where=str(corpus_dir), mend=mend)
+        hint = "check the sources and filters of the corpus; funnel.json says where documents were dropped"
+        raise InputError("the corpus holds no text", where=str(corpus_dir), hint=hint)
 
 
 def _rates(sources: Mapping[str, Mapping[str, Any]], budget: int) -> dict[Kind, float]:

@@ -23,9 +23,9 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
-from igakulm.tokenizer.characters import required_characters
 from igakulm.tokenizer.chat import BEGIN, END
 from igakulm.tokenizer.encode import SENTENCE_END
+from igakulm.tokenizer.required_characters import required_characters
 
 MAX_PIECE = 16
 """Characters of the longest piece."""
@@ -70,7 +70,7 @@ def train_unigram(counts: Mapping[str, int], config: TokenizerSection, progress:
         InputError: the vocabulary is larger than the text supports, or smaller than its characters need.
     """
     if not counts:
-        raise InputError("there are no words to train a vocabulary on", mend="give the corpus more text")
+        raise InputError("there are no words to train a vocabulary on", hint="give the corpus more text")
     with tempfile.TemporaryDirectory(prefix="igakulm-unigram-") as name:
         folder = Path(name)
         words = _in_alphabet(counts, config)
@@ -179,18 +179,18 @@ def _run_trainer(folder: Path, options: dict[str, Any], progress: Progress) -> N
 def _explain_failure(log: str, wanted: int, code: int) -> Exception:
     if found := _TOO_HIGH.search(log):
         what = f"a vocabulary of {wanted:,} is larger than this text supports: at most {int(found[1]):,}"
-        mend = f"set tokenizer.vocabulary_size to {int(found[1])} or less, or give the corpus more text"
-        return InputError(what, where="tokenizer.vocabulary_size", mend=mend)
+        hint = f"set tokenizer.vocabulary_size to {int(found[1])} or less, or give the corpus more text"
+        return InputError(what, where="tokenizer.vocabulary_size", hint=hint)
     if found := _TOO_LOW.search(log):
         what = f"a vocabulary of {wanted:,} cannot hold the characters of this text: at least {int(found[1]):,}"
-        mend = (
+        hint = (
             f"set tokenizer.vocabulary_size well above {int(found[1])}, lower tokenizer.character_coverage, or require "
             "fewer characters (tokenizer.required_characters, tokenizer.required_kanji)"
         )
-        return InputError(what, where="tokenizer.vocabulary_size", mend=mend)
+        return InputError(what, where="tokenizer.vocabulary_size", hint=hint)
     if code < 0:
-        mend = "most often memory ran out: lower tokenizer.max_corpus_mebibytes"
-        return InputError(f"training the vocabulary was killed (signal {-code})", mend=mend)
+        hint = "most often memory ran out: lower tokenizer.max_corpus_mebibytes"
+        return InputError(f"training the vocabulary was killed (signal {-code})", hint=hint)
     return RuntimeError(f"sentencepiece failed with exit code {code}:\n{log}")
 
 

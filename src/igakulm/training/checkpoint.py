@@ -112,7 +112,7 @@ class Checkpoints:
             raise InputError(
                 "the first process has found a checkpoint that this one cannot read",
                 where=str(folder),
-                mend="keep runs_folder on a disk that all machines of this training share",
+                hint="keep runs_folder on a disk that all machines of this training share",
             ) from error
         return snapshot, dict(read_json(folder / STATE)["history"])
 
@@ -123,7 +123,7 @@ class Checkpoints:
                 raise InputError(
                     f"this training was begun with another {key.replace('_', ' ')}: {before} then, {now} now",
                     where=str(folder),
-                    mend="go on with the same settings and data, or remove the folder and begin again",
+                    hint="go on with the same settings and data, or remove the folder and begin again",
                 )
 
     def _steps(self) -> list[int]:

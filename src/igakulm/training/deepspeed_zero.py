@@ -30,7 +30,7 @@ class DeepSpeed(Strategy):
     def __init__(self, *arguments: Any) -> None:
         if importlib.util.find_spec("deepspeed") is None:
             raise InputError(
-                "DeepSpeed is not installed", where="parallel: deepspeed", mend="pip install 'igakulm[deepspeed]'"
+                "DeepSpeed is not installed", where="parallel: deepspeed", hint="pip install 'igakulm[deepspeed]'"
             )
         super().__init__(*arguments)
         plain = self.optimizer

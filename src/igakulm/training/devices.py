@@ -126,10 +126,10 @@ def parse_fleet(text: str) -> Fleet:
     if device is None:
         known = [device.name for device in DEVICES]
         near = did_you_mean(name, known)
-        mend = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
-        raise InputError(f"there is no GPU {name!r} in the table", where="gpus", mend=mend)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
+        raise InputError(f"there is no GPU {name!r} in the table", where="gpus", hint=hint)
     if colon and (not re.fullmatch(r"[0-9]{1,9}", count) or int(count) < 1):
-        raise InputError(f"{count!r} is no number of GPUs", where=f"gpus: {text}", mend="write for example H100:4")
+        raise InputError(f"{count!r} is no number of GPUs", where=f"gpus: {text}", hint="write for example H100:4")
     return Fleet(device, int(count) if colon else 1)
 
 

@@ -282,8 +282,8 @@ class _Encoding:
             for batch, future in waiting:
                 yield batch, future.result()
         except BrokenProcessPool as error:
-            mend = "most often memory ran out: set pack.workers to a smaller number; finished shards are kept"
-            raise InputError("a process that encodes was killed", mend=mend) from error
+            hint = "most often memory ran out: set pack.workers to a smaller number; finished shards are kept"
+            raise InputError("a process that encodes was killed", hint=hint) from error
 
 
 def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
@@ -297,7 +297,7 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
     if tokens.size and not 0 <= int(tokens.min()) <= int(tokens.max()) < encoder.size:
         wrong = int(tokens.min()) if tokens.min() < 0 else int(tokens.max())
         what = f"the tokenizer gave the id {wrong:,}, but it has only {encoder.size:,} entries"
-        raise InputError(what, mend="build the tokenizer again")
+        raise InputError(what, hint="build the tokenizer again")
     return [len(row) for row in rows], tokens.astype(token_dtype(encoder.size)).tobytes()
 
 

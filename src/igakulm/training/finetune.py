@@ -16,12 +16,6 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from igakulm.benchmarks.chats import Chat, read_chats
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.load import load_split
-from igakulm.benchmarks.prompts import chat_answer, chat_prompt
-from igakulm.benchmarks.task_layouts import layouts_of
-from igakulm.benchmarks.tasks import TASKS_FILE, write_tasks
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 from igakulm.model import init
@@ -31,6 +25,12 @@ from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
+from igakulm.tasks.chats import Chat, read_chats
+from igakulm.tasks.find_layouts import layouts_of
+from igakulm.tasks.items import Item
+from igakulm.tasks.layouts import TASKS_FILE, write_tasks
+from igakulm.tasks.load import load_split
+from igakulm.tasks.prompts import chat_answer, chat_prompt
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.fit import device_peak, say_warnings
@@ -172,7 +172,7 @@ def tuning_model(
         raise InputError(
             f"the base model has {entries} entries, the tokenizer {encoder.base_size}",
             where=str(folder),
-            mend="tune with the tokenizer that the base model was trained with",
+            hint="tune with the tokenizer that the base model was trained with",
         )
     scale = 1.0
     if section.scaled_embedding and section.from_folder is None:

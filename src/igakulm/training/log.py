@@ -62,8 +62,8 @@ def _event_writer(folder: Path, resumed_step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        mend = "pip install 'igakulm[tensorboard]', or leave tensorboard: false; logs/steps.jsonl is always written"
-        raise InputError("TensorBoard is not installed", where="tensorboard", mend=mend) from error
+        hint = "pip install 'igakulm[tensorboard]', or leave tensorboard: false; logs/steps.jsonl is always written"
+        raise InputError("TensorBoard is not installed", where="tensorboard", hint=hint) from error
     purge = resumed_step + 1 if resumed_step else None
     return SummaryWriter(str(folder), purge_step=purge, flush_secs=30)
 

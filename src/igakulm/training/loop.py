@@ -276,7 +276,7 @@ class _Trainer:
         raise TrainingStoppedError(
             f"{self.job.name} stopped at step {step:,}: {what}",
             where=f"the documents of that step: {path}",
-            mend="look at these documents, or lower learning_rate; the last checkpoint is kept",
+            hint="look at these documents, or lower learning_rate; the last checkpoint is kept",
         )
 
     def validate(self, step: int, log: StepLog | None) -> None:
@@ -357,6 +357,6 @@ def _compile_layers(objective: Objective, section: TrainSection) -> None:
         return
     if current_world().device().type == "cpu" and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
         raise InputError(
-            "compiling needs a C++ compiler and none was found", where="compile", mend="set compile: false"
+            "compiling needs a C++ compiler and none was found", where="compile", hint="set compile: false"
         )
     objective.compile_layers()

@@ -146,6 +146,6 @@ def shortage(
         batch = min(largest_micro_batch(size, section, length, other, gpus, memory_gib), section.micro_batch)
         if batch > own:
             ways.append(f"parallel: {other} (micro_batch: {batch})")
-    mend = f"it fits with {' or '.join(ways)}" if ways else "use more or larger GPUs, or a smaller model"
+    hint = f"it fits with {' or '.join(ways)}" if ways else "use more or larger GPUs, or a smaller model"
     how = f"micro-batch {section.micro_batch}, {strategy}"
-    return f"{name}: about {need:.0f} GiB are needed on each of {gpus}, {memory_gib:.0f} are there ({how}); {mend}"
+    return f"{name}: about {need:.0f} GiB are needed on each of {gpus}, {memory_gib:.0f} are there ({how}); {hint}"

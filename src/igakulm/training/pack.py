@@ -54,7 +54,7 @@ def build_packed(
     corpus = encode_corpus(config, corpus_dir, encoder, out_dir / ENCODED, _reachable(config, corpus_dir), progress)
     train, valid = _choose(config, corpus.documents)
     if not train:
-        raise InputError("there is no document to train on", where=str(corpus_dir), mend="look at funnel.json there")
+        raise InputError("there is no document to train on", where=str(corpus_dir), hint="look at funnel.json there")
     summary = {}
     for name, chosen in zip(SPLITS, (train, valid), strict=True):
         repeats = config.medical_repeats if name == "train" else 1

@@ -49,14 +49,14 @@ class PackedRows:
             raise InputError(
                 "these rows were packed with another tokenizer",
                 where=f"{folder}: tokenizer {index['tokenizer_sha256'][:12]}, expected {tokenizer_sha256[:12]}",
-                mend="pack again with this tokenizer",
+                hint="pack again with this tokenizer",
             )
         for name, expected in index["sha256"].items():
             path = folder / name
             if not path.is_file():
-                raise InputError("a file of the packed rows is missing", where=str(path), mend="pack again")
+                raise InputError("a file of the packed rows is missing", where=str(path), hint="pack again")
             if sha256_file(path) != expected:
-                raise InputError("this file is damaged: it is not what was packed", where=str(path), mend="pack again")
+                raise InputError("this file is damaged: it is not what was packed", where=str(path), hint="pack again")
         return cls(folder, index)
 
     def __len__(self) -> int:

@@ -61,8 +61,8 @@ def pretrain(
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
     if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
         refuse_other_reading(encoder, start.config.model_type)
-    mend = "set pack.sequence_length to the window, with pack.restart_positions"
-    refuse_longer_documents(start, rows.longest_document(), "model.from_folder", mend)
+    hint = "set pack.sequence_length to the window, with pack.restart_positions"
+    refuse_longer_documents(start, rows.longest_document(), "model.from_folder", hint)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
     step_tokens = train_section.global_batch * rows.sequence_length

@@ -146,7 +146,7 @@ def _check(options: SlurmOptions) -> None:
             raise InputError(f"{name} must be 1 or more", where=f"--{name.replace('_', '-')}")
     if not _TIME.fullmatch(options.time):
         raise InputError(
-            f"{options.time!r} is no time limit", where="--time", mend="for example 24:00:00 or 3-00:00:00"
+            f"{options.time!r} is no time limit", where="--time", hint="for example 24:00:00 or 3-00:00:00"
         )
     for name in ("partition", "account"):
         value = getattr(options, name)
@@ -155,5 +155,5 @@ def _check(options: SlurmOptions) -> None:
     for option in options.extra:
         if not re.fullmatch(r"--?[^\n]+", option):
             raise InputError(
-                f"{option!r} is no option of sbatch", where="--sbatch", mend="for example --sbatch=--qos=long"
+                f"{option!r} is no option of sbatch", where="--sbatch", hint="for example --sbatch=--qos=long"
             )

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from igakulm.benchmarks.chats import Chat, document_hash
-from igakulm.benchmarks.items import Item
-from igakulm.benchmarks.prompts import chat_answer, chat_prompt
-from igakulm.benchmarks.splits import documents_of, linked_groups
 from igakulm.errors import InputError
 from igakulm.progress import Progress, track
+from igakulm.tasks.chats import Chat, document_hash
+from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import chat_answer, chat_prompt
+from igakulm.tasks.splits import documents_of, linked_groups
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder
 from igakulm.training.batch import NO_TARGET, Ids, Row
@@ -103,7 +103,7 @@ def render_rows(
         raise InputError(
             "there are no training rows",
             where="benchmarks",
-            mend="give benchmarks that have training rows, or finetune.chats, or raise finetune.max_length",
+            hint="give benchmarks that have training rows, or finetune.chats, or raise finetune.max_length",
         )
     return rows, left_out
 
@@ -140,7 +140,7 @@ def _tokens(messages: Sequence[Mapping[str, str]], encoder: Encoder, where: str)
         ids, mask = render_chat(encoder, messages, add_generation_prompt=False)
     except InputError as error:  # an adopted model's template may refuse roles or their order
         place = f"{where}: {error.where}" if error.where else where
-        raise InputError(error.what, where=place, mend=error.mend) from error
+        raise InputError(error.what, where=place, hint=error.hint) from error
     tokens = np.asarray(ids, np.int64)
     learnt = np.append(np.asarray(mask[1:], bool), False)
     if not learnt.any():
@@ -170,7 +170,7 @@ def hold_out(rows: Sequence[TuningRow], share: float, seed: int) -> tuple[list[T
             left -= sizes[group]
     if not chosen:
         what = f"no group of rows that share a document is smaller than {share:.1%} of the rows"
-        raise InputError(what, where="finetune.validation_share", mend="raise it, or set it to 0")
+        raise InputError(what, where="finetune.validation_share", hint="raise it, or set it to 0")
     sides: tuple[list[TuningRow], list[TuningRow]] = ([], [])
     for group, row in zip(groups, rows, strict=True):
         sides[group in chosen].append(row)

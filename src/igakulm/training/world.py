@@ -173,7 +173,7 @@ def _meet() -> World:
             if local >= torch.cuda.device_count():
                 raise InputError(
                     f"process {local} of this machine has no GPU of its own: there are {torch.cuda.device_count()}",
-                    mend="start one process for each GPU: torchrun --nproc-per-node N",
+                    hint="start one process for each GPU: torchrun --nproc-per-node N",
                 )
             torch.cuda.set_device(local)
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -184,7 +184,7 @@ def _meet() -> World:
         raise InputError(
             f"the processes cannot find each other: {str(error).splitlines()[0]}",
             where="environment: MASTER_ADDR, MASTER_PORT, RANK, WORLD_SIZE",
-            mend="start them with torchrun, or unset WORLD_SIZE to run one process",
+            hint="start them with torchrun, or unset WORLD_SIZE to run one process",
         ) from error
     return World(rank, size, local, store)
 

@@ -1,0 +1,1 @@
+"""A client of language model servers: answers kept on disk, retries, the local llama.cpp server."""

@@ -1,1 +1,0 @@
-"""Benchmarks: items, prompts, splits and training rows."""

@@ -1,0 +1,260 @@
+"""The commands `igakulm evaluate …` and `igakulm scoreboard`: parse, call, print. No logic lives here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from igakulm.cli.asking import Asking, with_asking
+from igakulm.cli.options import QUICKSTART, JsonOption, RecipeOption, SetOption, WaitOption, print_json, run_recipe
+from igakulm.errors import InputError
+
+evaluate_app = typer.Typer(
+    help="Stage: score the models of a recipe. `jmed`, `igakuqa` and `exam` score any model or finished answers.",
+    rich_markup_mode="markdown",
+)
+SplitOption = Annotated[
+    str, typer.Option(help="published, document-disjoint, or fold-1-of-5: the split whose training rows the model saw.")
+]
+JmedData = Annotated[Path, typer.Option(help="JMED-LLM's folder: eight CSV files, and `all/` beside them.")]
+TaskOption = Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")]
+
+
+@evaluate_app.callback(invoke_without_command=True)
+def evaluate(
+    context: typer.Context, recipe: RecipeOption = QUICKSTART, set_: SetOption = None, wait: WaitOption = False
+) -> None:
+    """Stage: scores with 95 % intervals, beside baselines and published rows."""
+    if context.invoked_subcommand is None:
+        from igakulm.files import read_json
+        from igakulm.report.markdown import render_markdown
+
+        folder = run_recipe(recipe, set_, "evaluate", wait)["evaluate"]
+        print(render_markdown(read_json(folder / "scoreboard.json")))
+
+
+@evaluate_app.command()
+@with_asking
+def jmed(
+    data: JmedData,
+    asking: Asking,
+    predictions: Annotated[
+        Path | None, typer.Option(help='Finished answers instead of a model: lines {"task", "row", "text"}.')
+    ] = None,
+    task: TaskOption = None,
+    split: SplitOption = "published",
+) -> None:
+    """Score a model, an endpoint or finished answers on the eight tasks of JMED-LLM."""
+    from igakulm.recipe.schema import BenchmarksSection, Jmed
+
+    tasks = tuple(task or ())
+    if predictions is not None:
+        _without_model(asking)
+        if split.startswith("fold-"):
+            what = "finished answers are answers to the published test rows"
+            raise InputError(what, where=f"--split {split}", hint="leave --split out")
+        if asking.out is None:
+            from igakulm.evaluation.predictions import score_jmed_predictions
+
+            chance = {"samples": asking.options.samples, "seed": asking.options.seed}
+            print_json(score_jmed_predictions(data, predictions, tasks=tasks, **chance))
+            return
+        from igakulm.evaluation.recorded import recorded_jmed
+
+        recorded, tasks = recorded_jmed(data, predictions, tasks, predictions.stem)
+        asking = replace(asking, target=replace(asking.target, recorded=recorded))
+    asking = replace(asking, options=replace(asking.options, split=split))
+    board, label = _score(BenchmarksSection(jmed=Jmed(path=str(data), tasks=tasks)), "jmed", asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import task_results
+
+        print_json(task_results(board, label))
+
+
+@evaluate_app.command()
+@with_asking
+def igakuqa(
+    data: Annotated[Path, typer.Option(help="IgakuQA's `data` folder, or the folder that holds it.")],
+    asking: Asking,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Finished answers instead of a model: a folder with YEAR/PART_SYSTEM.jsonl.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="The SYSTEM in the names of those files, e.g. gpt4.")] = None,
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only this part, A to F; may be repeated.")] = None,
+    images: Annotated[
+        bool, typer.Option("--all/--text-only", help="All questions, or only those without an image.")
+    ] = False,
+) -> None:
+    """Score a model, an endpoint or finished answers on the medical licensing examinations of 2018-2022."""
+    from igakulm.recipe.schema import BenchmarksSection, Igakuqa
+
+    if predictions is not None:
+        _without_model(asking)
+        if not system:
+            raise InputError("whose answers are meant?", where="--system", hint="e.g. --system gpt4")
+        if asking.out is None and (year or part):
+            raise InputError(
+                "the published figures are of all years and parts", where="--year, --part", hint="add --out"
+            )
+        if asking.out is None:
+            from igakulm.evaluation.igakuqa_predictions import score_predictions
+
+            _print_points(score_predictions(data, predictions, system), asking.as_json)
+            return
+    parts: Any = tuple(letter.upper() for letter in part or ())
+    if wrong := set(parts) - set("ABCDEF"):
+        raise InputError(f"there is no part {min(wrong)!r}", where="--part", hint="parts are A to F")
+    chosen = Igakuqa(path=str(data), years=tuple(year or ()), parts=parts, text_only=not images)
+    if predictions is not None and system:
+        from igakulm.evaluation.recorded import recorded_igakuqa
+
+        asking = replace(asking, target=replace(asking.target, recorded=recorded_igakuqa(chosen, predictions, system)))
+    board, label = _score(BenchmarksSection(igakuqa=chosen), "igakuqa", asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import igakuqa_results
+
+        print_json(igakuqa_results(board, label))
+
+
+def _print_points(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    for year, entry in result["years"].items():
+        passed = {True: ", passed", False: ", not passed", None: ""}[entry["passing"]["passed"]]
+        print(f"{year}: {entry['points']}/{entry['total']}{passed}")
+    print(f"mean of the yearly score shares: {result['score_share_mean']:.2f} %")
+
+
+@evaluate_app.command()
+@with_asking
+def exam(
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="JSON Lines: id, question, choices, answer (list of letters); optional: text_only, points, exam, year."
+        ),
+    ],
+    asking: Asking,
+    predictions: Annotated[
+        Path | None, typer.Option(help='Finished answers instead of a model: lines {"id", "text"}.')
+    ] = None,
+) -> None:
+    """Score a model, an endpoint or finished answers on any multiple-choice examination."""
+    from igakulm.recipe.schema import BenchmarksSection, RowTask
+
+    if predictions is not None:
+        _without_model(asking)
+        if asking.out is None:
+            from igakulm.evaluation.predictions import score_exam_predictions
+
+            print_json(
+                score_exam_predictions(data, predictions, samples=asking.options.samples, seed=asking.options.seed)
+            )
+            return
+        from igakulm.evaluation.recorded import recorded_exam
+
+        recorded = recorded_exam(data, predictions, predictions.stem)
+        asking = replace(asking, target=replace(asking.target, recorded=recorded))
+    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
+    board, label = _score(BenchmarksSection(rows=(task,)), task.name, asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import task_results
+
+        print_json({"exam": task.name, **task_results(board, label)[task.name]})
+
+
+def _exam_name(data: Path) -> str:
+    """The task's name: the file's, as part of a path, and never that of a published benchmark."""
+    from igakulm.tasks.benchmarks import igakuqa, jmed
+
+    name = re.sub(r"[^\w.-]+", "-", data.stem).strip("-.") or "exam"
+    return f"exam-{name}" if name in (igakuqa.TASK, *jmed.TASKS) else name
+
+
+def _without_model(asking: Asking) -> None:
+    if asking.target.model or asking.target.endpoint:
+        raise InputError(
+            "finished answers need no model", hint="give --predictions, --model or --endpoint, one of them"
+        )
+
+
+def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, Any], str]:
+    """Run the evaluation; without --json say where the results are and print the scoreboard."""
+    from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
+    from igakulm.progress import for_this_output
+    from igakulm.report.markdown import render_markdown
+
+    label = asking.target.label()
+    out = asking.out or default_folder(benchmark, label)
+    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output())
+    if not asking.as_json:
+        print(render_markdown(board))
+        print(f"Report: {out / 'report.html'}")
+    return board, label
+
+
+@evaluate_app.command()
+def rows(
+    data: JmedData,
+    out: Annotated[Path, typer.Option(help="Folder that is written: train/TASK.jsonl, test/TASK.jsonl, summary.json.")],
+    split: SplitOption = "published",
+    task: TaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the training and test rows of a split as chat messages, for any trainer."""
+    from igakulm.recipe.schema import BenchmarksSection, Jmed
+    from igakulm.tasks.training_rows import write_training_rows
+
+    section = BenchmarksSection(jmed=Jmed(path=str(data), tasks=tuple(task or ())))
+    summary = write_training_rows(section, split, out)
+    if as_json:
+        print_json(summary)
+        return
+    for name, entry in summary["tasks"].items():
+        print(f"{name:15s} {entry['train']:6,} training rows, {entry['test']:5,} test rows")
+
+
+@evaluate_app.command()
+def leakage(
+    data: JmedData,
+    train: Annotated[Path, typer.Option(help="The training set: JSON Lines.")],
+    field: Annotated[str | None, typer.Option(help="The text's field, where the form is not a common one.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which test items share a document or a sentence with a training set."""
+    from igakulm.evaluation.leakage import check_training_file
+    from igakulm.recipe.schema import BenchmarksSection, Jmed
+    from igakulm.tasks.load import load_test_items
+
+    result = check_training_file(load_test_items(BenchmarksSection(jmed=Jmed(path=str(data)))), train, field)
+    if as_json:
+        print_json(result)
+        return
+    for name, entry in result["tasks"].items():
+        print(
+            f"{name:15s} of {entry['test']:5,} test items {entry['document_shared']:5,} share a document, "
+            f"{entry['sentence_shared']:5,} a sentence"
+        )
+
+
+def scoreboard(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluation folders or scoreboard.json files.")],
+    out: Annotated[Path, typer.Option(help="Folder for the merged scoreboard and its report.")] = Path("scoreboard"),
+    as_json: JsonOption = False,
+) -> None:
+    """Merge evaluations into one scoreboard and report, with paired comparisons between their models."""
+    from igakulm.pipeline.merge import write_merged
+    from igakulm.report.markdown import render_markdown
+
+    board = write_merged(runs, out)
+    if as_json:
+        print_json(board)
+        return
+    print(render_markdown(board))
+    print(f"Report: {out / 'report.html'}")

@@ -1,0 +1,1 @@
+"""Stage table, fingerprints, runner."""

@@ -1,0 +1,141 @@
+"""`igakulm doctor`: what this machine has, and what to do about what it lacks.
+
+Does: look at Python, cores, memory, disk, GPU, packages, the recipe's data. Does not: change or download anything.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from igakulm.errors import InputError
+
+OPTIONAL_PARTS = {
+    "llamacpp": ("xllamacpp", "runs the GGUF file on a CPU, as a hospital PC would"),
+    "serve": ("starlette", "igakulm serve"),
+    "excel": ("openpyxl", "reads Manbyo and drug price workbooks as published"),
+    "tensorboard": ("tensorboard", "curves of a training in TensorBoard"),
+    "wiki": ("mwparserfromhell", "raw Wikipedia dumps"),
+    "html": ("trafilatura", "saved pages and WARC files as sources"),
+    "crawl": ("protego", "igakulm corpus crawl"),
+    "synth": ("httpx", "writes synthetic textbooks through an OpenAI-compatible server"),
+}
+REQUIRED = ("pyarrow", "fugashi", "ipadic", "sentencepiece", "tokenizers", "torch", "transformers", "gguf", "rensa")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    state: Literal["ok", "note", "bad"]
+    subject: str
+    found: str
+    advice: str = ""
+
+
+def examine(recipe: Path | None = None) -> list[Finding]:
+    """All findings, in a fixed order."""
+    findings = [*_python(), *_machine(), *_packages(), *_gpu(), *_offline()]
+    if recipe is not None:
+        findings.extend(_recipe_data(recipe))
+    return findings
+
+
+def _python() -> Iterator[Finding]:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield Finding("ok", "Python", found)
+
+
+def memory_bytes() -> int | None:
+    """Main memory in bytes, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def _machine() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    advice = "" if cores >= 2 else "the quickstart wants 2 cores for its five minutes; it works on one, twice as long"
+    yield Finding("ok" if cores >= 2 else "note", "cores", str(cores), advice)
+    memory = memory_bytes()
+    if memory is None:
+        yield Finding("note", "memory", "unknown", "4 GiB are enough for the quickstart")
+    else:
+        gib = memory / 2**30
+        advice = "" if gib >= 4 else "the quickstart wants 4 GiB; close other programs"
+        yield Finding("ok" if gib >= 4 else "note", "memory", f"{gib:.1f} GiB", advice)
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    if free < 1:
+        yield Finding("bad", "disk", f"{free:.1f} GiB free here", "free at least 1 GiB, or work in another folder")
+    else:
+        yield Finding("ok", "disk", f"{free:.0f} GiB free here")
+
+
+def _packages() -> Iterator[Finding]:
+    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    if missing:
+        yield Finding("bad", "packages", f"missing: {', '.join(missing)}", "run `make install` again")
+    else:
+        yield Finding("ok", "packages", "all required packages are here")
+    for extra, (module, use) in OPTIONAL_PARTS.items():
+        if importlib.util.find_spec(module) is None:
+            yield Finding("note", f"extra {extra}", f"not installed ({use})", f"pip install 'igakulm[{extra}]'")
+        else:
+            yield Finding("ok", f"extra {extra}", use)
+
+
+def _gpu() -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            properties = torch.cuda.get_device_properties(index)
+            yield Finding("ok", f"GPU {index}", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB")
+    else:
+        yield Finding(
+            "note", "GPU", "none", "fine for the quickstart and small models; `igakulm plan` tells what is not"
+        )
+
+
+def _offline() -> Iterator[Finding]:
+    proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy") if os.environ.get(name)]
+    found = "nothing is fetched at run time: dictionary, samples and code are installed"
+    if proxies:
+        found += f" ({', '.join(proxies)} set; only a server that you name is ever contacted)"
+    yield Finding("ok", "offline", found)
+
+
+def _recipe_data(recipe: Path) -> Iterator[Finding]:
+    from igakulm.recipe import load_recipe
+    from igakulm.recipe.loading import data_files, data_paths
+
+    if not recipe.is_file():
+        yield Finding(
+            "note", "recipe", f"{recipe} is not here", "go to the project's folder, or name one with --recipe"
+        )
+        return
+    try:
+        paths = list(data_paths(load_recipe(recipe)))
+    except InputError as error:
+        yield Finding("bad", "recipe", f"{recipe}: {error.what}", f"{error.where or ''} {error.hint or ''}".strip())
+        return
+    missing = []
+    for path in paths:
+        try:
+            data_files(path)
+        except InputError:
+            missing.append(path)
+    if missing:
+        advice = "get the data, or change these keys in the recipe"
+        yield Finding("bad", "data", f"{recipe}: nothing at {', '.join(missing)}", advice)
+    else:
+        yield Finding("ok", "data", f"{recipe}: all {len(paths)} sources are here")

@@ -1,0 +1,185 @@
+"""One model on chosen benchmarks, outside of a recipe: `igakulm evaluate jmed|igakuqa|exam`.
+
+Does: run the evaluation in a locked folder that a killed run can go on with, write the report and the manifest.
+Does not: open models or choose how they are asked (target.py), or ask and score (build.py).
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from igakulm.asking.client import ResponseStore, endpoint_url
+from igakulm.errors import InputError
+from igakulm.evaluation.build import Candidate, evaluate
+from igakulm.evaluation.item_files import plain_name
+from igakulm.evaluation.manner import Manner
+from igakulm.evaluation.target import Options, Target, manners_for, open_target
+from igakulm.files import MANIFEST, explain_os_error, locked, read_json, sha256_json, write_text
+from igakulm.manifest import (
+    Manifest,
+    content_digest,
+    describe_files,
+    provenance,
+    read_manifest,
+    write_manifest,
+)
+from igakulm.progress import Progress
+from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
+from igakulm.report.evaluation import build_evaluation_report
+from igakulm.report.markdown import render_markdown
+from igakulm.tasks.load import load_split
+
+SCOREBOARD = "scoreboard.json"
+STAGE = "evaluation"
+OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, "items", "logs", "lock"}
+"""Everything that an evaluation's folder holds."""
+
+
+def default_folder(benchmark: str, model: str) -> Path:
+    """Where results go when nothing is said.
+
+    >>> default_folder("jmed", "org/model").as_posix()
+    'evaluations/jmed-org-model-c87c0c64'
+    """
+    return Path("evaluations") / f"{plain_name(benchmark)}-{plain_name(model)}"
+
+
+def evaluate_model(
+    benchmarks: BenchmarksSection, target: Target, options: Options, out_dir: Path, progress: Progress
+) -> dict[str, Any]:
+    """Score one model and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html` and `manifest.json`.
+
+    Returns:
+        The scoreboard.
+
+    Raises:
+        InputError: bad input, another process at work in `out_dir`, or a folder that holds something else.
+    """
+    name, path = target.label(), out_dir / "logs" / store_name(target)
+    # Read twice, here and by `evaluate`, so that a wrong file shows before anything is opened or replaced.
+    if not any(load_split(benchmarks, options.split).test.values()):
+        raise InputError("there is no test item", where=options.split, hint="choose another benchmark or split")
+    _check_folder(out_dir)
+    with _claimed(out_dir):
+        start = time.monotonic()
+        with closing(ResponseStore(path)) if target.endpoint else nullcontext() as store:
+            model = open_target(target, name, store)
+            manners, config = manners_for(model, options), _config(options)
+            _remove_results(out_dir)
+            candidates = {name: Candidate(lambda: model, manners)}
+            evaluate(config, benchmarks, options.split, candidates, None, out_dir, progress)
+        board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
+        write_text(out_dir / "scoreboard.md", render_markdown(board))
+        build_evaluation_report(out_dir, name)
+        _finish(out_dir, _ingredients(benchmarks, target, options, manners), start)
+    return board
+
+
+def store_name(target: Target) -> str:
+    """The file of an endpoint's answers: one for each address, since two servers may know models by one name."""
+    return f"responses-{sha256_json(endpoint_url(target.endpoint or 'http://-'))[:8]}.sqlite"
+
+
+def _check_folder(out_dir: Path) -> None:
+    """Refuse a folder that an evaluation did not make: everything in it may be replaced.
+
+    Raises:
+        InputError: it holds other files, or what a recipe's run or `igakulm scoreboard` wrote.
+    """
+    try:
+        if out_dir.exists() and not out_dir.is_dir():
+            raise InputError("this is not a folder", where=str(out_dir), hint="choose another --out")
+        found = {path.name for path in out_dir.iterdir()} if out_dir.exists() else set()
+    except OSError as error:
+        raise explain_os_error(error, out_dir) from error
+    if not found:
+        return
+    manifest = read_manifest(out_dir) if found <= OURS and "lock" in found else None
+    if not found <= OURS or "lock" not in found or (manifest and manifest.stage != STAGE):
+        raise InputError(
+            "the folder holds something else", where=str(out_dir), hint="choose an empty folder with --out"
+        )
+
+
+@contextmanager
+def _claimed(out_dir: Path) -> Iterator[None]:
+    """Hold the folder's lock; a folder that was made for an evaluation that could not begin goes away again.
+
+    Raises:
+        InputError: another process is at work in it, or it cannot be written.
+    """
+    new = not out_dir.exists()
+    with locked(out_dir, hint="wait for it, or choose another --out"):
+        try:
+            yield
+        except InputError:
+            if new and [path.name for path in out_dir.iterdir()] == ["lock"]:
+                shutil.rmtree(out_dir)
+            raise
+
+
+def _remove_results(out_dir: Path) -> None:
+    """Remove an earlier evaluation's results; answers that were kept stay."""
+    for name in (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html"):
+        (out_dir / name).unlink(missing_ok=True)
+    if (out_dir / "items").exists():
+        shutil.rmtree(out_dir / "items")
+
+
+def _config(options: Options) -> EvaluateSection:
+    values: dict[str, Any] = {
+        "bootstrap_samples": options.samples,
+        "seed": options.seed,
+        "max_items": options.max_items,
+    }
+    if not options.baselines:
+        values["baselines"] = ()
+    values |= {"folds": options.folds} if options.folds else {"fold_below": 0}
+    return EvaluateSection(**values)
+
+
+def _ingredients(
+    benchmarks: BenchmarksSection, target: Target, options: Options, manners: tuple[Manner, ...]
+) -> dict[str, Any]:
+    """What was asked for, as a record; the endpoint's address is no part of it."""
+    plain = _plain(asdict(target))
+    plain["endpoint"], plain["recorded"] = bool(target.endpoint), bool(target.recorded)
+    return {
+        "benchmarks": benchmarks.model_dump(mode="json"),
+        "target": plain,
+        "options": _plain(asdict(options)),
+        "manners": [{**asdict(manner), "shots": len(manner.shots)} for manner in manners],
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths as text that UTF-8 can hold."""
+    return {
+        key: os.fsencode(value).decode("utf-8", "replace") if isinstance(value, Path) else value
+        for key, value in values.items()
+    }
+
+
+def _finish(out_dir: Path, ingredients: Mapping[str, Any], start: float) -> None:
+    files = {name: entry for name, entry in describe_files(out_dir).items() if name != "lock"}
+    manifest = Manifest(
+        stage=STAGE,
+        version=1,
+        fingerprint=sha256_json(ingredients),
+        ingredients=ingredients,
+        digest=content_digest(files),
+        files=files,
+        summary={},
+        seconds=round(time.monotonic() - start, 2),
+        finished=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+        provenance=provenance(),
+    )
+    write_manifest(out_dir, manifest)

@@ -1,0 +1,1 @@
+"""HTML about a run or an evaluation."""

@@ -1,0 +1,1 @@
+"""Task kinds, items, layouts, splits and folds; published benchmarks."""

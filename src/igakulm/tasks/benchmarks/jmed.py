@@ -1,0 +1,200 @@
+"""JMED-LLM: the eight published test files and the training rows that remain of the full sets.
+
+Does: read the CSV files as published, check every row, take the document out of the question.
+Does not: score answers (evaluation/metrics.py) or make splits by document (splits.py).
+
+Source: https://github.com/sociocom/JMED-LLM. Published training rows are "all minus test".
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from igakulm.errors import InputError, did_you_mean
+from igakulm.files import explain_os_error
+from igakulm.recipe.schema import Jmed
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.text.literals import string_list
+
+AS_PUBLISHED = "take the file as published"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task: where its full set lies, which rows of it count, how a row is built, and on what terms it is given."""
+
+    full_files: tuple[str, ...]
+    options: int  # number of option columns, 0 for entity tasks
+    tags: tuple[str, ...] = ()  # empty = every tag
+    has_tag: bool = True
+    ordered: bool = False
+    licence: str = "CC BY 4.0"
+
+
+TASKS: dict[str, Task] = {
+    "jmmlu_med": Task(("JMMLU-Med",), 4, licence="CC BY-SA 4.0"),
+    "crade": Task(("CRADE",), 4, ordered=True),
+    "rrtnm": Task(("RRTNM",), 5),
+    "smdis": Task(("SMDIS",), 2),
+    "jcsts": Task(("JCSTS",), 6, has_tag=False, ordered=True, licence="CC BY-NC-SA 4.0"),
+    "mrner_disease": Task(("CRNER", "RRNER"), 0, tags=("d",)),
+    "mrner_medicine": Task(("CRNER",), 0, tags=("m-key", "m-val")),
+    "nrner": Task(("NRNER",), 0, licence="CC BY-NC-SA 4.0"),
+}
+
+
+def load_test(config: Jmed) -> dict[str, list[Item]]:
+    """Task name to test items, in the order of `TASKS`.
+
+    Raises:
+        InputError: an unknown task, a missing file or column, or a row that is wrong (file and row are named).
+    """
+    return {name: _items(Path(config.path) / f"{name}.csv", name, "test") for name in chosen_tasks(config)}
+
+
+def load_train(config: Jmed) -> dict[str, list[Item]]:
+    """Task name to training items: the full sets without the questions of the test files.
+
+    Raises:
+        InputError: as `load_test`.
+    """
+    return {name: _train_items(Path(config.path), name) for name in chosen_tasks(config)}
+
+
+def chosen_tasks(config: Jmed) -> list[str]:
+    """The configured tasks (all eight when none is named), checked."""
+    for name in config.tasks:
+        if name not in TASKS:
+            close = did_you_mean(name, TASKS)
+            hint = f"did you mean {close}?" if close else "known tasks: " + ", ".join(TASKS)
+            raise InputError(f"JMED-LLM has no task {name!r}", where="benchmarks.jmed.tasks", hint=hint)
+    return [name for name in TASKS if not config.tasks or name in config.tasks]
+
+
+def tasks_present(config: Jmed) -> list[str]:
+    """The tasks, chosen or not, whose test file and full sets are in the folder."""
+    folder = Path(config.path)
+    return [
+        name
+        for name, task in TASKS.items()
+        if (folder / f"{name}.csv").is_file()
+        and all((folder / "all" / f"{file}.csv").is_file() for file in task.full_files)
+    ]
+
+
+def _train_items(folder: Path, name: str) -> list[Item]:
+    task = TASKS[name]
+    test = {(item.tag, item.question) for item in _items(folder / f"{name}.csv", name, "test")}
+    found: list[Item] = []
+    for file in task.full_files:
+        items = _items(folder / "all" / f"{file}.csv", name, f"train-{file.lower()}")
+        found.extend(item for item in items if (item.tag, item.question) not in test)
+    return found
+
+
+def _items(path: Path, name: str, part: str) -> list[Item]:
+    task = TASKS[name]
+    items: list[Item] = []
+    seen: dict[tuple[str, str], int] = {}
+    for number, row in _rows(path, _columns(task)):
+        if task.tags and row["tag"] not in task.tags:
+            continue
+        where = f"{path}, row {number}"
+        item = _item(row, name, f"{name}-{part}-{number:05d}", where)
+        first = seen.setdefault((item.tag, item.question), number)
+        if part == "test" and first != number:
+            raise InputError(f"the same question as in row {first}", where=where, hint=AS_PUBLISHED)
+        items.append(item)
+    return items
+
+
+def _columns(task: Task) -> list[str]:
+    tag = ["tag"] if task.has_tag else []
+    return [*tag, "question", *(f"option{letter}" for letter in LETTERS[: task.options]), "answer"]
+
+
+def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (row number from 1, cells); the `csv` module keeps "None" and "NA" as the texts that they are."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [column for column in columns if column not in (reader.fieldnames or [])]
+            if missing:
+                raise InputError(f"column {missing[0]!r} is missing", where=str(path), hint=AS_PUBLISHED)
+            for number, row in enumerate(reader, 1):
+                if None in row or None in row.values():
+                    raise InputError(
+                        f"this row has not {len(reader.fieldnames or [])} cells",
+                        where=f"{path}, row {number} (line {reader.line_num})",
+                    )
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not UTF-8", where=f"{path}, byte {error.start}") from error
+    except csv.Error as error:
+        raise InputError(f"the file is not valid CSV: {error}", where=str(path)) from error
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+
+
+def _item(row: dict[str, str], name: str, identifier: str, where: str) -> Item:
+    task = TASKS[name]
+    question = row["question"].strip()
+    if not question:
+        raise InputError("the question is empty", where=where)
+    sentences = _sentences(question, where) if name == "jcsts" else ()
+    return Item(
+        id=identifier,
+        task=name,
+        kind="choice" if task.options else "entities",
+        question=question,
+        choices=(choices := _choices(row, task, where)),
+        answer=_letter(row["answer"], choices, where) if task.options else _entities(row["answer"], where),
+        document="\n".join(sentences) or (question if name == "jmmlu_med" else _document(question, where)),
+        tag=row["tag"] if task.has_tag else "",
+        sentences=sentences,
+        ordered=task.ordered,
+    )
+
+
+def _choices(row: dict[str, str], task: Task, where: str) -> tuple[str, ...]:
+    options = [row[f"option{letter}"].strip() for letter in LETTERS[: task.options]]
+    while options and not options[-1]:
+        options.pop()
+    if "" in options:
+        raise InputError(f"option {LETTERS[options.index('')]} is empty but later ones are not", where=where)
+    if task.options and len(options) < 2:
+        raise InputError("fewer than two options", where=where)
+    return tuple(options)
+
+
+def _letter(text: str, choices: tuple[str, ...], where: str) -> tuple[str, ...]:
+    letter = text.strip()
+    if len(letter) != 1 or letter not in LETTERS[: len(choices)]:
+        known = f"A to {LETTERS[len(choices) - 1]}"
+        raise InputError(f"the answer {letter[:40]!r} is not one of the options {known}", where=where)
+    return (letter,)
+
+
+def _entities(text: str, where: str) -> tuple[str, ...]:
+    entities = string_list(text)
+    if not entities:
+        raise InputError(f"the answer is not a filled list of strings: {text[:60]!r}", where=where)
+    return entities
+
+
+def _document(question: str, where: str) -> str:
+    """The text between the first line break with an opening bracket and the last closing bracket."""
+    start, end = question.find("\n「"), question.rfind("」")
+    if start < 0 or end <= start + 2:
+        raise InputError("the question holds no document in 「」", where=where)
+    return question[start + 2 : end]
+
+
+def _sentences(question: str, where: str) -> tuple[str, ...]:
+    lines = [line.partition(": ")[2].strip() for line in question.split("\n") if line.startswith(("S1: ", "S2: "))]
+    if len(lines) != 2 or not all(lines):
+        raise InputError("the question does not hold the lines S1: and S2:", where=where)
+    return tuple(lines)

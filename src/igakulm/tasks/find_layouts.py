@@ -1,0 +1,157 @@
+"""The layouts of tasks, found in their rows: what stands around the document in every row is what the model knows.
+
+Does: group rows by the text around their document, keep the layouts that fit nearly all rows of a task; read rows back
+from prompts that an evaluation kept. Does not: hold any benchmark's wording, or write files.
+
+A task whose question names something of its row (CRADE asks about one expression) has no layout and is left out: a text
+alone does not make its question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.layouts import EXTRACT_TITLES, KINDS_OF_ITEM, Task, TaskKind, lettered
+from igakulm.tasks.prompts import BASE_SUFFIX, short_choices
+
+LEAST_SHARE = 0.01
+"""A layout of fewer rows of its task is a stray."""
+COVERED = 0.9
+"""The kept layouts must fit so many rows; else the question differs from row to row."""
+MOST_LAYOUTS = 32
+LONGEST_TITLE = 60
+_KINDS: dict[TaskKind, tuple[str, str]] = {
+    "extract": ("抽出", "Extract"),
+    "classify": ("分類", "Classify"),
+    "compare": ("二つの文の比較", "Compare two texts"),
+    "exam": ("試験問題", "Examination question"),
+}
+_OPTION = re.compile(r"([A-Z])\. (.*)", re.DOTALL)
+_SENTENCE = re.compile(r"[^:：\n]{1,8}[:：] ?(.+)")
+_Layout = tuple[TaskKind, str, str, str, str, tuple[str, ...]]
+"""Kind, tag, prefix, between, suffix, labels."""
+
+
+def layouts_of(items: Mapping[str, Sequence[Item]]) -> list[Task]:
+    """One task for each layout that the rows of a task have, in the order of the tasks and of first rows.
+
+    >>> item = Item("1", "posts", "choice", "咳ですか。\\n「朝から咳」", ("はい", "いいえ"), ("A",), "朝から咳")
+    >>> [(task.name, task.prefix, task.suffix) for task in layouts_of({"posts": [item]})]
+    [('posts', '咳ですか。\\n「', '」')]
+    """
+    tasks: list[Task] = []
+    for name, rows in items.items():
+        tasks += _named(name, _layouts(rows))
+    return tasks
+
+
+def _layouts(rows: Sequence[Item]) -> dict[_Layout, int]:
+    """Layouts that fit nearly all rows, with the length of the longest document that each has."""
+    documents: dict[_Layout, list[int]] = {}
+    for item in rows:
+        if layout := _layout(item):
+            documents.setdefault(layout, []).append(len(item.document))
+    least = max(1, len(rows) * LEAST_SHARE)
+    kept = {layout: lengths for layout, lengths in documents.items() if len(lengths) >= least}
+    if sum(map(len, kept.values())) < COVERED * len(rows) or len(kept) > MOST_LAYOUTS:
+        return {}
+    return {layout: max(lengths) for layout, lengths in kept.items()}
+
+
+def _layout(item: Item) -> _Layout | None:
+    """The layout of one row; None where its question does not hold the document, or wants a number."""
+    question, labels = item.question, short_choices(item.choices)
+    if item.sentences:
+        return _compared(item, labels)
+    if item.kind == "choice" and item.document in ("", question):
+        return "exam", "", "", "", "", ()
+    start = question.find(item.document)
+    if item.kind == "number" or not item.document or start < 0:
+        return None
+    kind: TaskKind = "extract" if item.kind == "entities" else "classify"
+    return kind, item.tag, question[:start], "", question[start + len(item.document) :], labels
+
+
+def _compared(item: Item, labels: tuple[str, ...]) -> _Layout | None:
+    first, second = item.sentences if len(item.sentences) == 2 else ("", "")
+    # The second sentence may be part of the first one: it is looked for from the end.
+    start, again = item.question.find(first), item.question.rfind(second)
+    if not first or not second or start < 0 or again < start + len(first):
+        return None
+    between = item.question[start + len(first) : again]
+    return "compare", item.tag, item.question[:start], between, item.question[again + len(second) :], labels
+
+
+def _named(name: str, layouts: Mapping[_Layout, int]) -> list[Task]:
+    """Tasks with names of their own: the rows' task, its tag where there are several, a number where tags are alike."""
+    tasks: list[Task] = []
+    for (kind, tag, prefix, between, suffix, labels), longest in layouts.items():
+        wanted = name if len(layouts) == 1 else f"{name}.{tag or kind}"
+        taken = {task.name for task in tasks}
+        numbered = (f"{wanted}-{number}" for number in range(2, len(layouts) + 2))
+        own = wanted if wanted not in taken else next(other for other in numbered if other not in taken)
+        what = KINDS_OF_ITEM.get(tag, tag or "item") if kind == "extract" else ""
+        named, english = EXTRACT_TITLES.get(what, _KINDS[kind])
+        # The words of a question are a good title, but for lists: there they say how to answer.
+        title = (_title(prefix) if what not in EXTRACT_TITLES else "") or f"{named}（{own}）"
+        most = longest if kind == "extract" else 0
+        english = f"{english} ({own})"
+        tasks.append(Task(own, kind, title, english, prefix, between, suffix, lettered(labels), what, most))
+    return tasks
+
+
+def _title(prefix: str) -> str:
+    """The first line of what stands before the document.
+
+    >>> _title("薬の名前は？\\n「")
+    '薬の名前は？'
+    """
+    line = next((line.strip() for line in prefix.splitlines() if line.strip("「『[( \u3000")), "")
+    return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1] + "…"
+
+
+def items_of_prompts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Item]]:
+    """Task name to items whose question, document, sentences and labels are read back from kept prompts.
+
+    Args:
+        rows: with the keys `prompt` (a message as `chat_prompt` makes it), `task`, `kind`, `tag`, `choices` (how many),
+            `exam`, `truncated`; a row of another form is left out, and so is a prompt that was cut.
+    """
+    found: dict[str, list[Item]] = {}
+    for row in rows:
+        if not row.get("truncated") and (item := _item_of(row)):
+            found.setdefault(item.task, []).append(item)
+    return found
+
+
+def _item_of(row: Mapping[str, Any]) -> Item | None:
+    prompt, kind, count = row.get("prompt"), row.get("kind"), row.get("choices")
+    if not isinstance(prompt, str) or kind not in ("choice", "entities") or not isinstance(count, int):
+        return None
+    if prompt.endswith(BASE_SUFFIX):
+        return None  # of a base model, which was tuned on nothing
+    lines = prompt.split("\n")
+    question = "\n".join(lines[: len(lines) - count])
+    options = [_OPTION.fullmatch(line) for line in lines[len(lines) - count :]] if count else []
+    labels = tuple(option[2] for option in options if option)
+    if "".join(option[1] for option in options if option) != LETTERS[:count] or not question:
+        return None
+    task, tag = str(row.get("task", "")), str(row.get("tag", ""))
+    if row.get("exam"):
+        return Item("", task, "choice", question, labels, (), document=question)
+    document, sentences = _document(question), _sentences(question)
+    if not document and len(sentences) != 2:
+        return None
+    return Item("", task, kind, question, labels, (), document, tag, sentences=() if document else sentences)
+
+
+def _document(question: str) -> str:
+    start, end = question.find("\n「"), question.rfind("」")
+    return question[start + 2 : end] if 0 <= start < end - 1 else ""
+
+
+def _sentences(question: str) -> tuple[str, ...]:
+    return tuple(found[1] for line in question.split("\n") if (found := _SENTENCE.fullmatch(line)))

@@ -1,0 +1,185 @@
+"""Prompts in the layout of the published leaderboards, worded by us or as a file says.
+
+Does: lay out JMED-LLM's prompts (system text, question, lettered options) and IgakuQA's (question, lettered options,
+how many to choose, worked examples before it); read the sentences from a file. Does not: ask or parse anything.
+
+The published sentences themselves belong to the benchmarks. With a copy of a benchmark's repository, `read_wording`
+takes them from its Python source, which is parsed and never run. Without one our own sentences stand in their place;
+the prompt hash beside each score shows which were used.
+
+Sources: https://github.com/sociocom/JMED-LLM (src/utils.py) and
+https://github.com/jungokasai/IgakuQA (scripts/generation, scripts/prompts).
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import yaml
+
+from igakulm.errors import InputError, did_you_mean
+from igakulm.files import explain_os_error
+from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
+from igakulm.tasks.exams import choices_field, letters_field, text_field, unique_rows
+from igakulm.tasks.items import LETTERS, Item
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The sentences of published-style prompts.
+
+    `choice` and `entities`: system texts of JMED-LLM's tasks. `exam`: system text of examinations. `pick`: the line
+    after the options of an examination question; `{letters}` becomes "a,b,c", `{count}` (or `{}`) how many to choose.
+    """
+
+    choice: str = (
+        "医学の質問と選択肢を示します。最も適切な選択肢の文字（例：A）だけを答えてください。"
+        "ほかには何も書かないでください。"
+    )
+    entities: str = (
+        "医学の質問を示します。Pythonのリスト（例：['表現1', '表現2']）だけで答えてください。"
+        "ほかには何も書かないでください。"
+    )
+    exam: str = "医師国家試験の問題に答えます。"
+    pick: str = "{letters}のうち正しいものをちょうど{count}個、文字だけで答えてください。"
+
+
+def conversation(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> list[Message]:
+    """The chat messages that ask an item; `shots` are worked examples, for examination questions only."""
+    if not is_exam(item):
+        system = wording.entities if item.kind == "entities" else wording.choice
+        return [{"role": "system", "content": system}, {"role": "user", "content": _leaderboard_text(item)}]
+    messages = [{"role": "system", "content": wording.exam}]
+    for shot in shots:
+        answer = ",".join(letter.lower() for letter in shot.answer)
+        messages.append({"role": "user", "content": _exam_text(shot, wording)})
+        messages.append({"role": "assistant", "content": answer})
+    return [*messages, {"role": "user", "content": _exam_text(item, wording)}]
+
+
+def plain_text(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> str:
+    """The same for a model without chat tokens: one text that the model continues with the answer.
+
+    Examination questions are joined without the system text, as IgakuQA's authors did for such models.
+    """
+    messages = conversation(item, wording, shots)
+    if is_exam(item):
+        ending = "" if item.choices else "\n答え:"
+        return "\n".join(message["content"] for message in messages[1:]) + ending
+    return "\n\n".join(message["content"] for message in messages).rstrip("\n") + "\n答え："
+
+
+def is_exam(item: Item) -> bool:
+    """Whether the item is an examination question: the question is all that it shows, and it is not of JMED-LLM."""
+    return item.task not in JMED_TASKS and item.kind != "entities" and item.document == item.question
+
+
+def option_letters(item: Item, *, published: bool) -> str:
+    """The letters that the options of an item carry: small ones in published examination prompts."""
+    letters = LETTERS[: len(item.choices)]
+    return letters.lower() if published and is_exam(item) else letters
+
+
+def _leaderboard_text(item: Item) -> str:
+    if item.kind == "entities":
+        return item.question
+    options = "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, item.choices, strict=False))
+    return f"質問: {item.question}\n選択肢:\n{options}" if options else f"質問: {item.question}"
+
+
+def _exam_text(item: Item, wording: Wording) -> str:
+    if not item.choices:
+        return f"問題: {item.question}"
+    letters = LETTERS[: len(item.choices)].lower()
+    options = "".join(f"\n{letter}: {choice}" for letter, choice in zip(letters, item.choices, strict=True))
+    pick = wording.pick.replace("{letters}", ",".join(letters))
+    pick = pick.replace("{count}", str(item.wanted)).replace("{}", str(item.wanted))
+    return f"問題: {item.question}{options}\n{pick}\n答え:"
+
+
+def read_shots(path: Path) -> tuple[Item, ...]:
+    """Worked examples: rows with `problem_text` (or `question`), `choices` and `answer`, as IgakuQA's prompt file has.
+
+    Raises:
+        InputError: a wrong row, with file and row.
+    """
+    key = "problem_id" if '"problem_id"' in _text(path)[:4000] else "id"
+    shots = []
+    for row, where in unique_rows(path, key):
+        question = text_field(row, "problem_text" if key == "problem_id" else "question", where)
+        choices = choices_field(row, where)
+        answer = letters_field(row, len(choices), where)
+        identifier = text_field(row, key, where)
+        shots.append(
+            Item(identifier, "shots", "choice", question, choices, answer, document=question, wanted=len(answer))
+        )
+    return tuple(shots)
+
+
+def read_wording(path: Path) -> Wording:
+    """Sentences of a YAML file (keys as in `Wording`), or of a benchmark's own Python source, which is only parsed.
+
+    Raises:
+        InputError: not readable, an unknown key, or no sentence found.
+    """
+    text = _text(path)
+    found = dict(_of_source(text, path)) if path.suffix == ".py" else _of_yaml(text, path)
+    if not found:
+        raise InputError("no prompt sentence was found in it", where=str(path), hint="write a YAML file: choice: …")
+    return replace(Wording(), **found)
+
+
+def _of_yaml(text: str, path: Path) -> dict[str, str]:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"the file is not valid YAML: {error}", where=str(path)) from error
+    known = [field.name for field in fields(Wording)]
+    if not isinstance(value, dict):
+        raise InputError("the file holds no keys", where=str(path), hint="keys: " + ", ".join(known))
+    for key, sentence in value.items():
+        if key not in known:
+            near = did_you_mean(str(key), known)
+            raise InputError(
+                f"unknown key {key!r}", where=str(path), hint=f"did you mean {near}?" if near else ", ".join(known)
+            )
+        if not isinstance(sentence, str) or not sentence.strip():
+            raise InputError(f"{key} is not a filled text", where=str(path))
+    return value
+
+
+def _of_source(text: str, path: Path) -> Iterator[tuple[str, str]]:
+    """What a benchmark's source says: assignments to `system_prompt` (choices first, then lists), the content of a
+    message with the role "system", and the text on which `format` is called.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"the file is not Python source: {error}", where=str(path)) from error
+    names = iter(("choice", "entities"))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id="system_prompt")], value=ast.Constant(value=str(sentence))):
+                if name := next(names, None):
+                    yield name, sentence
+            case ast.Dict(values=[ast.Constant(value="system"), ast.Constant(value=str(sentence))]):
+                yield "exam", sentence
+            case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(sentence)), attr="format")):
+                yield "pick", sentence.strip("\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not UTF-8", where=f"{path}, byte {error.start}") from error
+    except OSError as error:
+        raise explain_os_error(error, path) from error
