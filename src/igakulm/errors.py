@@ -1,6 +1,6 @@
 """The one exception that is meant for people.
 
-Everything a user can put right (a missing file, a bad line, an unknown key) is raised as `InputError`; the CLI prints it
+Whatever a user can put right (a missing file, a bad line, an unknown key) is raised as `InputError`; the CLI prints it
 without a traceback and exits with code 2. Programming mistakes stay ordinary exceptions and keep their traceback.
 """
 
