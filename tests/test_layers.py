@@ -11,6 +11,7 @@ LAYERS = [
     {"errors"},
     {"progress"},
     {"files"},
+    {"stored"},
     {"manifest"},
     {"recipe"},
     {"text"},
