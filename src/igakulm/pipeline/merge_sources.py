@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.evaluation.merge_pairs import Column
 from igakulm.evaluation.score_tables import Board
 from igakulm.evaluation.scoreboard import OLD_MODELS, SCOREBOARD, UNSHARED
 from igakulm.files import read_jsonl, sha256_file, sha256_json
+from igakulm.pipeline.merge_pairs import Column
 
 PLACES = ("", "latest/evaluate", "evaluate")
 """Where a folder that is named may hold its scoreboard: an evaluation, or a run."""
