@@ -30,9 +30,10 @@ Role = Literal["model", "baseline"]
 class Score(Part):
     """One figure with its 95 % interval.
 
-    `n` items of `documents` documents; `unparsed` is a share of the answers (0 to 1), `truncated` the number of prompts
-    that were cut to fit. `wording`: whose sentences a prompt in the published layout had: "own", or "given" with
-    --wording; empty in other layouts, and where an older version did not say.
+    `n` items of `documents` documents; `precision` of the model's weights, as far as it is known; `unparsed` is a share
+    of the answers (0 to 1), `truncated` the number of prompts that were cut to fit. `wording`: whose sentences a prompt
+    in the published layout had: "own", "published" (from the benchmark's own source) or "given" (a file of sentences);
+    empty in other layouts, and where an older version did not say.
     """
 
     model: Text = ""
@@ -48,6 +49,7 @@ class Score(Part):
     prompt_sha256: Text = ""
     prompt_style: Text = ""
     wording: Text = ""
+    precision: Text = ""
     answer_mode: Text = ""
     unparsed: Figure = None
     truncated: int = 0
@@ -187,7 +189,8 @@ def _with_values(rows: object) -> object:
 class Scoreboard(Stored):
     """The whole file.
 
-    `models`: name -> identity (hash of the weights, precision); `max_items`: only so many items of a task were asked.
+    `models`: name -> identity (hash of the weights, precision); `max_items`: only so many items of a task were asked;
+    `left_out`: task -> reason (see tasks/left_out.py) -> rows of its files that no item could be made of.
     """
 
     NEWEST: ClassVar[int] = 2
@@ -203,6 +206,7 @@ class Scoreboard(Stored):
     bootstrap: Bootstrap | None = None
     sources: tuple[SourceBoard, ...] | None = None
     max_items: int | None = None
+    left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
