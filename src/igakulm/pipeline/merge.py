@@ -14,10 +14,10 @@ from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.evaluation.item_files import file_name
-from igakulm.evaluation.merge_pairs import Column, Entry, compared
-from igakulm.evaluation.merge_sources import Source, name_models, name_splits, open_sources
 from igakulm.files import atomic_path, read_json, sha256_file, sha256_json, write_json, write_text
 from igakulm.manifest import read_manifest
+from igakulm.pipeline.merge_pairs import Column, Entry, compared
+from igakulm.pipeline.merge_sources import Source, name_models, name_splits, open_sources
 from igakulm.report.board import SCOREBOARD, UNSHARED
 from igakulm.report.evaluation import REPORT, build_evaluation_report
 from igakulm.report.markdown import render_markdown

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.evaluation.merge_pairs import Column
 from igakulm.files import read_jsonl, sha256_file, sha256_json
+from igakulm.pipeline.merge_pairs import Column
 from igakulm.report.board import OLD_MODELS, SCOREBOARD, UNSHARED, Board
 
 PLACES = ("", "latest/evaluate", "evaluate")
