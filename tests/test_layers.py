@@ -13,6 +13,7 @@ LAYERS = [
     {"errors"},
     {"progress"},
     {"files"},
+    {"stored"},
     {"manifest"},
     {"recipe"},
     {"text"},
