@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from igakulm.errors import InputError
-from igakulm.model import attention, exact, init
+from igakulm.model import attention, attention_cpu, exact, init
 from igakulm.model.objective import Batch, Objective
 from igakulm.model.presets import load_folder
 
@@ -119,7 +119,7 @@ def test_windows() -> None:
 
 
 def test_a_window_that_is_not_seen_is_found_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = attention.attend_on_cpu
+    everything = attention_cpu.attend_on_cpu
     monkeypatch.setattr(attention, "attend_on_cpu", lambda *given: everything(*given[:-1]))
     with pytest.raises(InputError, match="another loss"):
         exact.refuse_inexact(made("mistral"), "here")

@@ -170,14 +170,19 @@ def _load_gguf(path: Path) -> PreTrainedModel:
     loader: Any = AutoModelForCausalLM
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own that nothing switches off
-            loaded: Any = loader.from_pretrained(
-                str(path.parent), gguf_file=path.name, dtype=torch.float32, local_files_only=True
+            loaded, report = loader.from_pretrained(
+                str(path.parent),
+                gguf_file=path.name,
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
             )
     # A file of any maker can fail in any way in here.
     except Exception as error:
         first = (str(error) or type(error).__name__).splitlines()[0]
         what = f"this GGUF file ({architecture}) cannot be read as a model to train: {first}"
         raise InputError(what, where=str(path), hint=_HINT) from error
+    _refuse_drawn(report, loaded, path)
     if not hasattr(loaded, "model") or not hasattr(loaded.model, "layers"):
         raise InputError(f"{type(loaded).__name__} is not built like Llama", where=str(path), hint=_HINT)
     if hasattr(loaded.config, "quantization_config"):
@@ -186,6 +191,15 @@ def _load_gguf(path: Path) -> PreTrainedModel:
     model: PreTrainedModel = loaded.to(torch.float32)
     model.train(False)
     return model
+
+
+def _refuse_drawn(report: Any, loaded: Any, path: Path) -> None:
+    """Transformers draws weights anew that it does not find, and only logs it."""
+    tied = {"lm_head.weight"} if loaded.config.tie_word_embeddings else set()
+    missing = sorted(set(report.get("missing_keys") or ()) - tied)
+    if missing:
+        what = f"{len(missing)} weights are missing in this GGUF file and would be random: {', '.join(missing[:3])}"
+        raise InputError(what, where=str(path), hint=_HINT)
 
 
 def knows_chat(path: Path) -> bool:
