@@ -138,7 +138,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("pack", 1, ("pack",), ("corpus", "tokenizer"), _pack, "documents to rows of token ids", resumable=True),
     Stage(
         "pretrain",
-        2,
+        3,
         ("model", "pretrain"),
         ("pack", "tokenizer"),
         _pretrain,
@@ -148,7 +148,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        3,
+        4,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
