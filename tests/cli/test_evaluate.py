@@ -183,7 +183,7 @@ EXAMS: list[tuple[bytes, str]] = [
     (2 * _exam().encode(), "occurs twice (first in row 1)"),
     (_exam(choices=["ア"]).encode(), "1 choices; a question has 2 to 15"),
     (_exam(choices=list("アイウエオカキクケコサシスセソタ")).encode(), "16 choices; a question has 2 to 15"),
-    (_exam(answer=["d"]).encode(), "'D' is not one of the options A to C"),
+    (_exam(answer=["d"]).encode(), "'d' is not one of the options A to C"),
     (_exam(answer=["a", "a"]).encode(), "each once"),
     (_exam(answer=[]).encode(), "at least one option"),
     (_exam(answer={"a": 1}).encode(), "'answer' is not a list"),
