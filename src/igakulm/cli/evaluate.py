@@ -218,6 +218,8 @@ def rows(
         return
     for name, entry in summary["tasks"].items():
         print(f"{name:15s} {entry['train']:6,} training rows, {entry['test']:5,} test rows")
+    for line in summary.get("unreadable", ()):
+        print(line)
 
 
 @evaluate_app.command()

@@ -26,7 +26,7 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
 from igakulm.tasks.benchmarks.registry import chosen
 from igakulm.tasks.items import Item
-from igakulm.tasks.left_out import LEFT_OUT_FILE, Screen, counts, sentences, write_left_out
+from igakulm.tasks.left_out import LEFT_OUT_FILE, Screen, counts, write_left_out
 from igakulm.tasks.load import Split, load_folds, load_split
 from igakulm.tasks.splits import leakage, shared_items
 

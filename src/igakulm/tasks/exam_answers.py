@@ -27,7 +27,8 @@ _VOIDED = re.compile(
 _NOTHING = frozenset({"-", "―", "—", "なし", "無し", "none", "n/a", "na", "null", "除外", "無効"})
 _ANY_OF = re.compile(r"(?:いずれか|どれか|any)\s*([0-9一二三四五]|one|two|three)\s*(?:つ|個|of)?", re.IGNORECASE)
 _COUNTS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "one": 1, "two": 2, "three": 3}
-_NOTE = re.compile(r"\([^()]*(?:\)|$)")
+_NOTE = re.compile(r"\((?=[^()]{4,}|[^()]*[^\x00-\x7f])[^()]*(?:\)|$)")
+_OUT_OF = re.compile(r"(?:のうち|の中から|の中|から|の)?\s*(?:の)?$")
 _OR = re.compile(r"\s+or\s+|または|又は|もしくは|あるいは|(?<=[0-9A-Za-z])か(?=\s*[0-9A-Za-z])", re.IGNORECASE)
 _AND = re.compile(r"[,、，・/&+;\s]+|および|及び|と|\band\b")
 _LABEL = re.compile(r"(?:選択肢|option|choice)?[\s('\"「]*([a-z]|[0-9]{1,2})[\s)'\"」.:]*(?:番)?", re.IGNORECASE)
@@ -103,7 +104,7 @@ def right_answers(value: object, choices: Sequence[str], where: str) -> Answers:
         return (_once(parts, [LETTERS[known.index(part)] for part in parts], where),)
     text = _checked(parts, where)
     any_of = _ANY_OF.search(text)
-    ways = _OR.split(_NOTE.sub("", text) if not any_of else _NOTE.sub("", text[: any_of.start()]))
+    ways = _OR.split(_NOTE.sub("", text if not any_of else _OUT_OF.sub("", text[: any_of.start()])))
     sets = [_once(parts, _named(way, known, where), where) for way in ways]
     if any_of and len(sets) == 1:
         size = int(_COUNTS.get(any_of[1].lower(), 0) or any_of[1])

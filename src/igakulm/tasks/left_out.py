@@ -77,6 +77,20 @@ class Screen:
         if absent not in self.missing:
             self.missing.append(absent)
 
+    def lines(self) -> list[str]:
+        """What was left out, one line for each task and for each missing file, for people.
+
+        >>> screen = Screen(rows=[LeftOut("t", "", "1", "voided", "")])
+        >>> screen.lines()
+        ['t: 1 row is left out: voided by the examiners 1']
+        """
+        told = []
+        for task, reasons in counts(self.rows).items():
+            total = sum(reasons.values())
+            why = ", ".join(f"{REASONS[reason][0]} {number:,}" for reason, number in reasons.items())
+            told.append(f"{task}: {total:,} {'row is' if total == 1 else 'rows are'} left out: {why}")
+        return told + [f"{row.task}: {row.what} ({row.where})" for row in self.missing]
+
 
 def counts(rows: Iterable[LeftOut]) -> dict[str, dict[str, int]]:
     """Task -> reason -> how many rows; reasons in the order of `REASONS`.
@@ -88,19 +102,6 @@ def counts(rows: Iterable[LeftOut]) -> dict[str, dict[str, int]]:
     for row in rows:
         found.setdefault(row.task, Counter())[row.reason] += 1
     return {task: {reason: number[reason] for reason in REASONS if number[reason]} for task, number in found.items()}
-
-
-def sentences(rows: Iterable[LeftOut]) -> list[str]:
-    """One line for each task, for people.
-
-    >>> sentences([LeftOut("t", "", "1", "voided", "")])
-    ['t: 1 row is left out: voided by the examiners 1']
-    """
-    return [
-        f"{task}: {(total := sum(reasons.values())):,} {'row is' if total == 1 else 'rows are'} left out: "
-        + ", ".join(f"{REASONS[reason][0]} {number:,}" for reason, number in reasons.items())
-        for task, reasons in counts(rows).items()
-    ]
 
 
 def write_left_out(path: Path, rows: Iterable[LeftOut]) -> None:

@@ -17,7 +17,6 @@ from igakulm.recipe.schema import BenchmarksSection
 from igakulm.tasks.benchmarks.benchmark import NOT_STATED
 from igakulm.tasks.benchmarks.registry import licence_of
 from igakulm.tasks.items import Item, normalised_document
-from igakulm.tasks.left_out import counts
 from igakulm.tasks.load import Split, load_split
 from igakulm.tasks.prompts import chat_answer, chat_prompt
 from igakulm.tasks.splits import leakage
@@ -86,8 +85,8 @@ def _summary(chosen: Split, published: Split, own: Collection[str]) -> dict[str,
             "train_shared": shared[task]["train_shared"],
         }
     rows: dict[str, Any] = {f"{side}_rows": sum(row[side] for row in tasks.values()) for side in ("train", "test")}
-    if odd := chosen.screen.rows + chosen.screen.missing:
-        rows["unreadable"] = counts(odd)
+    if chosen.screen.rows or chosen.screen.missing:
+        rows["unreadable"] = chosen.screen.lines()
     return {"split": chosen.name, **rows, "tasks": tasks}
 
 
