@@ -99,20 +99,17 @@ def _split_names(config: EvaluateSection, split: str) -> list[str]:
 
 def _tell_left_out(split: Split, out_dir: Path, progress: Progress) -> None:
     """Say on the screen what was left out, and list it in a file."""
-    found = split.screen.rows + split.screen.missing
-    for line in [
-        *sentences(split.screen.rows),
-        *(f"{row.task}: {row.what} ({row.where})" for row in split.screen.missing),
-    ]:
+    for line in split.screen.lines():
         progress.say(line)
-    if found:
+    if found := split.screen.rows + split.screen.missing:
         write_left_out(out_dir / LEFT_OUT_FILE, found)
 
 
 def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str, *, strict: bool) -> Split:
     loaded = load_split(benchmarks, split, strict=strict, need_train=bool(config.baselines))
-    if not loaded.test:
-        raise InputError("no benchmark is configured", where="benchmarks", hint="give jmed, igakuqa or rows")
+    if not any(loaded.test.values()):
+        hint = "give jmed, igakuqa or rows with a test file; to tune only, run with --until finetune"
+        raise InputError("no benchmark with test items is configured", where="benchmarks", hint=hint)
     # A fold can be without items of a task that has few documents.
     test = {task: list(items[: config.max_items]) for task, items in loaded.test.items() if items}
     return Split(loaded.name, test, loaded.train, loaded.screen)

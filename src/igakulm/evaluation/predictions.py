@@ -168,6 +168,8 @@ def read_row_predictions(task: RowTask, predictions: Path, screen: Screen) -> Fi
     Raises:
         InputError: a wrong line (file and line are named), or a question answered twice or not at all.
     """
+    if task.test is None:
+        raise InputError("the task has no test file", where=task.name, hint="give one")
     items = read_rows(Path(task.test), task, screen)
     known, without = {item.id for item in items}, {row.id for row in screen.rows}
     given: dict[str, str] = {}

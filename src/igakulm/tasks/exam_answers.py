@@ -104,7 +104,8 @@ def right_answers(value: object, choices: Sequence[str], where: str) -> Answers:
         return (_once(parts, [LETTERS[known.index(part)] for part in parts], where),)
     text = _checked(parts, where)
     any_of = _ANY_OF.search(text)
-    ways = _OR.split(_NOTE.sub("", text if not any_of else _OUT_OF.sub("", text[: any_of.start()])))
+    named = _OUT_OF.sub("", text[: any_of.start()]) if any_of else text
+    ways = _OR.split(_NOTE.sub("", named).rstrip("("))
     sets = [_once(parts, _named(way, known, where), where) for way in ways]
     if any_of and len(sets) == 1:
         size = int(_COUNTS.get(any_of[1].lower(), 0) or any_of[1])

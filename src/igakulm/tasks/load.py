@@ -129,6 +129,8 @@ def load_test_items(config: BenchmarksSection, screen: Screen | None = None) -> 
         config: the recipe's benchmarks.
         screen: takes the rows and files that are left out.
 
+    A task without a test file has none.
+
     Raises:
         InputError: a missing or wrong file, two tasks of one name, or a name that no file can have.
     """
@@ -144,7 +146,7 @@ def load_test_items(config: BenchmarksSection, screen: Screen | None = None) -> 
         if not re.fullmatch(r"\w[\w.-]*", task.name):
             hint = "use letters, digits, '.', '_' and '-': results are files of this name"
             raise InputError(f"a task cannot be named {task.name!r}", where="benchmarks.rows", hint=hint)
-        tasks[task.name] = rows.read_rows(Path(task.test), task, screen)
+        tasks[task.name] = rows.read_rows(Path(task.test), task, screen) if task.test is not None else []
     return tasks
 
 
