@@ -133,9 +133,21 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
+    by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward
+
+
+class BenchmarkSet(Section):
+    """A user's copy of a published benchmark; `igakulm evaluate benchmark` lists the names."""
+
+    name: str
+    path: Data
+    tasks: tuple[str, ...] = ()  # empty = all that are there
+    years: tuple[int, ...] = ()  # empty = all
+    parts: tuple[str, ...] = ()  # papers of an examination; empty = all
+    text_only: bool = True
 
 
 class BenchmarksSection(Section):
@@ -143,6 +155,7 @@ class BenchmarksSection(Section):
 
     jmed: Jmed | None = None
     igakuqa: Igakuqa | None = None
+    sets: tuple[BenchmarkSet, ...] = ()
     rows: tuple[RowTask, ...] = ()
 
 
