@@ -164,7 +164,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "pretrain",
-        2,
+        3,
         ("model", "pretrain"),
         ("pack", "tokenizer"),
         _pretrain,
@@ -174,7 +174,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        3,
+        4,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
