@@ -290,11 +290,12 @@ def test_another_number_of_threads_goes_on_only_when_told(tmp_path: Path, two_th
 
 
 def test_the_same_number_of_threads_goes_on_to_the_same_bits(tmp_path: Path, two_threads: None) -> None:
-    wanted, _ = run(tmp_path / "whole")
-    run(tmp_path / "cut")
-    shutil.rmtree(tmp_path / "cut" / "checkpoints" / "step-0000012")
-    weights, _ = run(tmp_path / "cut")
-    assert same(weights, wanted) and parts(tmp_path / "cut", 12) == [(0, 2)]
+    short = {"steps": 4, "checkpoint_every": 2}
+    wanted, _ = run(tmp_path / "whole", **short)
+    run(tmp_path / "cut", **short)
+    shutil.rmtree(tmp_path / "cut" / "checkpoints" / "step-0000004")
+    weights, _ = run(tmp_path / "cut", **short)
+    assert same(weights, wanted) and parts(tmp_path / "cut", 4) == [(0, 2)]
 
 
 def test_another_instruction_set_and_a_checkpoint_that_says_nothing(
