@@ -290,7 +290,7 @@ def test_another_number_of_threads_goes_on_only_when_told(tmp_path: Path, two_th
 
 
 def test_the_same_number_of_threads_goes_on_to_the_same_bits(tmp_path: Path, two_threads: None) -> None:
-    short = {"steps": 4, "checkpoint_every": 2}
+    short: dict[str, Any] = {"steps": 4, "checkpoint_every": 2}
     wanted, _ = run(tmp_path / "whole", **short)
     run(tmp_path / "cut", **short)
     shutil.rmtree(tmp_path / "cut" / "checkpoints" / "step-0000004")
