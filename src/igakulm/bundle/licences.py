@@ -70,7 +70,11 @@ def licence_table(licences: Mapping[str, Sequence[str]]) -> str:
         for name, found in licences.items()
         for licence in found
     ]
-    body = "\n".join(table(_HEADS, [[cell(value) for value in row] for row in rows])) if rows else "データの記録がありません。 No record of the data is present."
+    body = (
+        "\n".join(table(_HEADS, [[cell(value) for value in row] for row in rows]))
+        if rows
+        else "データの記録がありません。 No record of the data is present."
+    )
     return "\n".join((_INTRODUCTION, body, _CODE))
 
 

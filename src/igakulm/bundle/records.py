@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from igakulm.errors import InputError
 from igakulm.corpus.records import SOURCES, SourceEntry, read_sources
+from igakulm.errors import InputError
 from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard, read_scoreboard
 from igakulm.manifest import Manifest, read_manifest
-from igakulm.tasks.benchmarks import jmed
+from igakulm.tasks.benchmarks.registry import benchmark_of, licence_of
 
 MODEL = "model"
 UNKNOWN = "unknown"
@@ -136,7 +136,7 @@ def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
     return {
         task: {
             "rows": count,
-            "licence": jmed.TASKS[task].licence if task in jmed.TASKS and task not in own else UNKNOWN,
+            "licence": licence_of(task) if benchmark_of(task) and task not in own else UNKNOWN,
         }
         for task, count in rows.items()
     }
@@ -187,6 +187,7 @@ def _machine(manifest: Manifest) -> str:
     gpus = provenance.get("gpus") or []
     kinds = [f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus)]
     cores, system = provenance.get("cores"), str(provenance.get("platform", "")).partition("-")[0]
-    parts = [*kinds, f"{cores} CPU cores" if cores else "", system]
+    computed = provenance.get("arithmetic") or {}
+    threads = f"{computed['threads']} threads ({computed['instructions']})" if computed.get("threads") else ""
+    parts = [*kinds, f"{cores} CPU cores" if cores else "", threads, system]
     return ", ".join(part for part in parts if part)
-

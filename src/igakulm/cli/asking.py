@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from igakulm.cli.options import JsonOption, Language, LanguageOption
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Asking:
     options: Options
     out: Path | None
     as_json: bool
+    language: Language
 
 
 def _asking(
@@ -81,6 +83,9 @@ def _asking(
         int | None, typer.Option(help="Only the first N items of each task.", min=1, rich_help_panel="How it is asked")
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Score baselines without a language model beside it.")] = True,
+    strict: Annotated[
+        bool, typer.Option(help="Refuse a file with an odd row, instead of leaving the row out and listing it.")
+    ] = False,
     folds: Annotated[
         int,
         typer.Option(help="Baselines also by grouped k-fold, for tasks with few rows left; 0 = not.", min=0, max=20),
@@ -111,7 +116,8 @@ def _asking(
     out: Annotated[
         Path | None, typer.Option(help="Folder for answers, scores and report; default evaluations/BENCHMARK-MODEL.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    language: LanguageOption = "ja",
+    as_json: JsonOption = False,
 ) -> Asking:
     from igakulm.evaluation.target import Options, Target
 
@@ -127,12 +133,13 @@ def _asking(
         shots=shots,
         max_new_tokens=max_new_tokens,
         baselines=baselines,
+        strict=strict,
         folds=folds,
         max_items=max_items,
         samples=samples,
         seed=seed,
     )
-    return Asking(target, options, out, as_json)
+    return Asking(target, options, out, as_json, language)
 
 
 def _answers(given: list[str] | None) -> tuple[Any, ...]:

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from igakulm.cli.asking import Asking, with_asking
-from igakulm.cli.options import QUICKSTART, JsonOption, RecipeOption, SetOption, WaitOption, print_json, run_recipe
+from igakulm.cli.options import (
+    QUICKSTART,
+    JsonOption,
+    LanguageOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    print_json,
+    run_recipe,
+)
 from igakulm.errors import InputError
 
 evaluate_app = typer.Typer(
@@ -30,11 +39,7 @@ def evaluate(
 ) -> None:
     """Stage: scores with 95 % intervals, beside baselines and published rows."""
     if context.invoked_subcommand is None:
-        from igakulm.files import read_json
-        from igakulm.report.markdown import render_markdown
-
-        folder = run_recipe(recipe, set_, "evaluate", wait)["evaluate"]
-        print(render_markdown(read_json(folder / "scoreboard.json")))
+        _print_scoreboard(run_recipe(recipe, set_, "evaluate", wait)["evaluate"])
 
 
 @evaluate_app.command()
@@ -148,20 +153,20 @@ def exam(
     """Score a model, an endpoint or finished answers on any multiple-choice examination."""
     from igakulm.recipe.schema import BenchmarksSection, RowTask
 
+    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
-            from igakulm.evaluation.predictions import score_exam_predictions
+            from igakulm.evaluation.predictions import score_row_predictions
 
-            print_json(
-                score_exam_predictions(data, predictions, samples=asking.options.samples, seed=asking.options.seed)
-            )
+            chance = {"samples": asking.options.samples, "seed": asking.options.seed}
+            scores = score_row_predictions(task, predictions, strict=asking.options.strict, **chance)
+            print_json({"exam": data.stem, **scores})
             return
-        from igakulm.evaluation.recorded import recorded_exam
+        from igakulm.evaluation.recorded import recorded_rows
 
-        recorded = recorded_exam(data, predictions, predictions.stem)
+        recorded = recorded_rows(task, predictions, predictions.stem, strict=asking.options.strict)
         asking = replace(asking, target=replace(asking.target, recorded=recorded))
-    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
     board, label = _score(BenchmarksSection(rows=(task,)), task.name, asking)
     if asking.as_json:
         from igakulm.evaluation.results import task_results
@@ -171,10 +176,10 @@ def exam(
 
 def _exam_name(data: Path) -> str:
     """The task's name: the file's, as part of a path, and never that of a published benchmark."""
-    from igakulm.tasks.benchmarks import igakuqa, jmed
+    from igakulm.tasks.benchmarks.registry import benchmark_of
 
     name = re.sub(r"[^\w.-]+", "-", data.stem).strip("-.") or "exam"
-    return f"exam-{name}" if name in (igakuqa.TASK, *jmed.TASKS) else name
+    return f"exam-{name}" if benchmark_of(name) else name
 
 
 def _without_model(asking: Asking) -> None:
@@ -188,15 +193,21 @@ def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, A
     """Run the evaluation; without --json say where the results are and print the scoreboard."""
     from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
     from igakulm.progress import for_this_output
-    from igakulm.report.markdown import render_markdown
 
     label = asking.target.label()
     out = asking.out or default_folder(benchmark, label)
-    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output())
+    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output(), asking.language)
     if not asking.as_json:
-        print(render_markdown(board))
+        _print_scoreboard(out)
         print(f"Report: {out / 'report.html'}")
     return board, label
+
+
+def _print_scoreboard(folder: Path) -> None:
+    from igakulm.evaluation.scoreboard import read_scoreboard
+    from igakulm.report.markdown import render_markdown
+
+    print(render_markdown(read_scoreboard(folder)))
 
 
 @evaluate_app.command()
@@ -218,6 +229,8 @@ def rows(
         return
     for name, entry in summary["tasks"].items():
         print(f"{name:15s} {entry['train']:6,} training rows, {entry['test']:5,} test rows")
+    for line in summary.get("unreadable", ()):
+        print(line)
 
 
 @evaluate_app.command()
@@ -246,15 +259,15 @@ def leakage(
 def scoreboard(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluation folders or scoreboard.json files.")],
     out: Annotated[Path, typer.Option(help="Folder for the merged scoreboard and its report.")] = Path("scoreboard"),
+    language: LanguageOption = "ja",
     as_json: JsonOption = False,
 ) -> None:
     """Merge evaluations into one scoreboard and report, with paired comparisons between their models."""
     from igakulm.pipeline.merge import write_merged
-    from igakulm.report.markdown import render_markdown
 
-    board = write_merged(runs, out)
+    board = write_merged(runs, out, language=language)
     if as_json:
         print_json(board)
         return
-    print(render_markdown(board))
+    _print_scoreboard(out)
     print(f"Report: {out / 'report.html'}")

@@ -77,6 +77,11 @@ def identity_of(model: Model) -> str:
     return str(getattr(model, "identity", "") or "endpoint")
 
 
+def precision_of(model: Model) -> str:
+    """The precision of a local model's weights; empty where only a server or a file knows it."""
+    return str(getattr(getattr(model, "engine", None), "precision", ""))
+
+
 def is_chat(model: OpenedModel | TextModel, manner: Manner) -> bool:
     """Whether the model is asked with chat messages."""
     if manner.plain:

@@ -6,11 +6,12 @@ Does: score, resample, compare pairs, write item files and `scoreboard.json`. Do
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import BASELINE, Answered, file_name, write_items
 from igakulm.evaluation.manner import GENERATE
@@ -19,8 +20,7 @@ from igakulm.evaluation.passing import group_rows, passing_rows
 from igakulm.evaluation.scoreboard import SCOREBOARD, UNSHARED, Scoreboard
 from igakulm.evaluation.significance import paired
 from igakulm.files import write_json
-from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
-from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
+from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import prompt_sha256
 
@@ -70,9 +70,10 @@ class Board:
         where = {"model": answered.model, "task": column.task, "split": column.split, "answer_mode": answered.mode}
         self.files.append({**where, "file": name})
         self._score(column, answered)
-        if column.task == IGAKUQA:
+        benchmark = benchmark_of(column.task)
+        if benchmark and benchmark.passing:
             who = {"model": answered.model, "answer_mode": answered.mode}
-            self.passing += [who | row for row in passing_rows(column.items, answered.parsed)]
+            self.passing += [who | row for row in passing_rows(column.items, answered.parsed, benchmark.passing)]
             self.groups += [who | {"task": column.task} | row for row in group_rows(column.items, answered.parsed)]
         rest = [place for place, item in enumerate(column.items) if item.id not in column.shared]
         if column.split == "published" and FEWEST <= len(rest) < len(column.items):
@@ -104,6 +105,8 @@ class Board:
             "split": column.split,
             "prompt_sha256": prompt_sha256(prompts) if answered.prompt_style else "",
             "prompt_style": answered.prompt_style,
+            "wording": answered.wording,
+            "precision": answered.precision,
             "answer_mode": answered.mode,
             "unparsed": sum(prediction is None for prediction in answered.parsed) / len(column.items),
             "role": answered.role,
@@ -112,15 +115,15 @@ class Board:
         }
 
     def comparisons(self) -> list[dict[str, Any]]:
-        """Every pair of models of a column, and every model with the column's best baseline."""
+        """Every pair of models of a column, and every model with the column's best baseline and with guessing."""
         found = []
         for key, headlines in self._headlines.items():
             models = [headline for headline in headlines if headline.answered.role == "model"]
             baselines = [headline for headline in headlines if headline.answered.role == "baseline"]
             pairs = list(combinations(models, 2))
-            if baselines:
-                best = max(baselines, key=lambda headline: headline.measured.value)
-                pairs += [(model, best) for model in models]
+            values = {headline.answered.model: headline.measured.value for headline in baselines}
+            against = [headline for headline in baselines if headline.answered.model in compared_baselines(values)]
+            pairs += [(model, baseline) for baseline in against for model in models]
             groups = document_groups(self._items[key]) if pairs else None
             for first, second in pairs:
                 assert groups is not None
@@ -168,22 +171,19 @@ class Board:
 
 
 def measures_of(task: str, items: Sequence[Item], answered: Answered) -> list[Measured]:
-    """Our metrics, headline first; then the published ones where they can differ from ours (JMED-LLM only)."""
+    """Our metrics, headline first; then the published ones where they can differ from ours (JMED-LLM's scorer only)."""
     found = measure(items, answered.parsed)
-    generated = answered.mode == GENERATE
-    if task in JMED_TASKS and (items[0].kind == "entities" or generated):
+    benchmark, generated = benchmark_of(task), answered.mode == GENERATE
+    if benchmark and benchmark.jmed_scorer and (items[0].kind == "entities" or generated):
         found += measure_upstream(items, answered.upstream)
     return found
 
 
 def _only(answered: Answered, places: Sequence[int]) -> Answered:
     """The answers at some places."""
-    return Answered(
-        answered.model,
-        answered.role,
-        answered.mode,
-        answered.prompt_style,
-        [answered.parsed[place] for place in places],
-        [answered.upstream[place] for place in places],
-        [answered.replies[place] for place in places] if answered.replies else (),
+    return replace(
+        answered,
+        parsed=[answered.parsed[place] for place in places],
+        upstream=[answered.upstream[place] for place in places],
+        replies=[answered.replies[place] for place in places] if answered.replies else (),
     )

@@ -6,7 +6,7 @@ not: compare (significance.py), or word anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,8 @@ FEW_DOCUMENTS = 20
 """With fewer documents than this, bootstrap intervals over documents are too narrow (they hold the true value in about
 83 of 100 cases at 5 documents)."""
 
+GUESSES = ("majority", "chance", "always-a")
+"""What guessing is: the most frequent answer; where a task has no training rows, chance."""
 Side = tuple[str, str]
 """A model and its way of answering."""
 Verdict = Literal["above", "equal", "open", "below", "untested", "unknown"]
@@ -48,6 +50,18 @@ class Pair:
         return 1 if self.difference > 0 else -1
 
 
+def compared_baselines(values: Mapping[str, float]) -> list[str]:
+    """The baselines that models are compared with: the best one, and the most frequent answer as a guess.
+
+    A random answer is no guess to compare with: another draw would give another result.
+
+    >>> compared_baselines({"chance": 0.2, "majority": 0.3, "ngram": 0.5}), compared_baselines({"chance": 0.2})
+    (['ngram', 'majority'], ['chance'])
+    """
+    best = [max(values, key=lambda name: values[name])] if values else []
+    return list(dict.fromkeys(best + [name for name in GUESSES[:1] if name in values]))
+
+
 def pairs_of(board: Board) -> list[Pair]:
     """The board's comparisons, with p values adjusted over those of one task and split.
 
@@ -65,8 +79,8 @@ def _adjusted(rows: Sequence[PairRow]) -> Iterable[Pair]:
     corrected = dict(zip(known, holm(list(known.values())), strict=True)) if known else {}
     for place, row in enumerate(rows):
         sides = (row.first, row.first_mode), (row.second, row.second_mode)
-        figures = (row.difference or 0.0, row.low, row.high, known.get(place), corrected.get(place), row.n)
-        yield Pair(row.task, row.split, row.metric, *sides, *figures)
+        p_values = (known.get(place), corrected.get(place))
+        yield Pair(row.task, row.split, row.metric, *sides, row.difference or 0.0, row.low, row.high, *p_values, row.n)
 
 
 def verdict(score: Score, other: Score | None, pairs: Iterable[Pair]) -> Verdict:

@@ -97,7 +97,8 @@ def table_one(funnel: FunnelFile, tokens: Mapping[str, SourceTokens]) -> list[So
         left = source.steps[-1] if source.steps else None
         known = tokens.get(source.name)
         counts = (left.documents, left.characters) if left else (0, 0)
-        rows.append(SourceRow(source.name, source.kind, *counts, known and known.tokens, bool(known and known.exact)))
+        tokens_and_exact = (known.tokens, known.exact) if known else (None, False)
+        rows.append(SourceRow(source.name, source.kind, *counts, *tokens_and_exact))
     if len(rows) > 1:
         counted = [row.tokens for row in rows if row.tokens is not None]
         documents, characters = sum(row.documents for row in rows), sum(row.characters for row in rows)

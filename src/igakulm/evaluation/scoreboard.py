@@ -190,7 +190,8 @@ class Scoreboard(Stored):
     """The whole file.
 
     `models`: name -> identity (hash of the weights, precision); `max_items`: only so many items of a task were asked;
-    `left_out`: task -> reason (see tasks/left_out.py) -> rows of its files that no item could be made of.
+    `left_out`: task -> reason (`tasks.left_out.REASONS`) -> rows of its files that could not be asked; `missing`: the
+    same for files that were not there.
     """
 
     NEWEST: ClassVar[int] = 2
@@ -207,6 +208,7 @@ class Scoreboard(Stored):
     sources: tuple[SourceBoard, ...] | None = None
     max_items: int | None = None
     left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
+    missing: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

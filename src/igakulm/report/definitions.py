@@ -57,7 +57,7 @@ def _known(t: Words, group: str, used: Iterable[str]) -> list[tuple[str, str, st
 def origin_part(board: Board, manifest: Manifest | None, level: int, language: Language) -> Markup:
     """When, with what, and from which folders the scoreboard was made."""
     t, stored = words(language), board.stored
-    found: dict[str, str] = {}
+    found: dict[str, str | None] = {}
     if manifest:
         software = manifest.provenance
         found = {

@@ -11,6 +11,7 @@ from igakulm.evaluation.comparisons import Pair, pairs_of
 from igakulm.evaluation.score_tables import Board, Line, Task, lines_of, stands_beside
 from igakulm.evaluation.scoreboard import BASELINE_MODE, PassingRow, Score, Scoreboard
 from igakulm.report.numbers import Language, points
+from igakulm.report.scores import left_out_reasons
 from igakulm.report.words import Words, words
 
 MARK = "†"
@@ -123,7 +124,14 @@ def _notes(board: Board, t: Words) -> list[str]:
     if stored.max_items is not None:
         notes.append(t("scores.max_items", n=stored.max_items))
     for task, reasons in stored.left_out.items():
-        notes.append(t("markdown.left_out", task=cell(task), n=sum(reasons.values()), reasons=t.listed(reasons)))
+        notes.append(
+            t(
+                "markdown.left_out",
+                task=cell(task),
+                n=sum(reasons.values()),
+                reasons=left_out_reasons(reasons, t.language),
+            )
+        )
     if stored.published:
         notes.append(t("markdown.published", mark=MARK))
     cut = {(s.model, s.task): s.truncated for task in board.tasks for s in task.scores if s.truncated}

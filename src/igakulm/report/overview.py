@@ -12,7 +12,7 @@ from typing import get_args
 from markupsafe import Markup
 
 from igakulm.corpus.records import SOURCES, read_sources
-from igakulm.evaluation.comparisons import FEW_DOCUMENTS, LEVEL, Pair, Verdict, pairs_of, verdict
+from igakulm.evaluation.comparisons import FEW_DOCUMENTS, GUESSES, LEVEL, Pair, Verdict, pairs_of, verdict
 from igakulm.evaluation.score_tables import Task
 from igakulm.evaluation.scoreboard import BASELINE_MODE, Score
 from igakulm.recipe.schema import Recipe
@@ -20,9 +20,6 @@ from igakulm.report.numbers import MISSING, Language, count
 from igakulm.report.record import RunRecord
 from igakulm.report.render import render
 from igakulm.report.words import words
-
-REFERENCES = ("majority", "chance", "always-a")
-"""What guessing is: the most frequent answer; where a task has no training rows, chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def comparisons(record: RunRecord) -> list[Comparison]:
 
 
 def _comparison(task: Task, tuned: Score, pairs: Sequence[Pair]) -> Comparison:
-    guess = next((score for name in REFERENCES if (score := task.main(name))), None)
+    guess = next((score for name in GUESSES if (score := task.main(name))), None)
     baselines = [score for score in task.main_scores if score.role == BASELINE_MODE]
     best = max(baselines, key=lambda score: score.value, default=None)
     return Comparison(task, tuned, guess, best, verdict(tuned, guess, pairs), verdict(tuned, best, pairs))
@@ -71,7 +68,7 @@ def overview_section(recipe: Recipe, record: RunRecord, language: Language) -> M
         groups={kind: [item for item in compared if item.against_guess == kind] for kind in get_args(Verdict)},
         ahead=[item for item in compared if item.against_best == "above"],
         guesses=t.listed(map(t.model, references)) or t("headline.no_guess"),
-        references=[name for name in REFERENCES if name in references],
+        references=[name for name in GUESSES if name in references],
         few=[item.task.name for item in compared if (item.tuned.documents or FEW_DOCUMENTS) < FEW_DOCUMENTS],
         least=FEW_DOCUMENTS,
         level=LEVEL,

@@ -5,7 +5,7 @@ Does: arrange what was measured. Does not: measure, or rank what was not measure
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -16,7 +16,8 @@ from igakulm.evaluation.scoreboard import BASELINE_MODE, OLD_MODELS, Score
 from igakulm.report.charts import Estimate, Forest, Reported, forest_chart
 from igakulm.report.numbers import Language, count, shortened
 from igakulm.report.render import render
-from igakulm.report.words import words
+from igakulm.report.words import LANGUAGES, words
+from igakulm.tasks.left_out import REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +90,29 @@ def scores_part(board: Board, level: int, language: Language) -> Markup:
 
 
 def _left_out(board: Board, language: Language) -> list[tuple[str, int, str]]:
-    """Task, rows that were left out of its files, reasons with their numbers."""
-    t = words(language)
+    """Task, rows that were left out of its files, reasons with their numbers; then the files that were not there."""
     return [
-        (shortened(task), sum(reasons.values()), t.listed(f"{shortened(r)} {count(n)}" for r, n in reasons.items()))
-        for task, reasons in board.stored.left_out.items()
+        (shortened(task), sum(reasons.values()), left_out_reasons(reasons, language))
+        for found in (board.stored.left_out, board.stored.missing)
+        for task, reasons in found.items()
     ]
+
+
+def left_out_reasons(reasons: Mapping[str, int], language: Language) -> str:
+    """Reasons with their numbers.
+
+    >>> left_out_reasons({"image": 3, "other": 1}, "ja")
+    '図が必要 3、other 1'
+    """
+    texts = {code: text[LANGUAGES.index(language) - 1] for code, text in REASONS.items()}  # English stands first there
+    return words(language).listed(f"{texts.get(code, shortened(code))} {count(n)}" for code, n in reasons.items())
 
 
 def is_complete(board: Board, tasks: Sequence[Task]) -> bool:
     """Whether every row of the tasks' files was asked; older boards do not say."""
     stored = board.stored
     known = "left_out" in stored.model_fields_set and stored.max_items is None
-    return known and not any(stored.left_out.get(task.name) for task in tasks)
+    return known and not any(stored.left_out.get(task.name) or stored.missing.get(task.name) for task in tasks)
 
 
 def _split(board: Board, split: str, tasks: Sequence[Task], language: Language) -> Split:

@@ -16,15 +16,18 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import explain_os_error
-from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
-from igakulm.tasks.exams import choices_field, letters_field, text_field, unique_rows
+from igakulm.tasks.benchmarks.registry import benchmark_of
+from igakulm.tasks.exam_answers import choices_of, right_answers
+from igakulm.tasks.exams import key_of
+from igakulm.tasks.fields import text_field, unique_rows
 from igakulm.tasks.items import LETTERS, Item
 
 Message = dict[str, str]
@@ -36,6 +39,7 @@ class Wording:
 
     `choice` and `entities`: system texts of JMED-LLM's tasks. `exam`: system text of examinations. `pick`: the line
     after the options of an examination question; `{letters}` becomes "a,b,c", `{count}` (or `{}`) how many to choose.
+    `taken`: which of them a file gave; `from_source`: that file is a benchmark's own source.
     """
 
     choice: str = (
@@ -48,6 +52,19 @@ class Wording:
     )
     exam: str = "医師国家試験の問題に答えます。"
     pick: str = "{letters}のうち正しいものをちょうど{count}個、文字だけで答えてください。"
+    taken: tuple[str, ...] = field(default=(), compare=False)
+    from_source: bool = field(default=False, compare=False)
+
+    def origin(self, item: Item) -> Literal["own", "published", "given"]:
+        """Whose sentences an item's prompt has: the benchmark's own only where all of them were taken from its source.
+
+        >>> Wording().origin(Item("1", "t", "choice", "q", ("a", "b"), ("A",), document="q"))
+        'own'
+        """
+        used = {"exam", "pick"} if is_exam(item) else {"entities" if item.kind == "entities" else "choice"}
+        if not used <= set(self.taken):
+            return "own"
+        return "published" if self.from_source else "given"
 
 
 def conversation(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> list[Message]:
@@ -76,8 +93,11 @@ def plain_text(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> str:
 
 
 def is_exam(item: Item) -> bool:
-    """Whether the item is an examination question: the question is all that it shows, and it is not of JMED-LLM."""
-    return item.task not in JMED_TASKS and item.kind != "entities" and item.document == item.question
+    """Whether the item is an examination question: the question is all that it shows, and its benchmark is no other."""
+    if item.kind in ("entities", "text") or item.document != item.question:
+        return False
+    benchmark = benchmark_of(item.task)
+    return benchmark is None or benchmark.exam
 
 
 def option_letters(item: Item, *, published: bool) -> str:
@@ -109,15 +129,14 @@ def read_shots(path: Path) -> tuple[Item, ...]:
     Raises:
         InputError: a wrong row, with file and row.
     """
-    key = "problem_id" if '"problem_id"' in _text(path)[:4000] else "id"
+    key = key_of(path)
     shots = []
     for row, where in unique_rows(path, key):
         question = text_field(row, "problem_text" if key == "problem_id" else "question", where)
-        choices = choices_field(row, where)
-        answer = letters_field(row, len(choices), where)
-        identifier = text_field(row, key, where)
+        choices = choices_of(row.get("choices"), where)
+        answer = right_answers(row.get("answer"), choices, where)[0]
         shots.append(
-            Item(identifier, "shots", "choice", question, choices, answer, document=question, wanted=len(answer))
+            Item(str(row[key]), "shots", "choice", question, choices, answer, document=question, wanted=len(answer))
         )
     return tuple(shots)
 
@@ -132,7 +151,7 @@ def read_wording(path: Path) -> Wording:
     found = dict(_of_source(text, path)) if path.suffix == ".py" else _of_yaml(text, path)
     if not found:
         raise InputError("no prompt sentence was found in it", where=str(path), hint="write a YAML file: choice: …")
-    return replace(Wording(), **found)
+    return replace(Wording(), **found, taken=tuple(sorted(found)), from_source=path.suffix == ".py")
 
 
 def _of_yaml(text: str, path: Path) -> dict[str, str]:
@@ -140,7 +159,7 @@ def _of_yaml(text: str, path: Path) -> dict[str, str]:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"the file is not valid YAML: {error}", where=str(path)) from error
-    known = [field.name for field in fields(Wording)]
+    known = [one.name for one in fields(Wording) if one.name not in ("taken", "from_source")]
     if not isinstance(value, dict):
         raise InputError("the file holds no keys", where=str(path), hint="keys: " + ", ".join(known))
     for key, sentence in value.items():
