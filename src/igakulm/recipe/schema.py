@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from igakulm.recipe.keys import Count, Data, DataPath, Positive, Section, Share, SplitName, Unhashed, Workers
+from igakulm.recipe.keys import Count, Data, DataPath, Form, Positive, Section, Share, SplitName, Unhashed, Workers
 from igakulm.recipe.text_sections import (
     CorpusSection,
     Decontamination,
@@ -52,13 +52,15 @@ class ModelSection(Section):
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)  # embedding and residual streams
     scaled_embedding: bool = True
     pad_vocabulary: bool = True  # embedding and head of a multiple of 64 rows; false: exactly the tokenizer's
-    from_folder: Data | None = None  # start from a local Hugging Face folder instead of new weights
+    from_folder: Data | None = None
+    # start from a base instead of new weights: a local Hugging Face folder, the folder of a training stage, a bundle,
+    # or a GGUF file (F32, F16, BF16, Q8_0, Q4_K_M …, dequantised)
 
 
 class TrainSection(Section):
     """The one training loop, for pretraining (section 2.4.1) and for tuning (2.4.2)."""
 
-    steps: Positive = 24_000
+    steps: Count = 24_000  # pretraining only: 0 = the base of model.from_folder as it is; no corpus is read then
     global_batch: Positive = 1024  # sequences a step
     micro_batch: Positive = 8  # sequences at once on one device
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -76,6 +78,8 @@ class TrainSection(Section):
     checkpoint_every: Annotated[Positive, Unhashed()] = 3200
     keep_last: Annotated[Positive, Unhashed()] = 2
     keep_every: Annotated[Count, Unhashed()] = 0  # checkpoints at its multiples are never removed; 0 = none
+    # go on from a checkpoint of another number of threads, instruction set or GPU: the bytes are then no other run's
+    mixed_arithmetic: Annotated[bool, Unhashed()] = False
     log_every: Annotated[Positive, Unhashed()] = 1
     tensorboard: Annotated[bool, Unhashed()] = False  # the step log for TensorBoard too (extra `tensorboard`)
     validate_every: Positive = 500
@@ -103,6 +107,9 @@ class FinetuneSection(TrainSection):
     neftune_alpha: float = Field(default=5.0, ge=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     max_length: Positive = 2048  # tokens of one row; longer rows are reported and left out
+    # How the text of rows is prepared, and from then on all that the model is asked (section 2.2.1): cleaned = as the
+    # corpus is, but nothing personal is deleted; width = only width and compatibility forms; raw = as it is.
+    preparation: Form | None = None  # null = as the base's text was: cleaned for our own vocabularies, raw for others
     split: SplitName = "published"  # which training rows; evaluation then takes the test items of the same split
     chats: tuple[Chats, ...] = ()  # conversations beside the benchmarks' rows
     validation_share: float = Field(default=0.0, ge=0.0, lt=0.5)  # rows held out for validation, whole documents
@@ -128,9 +135,21 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
     train: Data | None = None
-    test: Data
+    test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
+    by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward
+
+
+class BenchmarkSet(Section):
+    """A user's copy of a published benchmark; `igakulm evaluate benchmark` lists the names."""
+
+    name: str
+    path: Data
+    tasks: tuple[str, ...] = ()  # empty = all that are there
+    years: tuple[int, ...] = ()  # empty = all
+    parts: tuple[str, ...] = ()  # papers of an examination; empty = all
+    text_only: bool = True
 
 
 class BenchmarksSection(Section):
@@ -138,6 +157,7 @@ class BenchmarksSection(Section):
 
     jmed: Jmed | None = None
     igakuqa: Igakuqa | None = None
+    sets: tuple[BenchmarkSet, ...] = ()
     rows: tuple[RowTask, ...] = ()
 
 
@@ -241,7 +261,7 @@ class Recipe(Section):
     description: str = ""
     seed: int = 0
     runs_folder: str = "runs"  # relative to the working folder; the run stands in runs_folder/name
-    corpus: CorpusSection
+    corpus: CorpusSection = CorpusSection()
     lexicon: LexiconSection = LexiconSection()
     synth: SynthSection = SynthSection()
     tokenizer: TokenizerSection = TokenizerSection()
@@ -253,6 +273,24 @@ class Recipe(Section):
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
     plan: PlanSection = PlanSection()
+
+    @property
+    def from_base(self) -> bool:
+        """Whether nothing is pretrained: the base of `model.from_folder` and its tokenizer are taken as they are."""
+        return self.pretrain.steps == 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_base(cls, data: object) -> object:
+        """A base that is taken as it is brings its tokenizer."""
+        if not isinstance(data, dict):
+            return data
+        model, pretrain, tokenizer = (data.get(name, {}) for name in ("model", "pretrain", "tokenizer"))
+        if not all(isinstance(section, dict) for section in (model, pretrain, tokenizer)):
+            return data
+        if pretrain.get("steps") != 0 or tokenizer.get("from_folder") is not None:
+            return data
+        return {**data, "tokenizer": {**tokenizer, "from_folder": model.get("from_folder")}}
 
     @model_validator(mode="before")
     @classmethod

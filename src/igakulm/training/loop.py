@@ -27,6 +27,7 @@ import torch
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
+from igakulm.machine import arithmetic
 from igakulm.model.objective import Batch, Objective
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TrainSection, Unhashed
@@ -36,7 +37,8 @@ from igakulm.training.checkpoint import Checkpoints
 from igakulm.training.log import Rate, StepLog, utilisation
 from igakulm.training.optimizer import learning_rate
 from igakulm.training.order import mix, rows_of_step
-from igakulm.training.parallel import Strategy, open_strategy
+from igakulm.training.parallel import Strategy
+from igakulm.training.strategies import open_strategy
 from igakulm.training.world import World, current_world
 
 WARM_STEPS = 20
@@ -167,6 +169,8 @@ def _checkpoints(job: Job) -> Checkpoints:
         every=section.checkpoint_every,
         last=section.steps,
         keep_every=section.keep_every,
+        arithmetic=arithmetic(current_world().device()),
+        mixed=section.mixed_arithmetic,
     )
 
 
