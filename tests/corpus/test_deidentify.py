@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import datetime
 import json
-import os
 import re
 import stat
 import subprocess
@@ -121,7 +120,7 @@ def test_a_key_undoes_it_and_may_not_lie_beside_the_copy(tmp_path: Path) -> None
     config = Deidentification(style="numbered", dates="shift", key=str(key))
     source, out, back = table(tmp_path / "in.csv", ROWS), tmp_path / "out.csv", tmp_path / "back.csv"
     deidentify_file(source, out, config, patient="患者番号")
-    assert "佐藤" not in out.read_text() and stat.S_IMODE(os.stat(key).st_mode) == 0o600
+    assert "佐藤" not in out.read_text() and stat.S_IMODE(key.stat().st_mode) == 0o600
     assert restore_file(out, back, key) == 8
     assert back.read_bytes() == source.read_bytes()
     with pytest.raises(InputError, match="beside"):
