@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from igakulm.inference.engine import GREEDY, Continuation, Message, Sampling, Step
-from igakulm.inference.open import OpenedModel
+from igakulm.inference.model import Model
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 
@@ -57,9 +57,9 @@ class CharacterCodec:
         return CharacterEncoder().decode(ids)
 
 
-def opened(engine: RuleEngine, *, chat: bool = True) -> OpenedModel:
+def opened(engine: RuleEngine, *, chat: bool = True) -> Model:
     """A model of this engine."""
-    return OpenedModel(engine, CharacterCodec(chat=chat), "rule", "rule-1")
+    return Model(engine, CharacterCodec(chat=chat), "rule", "rule-1")
 
 
 class RuleEngine:

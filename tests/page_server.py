@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from igakulm.inference.engine import GREEDY, Continuation, EngineFailed, Sampling, Step, check_prompt
-from igakulm.serving.model import Opened
+from igakulm.inference.model import Model
 from igakulm.serving.server import Limits, Options, app_of
 from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.encode import TextEncoder
@@ -84,7 +84,7 @@ def served(
     limits: Limits | None = None,
 ) -> Iterator[str]:
     """The address of a running server."""
-    opened = Opened(engine, encoder, "byoto-1b", "scripted", folder, description or {})
+    opened = Model(engine, encoder, "byoto-1b", "scripted", folder, description or {})
     app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()), tasks)
     with running(app) as address:
         yield address

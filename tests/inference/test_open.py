@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from igakulm.inference.codec import FolderCodec, OwnCodec
 
 from foreign_tokenizers import byte_level
 from igakulm.errors import InputError
-from igakulm.inference.codec import FolderCodec, OwnCodec
 from igakulm.inference.llamacpp import available
 from igakulm.inference.llamacpp_text import LlamaCppText
-from igakulm.inference.open import OpenedModel, open_model
+from igakulm.inference.model import Model
+from igakulm.inference.open import open_model
 from tiny_bundle import write_bundle, write_model
 
 QUESTION = ({"role": "user", "content": "糖尿病とは"},)
@@ -22,13 +23,13 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("bundle") / "b", ("f32",) if available() else ())
 
 
-def opened(path: Path) -> OpenedModel:
+def opened(path: Path) -> Model:
     model = open_model(path, precision="fp32", batch_tokens=500, threads=1)
-    assert isinstance(model, OpenedModel)
+    assert isinstance(model, Model)
     return model
 
 
-def answer(model: OpenedModel) -> list[int]:
+def answer(model: Model) -> list[int]:
     return model.engine.generate([model.codec.chat_ids(QUESTION)], 8, model.codec.stop)[0]
 
 

@@ -17,7 +17,7 @@ from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.recorded import Recorded
 from igakulm.evaluation.target import Options, Target, manners_for
 from igakulm.files import locked, read_json
-from igakulm.inference.open import OpenedModel
+from igakulm.inference.model import Model
 from igakulm.manifest import read_manifest
 from igakulm.pipeline import evaluate_session as session
 from igakulm.pipeline.evaluate_session import default_folder, evaluate_model, store_name
@@ -40,7 +40,7 @@ def model(monkeypatch: pytest.MonkeyPatch) -> RuleEngine:
     """What every path opens: an engine that prefers B."""
     engine = RuleEngine(text="a")
 
-    def open_model(path: Path, *, precision: str, **options: object) -> OpenedModel:
+    def open_model(path: Path, *, precision: str, **options: object) -> Model:
         return replace(opened(engine), identity=f"rule {precision}")
 
     monkeypatch.setattr(target, "open_model", open_model)

@@ -15,9 +15,9 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import GREEDY, EngineFailed, Sampling, Step
+from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
-from igakulm.serving.model import Opened
 from igakulm.tasks.layouts import Task, write_tasks
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, tokenizer_folder
@@ -42,8 +42,8 @@ class Batch:
         write_tasks(self.bundle / "tasks.json", TASKS)
         self.engine: ScriptedEngine = ScriptedEngine(TINY, '["発熱", "頭痛"]')
 
-    def open(self, folder: Path, engine: str) -> Opened:
-        return Opened(self.engine, TINY, "tiny", "scripted", folder)
+    def open(self, folder: Path, engine: str) -> Model:
+        return Model(self.engine, TINY, "tiny", "scripted", folder)
 
     def run(self, **options: Any) -> dict[str, Any]:
         made = BatchOptions(**options)
@@ -179,7 +179,7 @@ import sys, time
 from pathlib import Path
 from igakulm.progress import SilentProgress
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
-from igakulm.serving.model import Opened
+from igakulm.inference.model import Model
 from igakulm.tokenizer.open import load_encoder
 from scripted_engine import ScriptedEngine
 
@@ -196,7 +196,7 @@ class Slow(ScriptedEngine):
             file.write(tokenizer.decode(arguments[0]).replace("\\n", " ") + "\\n")
 
 engine = Slow(tokenizer, '["発熱", "頭痛"]')
-opened = lambda bundle, name: Opened(engine, tokenizer, "tiny", "scripted", bundle)
+opened = lambda bundle, name: Model(engine, tokenizer, "tiny", "scripted", bundle)
 source, bundle, out = folder / "in.csv", folder / "bundle", folder / "out.csv"
 batch_extract(source, bundle, out, BatchOptions(), SilentProgress(), open_bundle=opened)
 """

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from igakulm.inference.codec import FolderCodec, OwnCodec
 from starlette.testclient import TestClient
 
 from fuzz_text import CONTROL, NEAR_MISSES, SPELLINGS
 from igakulm.evaluation.manner import Manner
 from igakulm.files import Doc, write_documents, write_json
-from igakulm.inference.codec import FolderCodec, OwnCodec
 from igakulm.inference.llamacpp import available
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import PackSection
@@ -225,7 +225,7 @@ def test_foreign_codec(foreign: FolderCodec, attack: str) -> None:
 @pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
 def test_gguf_server(tmp_path: Path) -> None:
     """The real engine: llama.cpp gets the very ids that `render_chat` gives, never text."""
-    from igakulm.serving.model import open_model
+    from igakulm.inference.open import open_model
 
     opened = open_model(write_bundle(tmp_path / "bundle", ("f32",), max_position_embeddings=2048), "llamacpp")
     try:

@@ -13,7 +13,6 @@ from typing import Any
 
 from igakulm import __version__
 from igakulm.bundle.card import CardFacts, model_card
-from igakulm.bundle.contents import BUNDLE, describe
 from igakulm.bundle.convert import add_llama, convert
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
 from igakulm.bundle.licences import write_licences
@@ -30,9 +29,10 @@ from igakulm.bundle.records import (
     tuning_of,
 )
 from igakulm.bundle.tasks import tasks_of
-from igakulm.bundle.verify import DIGEST, FORMAT, description_digest
 from igakulm.errors import InputError
 from igakulm.files import atomic_path, write_json, write_text
+from igakulm.inference.bundle_folder import BUNDLE, DIGEST, FORMAT, GGUF, describe, description_digest
+from igakulm.inference.bundle_folder import MODEL as HUGGINGFACE
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.report.evaluation import build_evaluation_report
@@ -47,7 +47,7 @@ CHECK_TEXTS = (
     "今日の天気を教えてください。",
 )
 """Texts whose next tokens are compared between the original and every converted file."""
-HUGGINGFACE, LLAMA, GGUF, EVALUATION = "huggingface", "llama", "gguf", "evaluation"
+LLAMA, EVALUATION = "llama", "evaluation"
 
 
 def export_folder(

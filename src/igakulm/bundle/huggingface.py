@@ -20,7 +20,7 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
 from igakulm.progress import Progress
-from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, AdoptedEncoder
+from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES
 from igakulm.tokenizer.encode import ENCODER_FILE, TEMPLATE_FILE, TOKENIZER_FILES
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.tokenizer.padding import padded
@@ -108,7 +108,7 @@ def check_vocabulary(folder: Path, config: dict[str, Any], encoder: Encoder) -> 
     ids = [int(token["id"]) for token in data.get("added_tokens", [])]
     entries = max([len(data["model"]["vocab"]) - 1, *ids]) + 1
     rows = int(config["vocab_size"])
-    fits = rows >= entries if isinstance(encoder, AdoptedEncoder) else rows in (entries, padded(entries))
+    fits = rows >= entries if encoder.adopted else rows in (entries, padded(entries))
     if encoder.size != entries or not fits:
         raise InputError(
             f"the tokenizer has {entries:,} entries ({encoder.size:,} for IgakuLM's encoder), the model {rows:,}",

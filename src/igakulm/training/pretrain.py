@@ -22,7 +22,6 @@ from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder, model_config, new_model, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
-from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.encode import TOKENIZER_FILE
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.batch import Row
@@ -59,7 +58,7 @@ def pretrain(
     rows = PackedRows.open(packed_dir / "train", encoder.sha256)
     held_out = PackedRows.open(packed_dir / "valid", encoder.sha256)
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
-    if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
+    if encoder.adopted or start.config.model_type != "arcee":
         refuse_other_reading(encoder, start.config.model_type)
     hint = "set pack.sequence_length to the window, with pack.restart_positions"
     refuse_longer_documents(start, rows.longest_document(), "model.from_folder", hint)
@@ -138,7 +137,7 @@ def _opened(
     if not _same_tokenizer(folder, encoder):
         progress.say(f"{folder} has another tokenizer: its embedding and head are replaced by new ones for ours")
         init.replace_vocabulary(model, rows, seed)
-    elif entries < encoder.base_size and isinstance(encoder, AdoptedEncoder):
+    elif entries < encoder.base_size and encoder.adopted:
         # Some tokenizers name control tokens, of images for instance, that their text model has no rows for.
         init.grow_vocabulary(model, rows, seed)
     elif entries < encoder.base_size:
@@ -150,7 +149,7 @@ def _opened(
 
 
 def _same_tokenizer(folder: Path, encoder: Encoder) -> bool:
-    known = {encoder.sha256, encoder.source_sha256} if isinstance(encoder, AdoptedEncoder) else {encoder.sha256}
+    known = {encoder.sha256, encoder.source_sha256}
     file = folder / TOKENIZER_FILE
     return file.is_file() and sha256_file(file) in known
 
