@@ -8,7 +8,15 @@ import pytest
 from small_quickstart import FinishedRun, run_offline
 
 collect_ignore = ["endtoend/guard"]  # for child processes; importing it here would cut off other tests
+SLOW_SECONDS = 1800
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests have more time than pyproject.toml gives to all others."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from igakulm.answering.lists import LIST_SCHEMA, ask_for_list, goes_round, list_items
+from igakulm.answering.lists import LIST_SCHEMA, ask_for_list
 from igakulm.errors import InputError
+from igakulm.text.lists import goes_round, list_items
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 
@@ -19,7 +20,7 @@ TINY = encoder()
         ("はい。['発熱'] です。", ("発熱",)),
         ('["発熱", "咳', ("発熱",)),
         ('["発熱", "咳",', ("発熱", "咳")),
-        ('["発熱", ["咳"]]', ("発熱", "咳")),
+        ('["発熱", ["咳"]]', None),
         ('[" 発熱 ", "", "発熱"]', ("発熱",)),
         ('["\\u767a\\u71b1"]', ("発熱",)),
         ('["\\ud83d"]', ("\ufffd",)),

@@ -10,12 +10,12 @@ import pytest
 from igakulm.answering.reading import (
     parse_answer,
     parse_letters,
-    parse_list,
     parse_number,
     upstream_letter,
     upstream_list,
 )
 from igakulm.tasks.items import Item
+from igakulm.text.lists import list_items
 
 FIVE = ("胃癌", "肺癌", "肝癌", "膵癌", "胆嚢癌")
 
@@ -165,7 +165,7 @@ def test_several_standing_letters_count_only_when_several_are_wanted() -> None:
     ],
 )
 def test_lists(text: str, strings: tuple[str, ...] | None) -> None:
-    assert parse_list(text) == strings
+    assert list_items(text) == strings
 
 
 @pytest.mark.parametrize(

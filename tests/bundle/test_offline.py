@@ -34,7 +34,7 @@ def test_our_own_wheel_is_whole(tmp_path: Path) -> None:
         record = next(name for name in names if name.endswith("/RECORD"))
         listed = [line.split(",")[0] for line in archive.read(record).decode().splitlines()]
         assert sorted(listed) == sorted(names) and len(set(names)) == len(names)
-        assert {"igakulm/cli.py", "igakulm/py.typed", "igakulm/bundle/own_wheel.py"} <= set(names)
+        assert {"igakulm/cli/app.py", "igakulm/py.typed", "igakulm/bundle/own_wheel.py"} <= set(names)
         assert not any("__pycache__" in name for name in names)
         assert archive.testzip() is None
 

@@ -10,11 +10,11 @@ import pytest
 from igakulm.errors import InputError
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import Answered, file_name, read_items, write_items
-from igakulm.evaluation.merge_sources import open_sources
 from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_json, write_json
 from igakulm.pipeline.merge import merge_scoreboards, write_merged
+from igakulm.pipeline.merge_sources import open_sources
 from igakulm.tasks.items import Item
 
 Row = dict[str, Any]

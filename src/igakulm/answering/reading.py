@@ -12,7 +12,8 @@ import unicodedata
 from typing import TypeAlias
 
 from igakulm.tasks.items import LETTERS, Item
-from igakulm.text.literals import MAX_CHARACTERS, python_list, string_list, whole_characters
+from igakulm.text.lists import list_items
+from igakulm.text.literals import MAX_CHARACTERS, python_list, whole_characters
 
 Prediction: TypeAlias = tuple[str, ...] | None
 """Sorted capital letters, strings, or one string of digits; None = could not be read."""
@@ -39,12 +40,8 @@ _MARKED = re.compile(
 _LABEL = re.compile(rf"^{_OPENING}([A-Za-z])[*\s]{{0,4}}+[.:)、][*\s]{{0,4}}+\S", re.MULTILINE)
 _NAMED = re.compile(rf"選択肢\s*([a-z]){_AFTER}|{_BEFORE}([a-z])\s*(?:が正|が最も|が適切|です|を選)")
 _STANDALONE = re.compile(rf"{_BEFORE}[A-Z]{_AFTER}{_DENIED}")
-MAX_STARTS = 10
-"""Opening brackets of an answer at which a list is looked for."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _MARKED_NUMBER = re.compile(rf"{_MARKER}\s*(?:は|が|is|[:=])?[^\d\n]{{0,8}}({_NUMBER.pattern})", re.IGNORECASE)
-_QUOTED = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
-_WHOLE_STRINGS = re.compile(rf"\[\s*{_QUOTED}(?:\s*,\s*{_QUOTED})*")
 UPSTREAM_LETTERS = "ABCDEF"
 NOT_TEXT = "\ufffd"
 """Begins the stand-in for an element of a list that is no text (see `upstream_list`)."""
@@ -59,7 +56,7 @@ def parse_answer(item: Item, text: str) -> Prediction:
     if final is None or len(final) > MAX_CHARACTERS:
         return None
     if item.kind == "entities":
-        return parse_list(final)
+        return list_items(final)
     if item.kind == "number":
         return parse_number(final)
     return parse_letters(final, item.choices, item.wanted)
@@ -140,35 +137,6 @@ def _letters(group: str) -> list[str]:
 def _known(letters: list[str], known: str) -> Prediction:
     found = tuple(sorted(set(letters)))
     return found if found and all(letter in known for letter in found) else None
-
-
-def parse_list(text: str) -> Prediction:
-    """The strings of the list that a text holds, each once, in order.
-
-    The list may stand inside other text; of several lists the last counts. One that was cut off by the token limit
-    counts up to its last whole string. Nested lists and anything that would have to be executed are unreadable.
-
-    >>> parse_list("回答: ['発熱', '咳', '咳']")
-    ('発熱', '咳')
-    >>> parse_list('["発熱", "咳", "倦怠')
-    ('発熱', '咳')
-    >>> parse_list("__import__('os').listdir('/')") is None
-    True
-    """
-    if len(text) > MAX_CHARACTERS:
-        return None
-    starts = [place for place, character in enumerate(text) if character == "["][:MAX_STARTS]
-    end = text.rfind("]") + 1
-    found = next((list_ for start in starts if (list_ := string_list(text[start:end])) is not None), None)
-    if found is None and starts and starts[-1] >= end and text.count("[") == text.count("]") + 1:
-        found = _cut_off(text[starts[-1] :])
-    return None if found is None else tuple(dict.fromkeys(entry.strip() for entry in found if entry.strip()))
-
-
-def _cut_off(text: str) -> tuple[str, ...] | None:
-    """The whole strings at the beginning of an unclosed list."""
-    begun = _WHOLE_STRINGS.match(text)
-    return string_list(begun[0] + "]") if begun else None
 
 
 def parse_number(text: str) -> Prediction:

@@ -93,7 +93,7 @@ def _operation(
     if request:
         statuses |= {"408": "the body did not arrive in time", "413": "the body is too large"}
         statuses |= {"415": "the body is no application/json", "429": "the queue is full; see Retry-After"}
-        statuses["503"] = "the model's process failed, or took too long; see Retry-After"
+        statuses["503"] = "no turn came in time, the model's process failed or took too long; see Retry-After"
     responses: dict[str, Value] = {"200": {"description": "the answer", "content": content}}
     responses |= {status: {"description": text, "content": error} for status, text in statuses.items()}
     operation: Value = {"operationId": name, "summary": summary, "responses": responses}

@@ -22,7 +22,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import EndpointFailed, EngineFailed
 from igakulm.inference.model import Model
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
-from igakulm.serving.turns import Busy, Turns
+from igakulm.serving.turns import Busy, Turns, WaitedTooLong
 
 T = TypeVar("T")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -47,6 +47,7 @@ class Limits:
 
     Attributes:
         queue: how many requests may wait beside those that are answered.
+        turn_seconds: longest wait for a turn.
         seconds: longest answer, from its turn on.
         body_seconds: within this time a body must have arrived.
     """
@@ -54,6 +55,7 @@ class Limits:
     body_bytes: int = 256 * 1024
     new_tokens: int = 1024
     queue: int = 8
+    turn_seconds: float = 120.0
     seconds: float = 120.0
     body_seconds: float = 20.0
 
@@ -70,7 +72,7 @@ class Room:
         self.inner, self.name, lanes = model.engine, model.name, model.engine.lanes
         self.model = replace(model, engine=CountingEngine(model.engine))
         self.limits = limits or Limits()
-        self.turns = Turns(self.limits.queue, lanes)
+        self.turns = Turns(self.limits.queue, lanes, self.limits.turn_seconds)
         self.threads = ThreadPoolExecutor(lanes, "engine")
         self.started = int(time.time())
 
@@ -111,7 +113,8 @@ class Room:
         must have been read). The turn is given back when the work has really ended.
 
         Raises:
-            BadRequest: 429 the queue is full; 503 the engine failed or the time is over; 400 an `InputError` of it.
+            BadRequest: 429 the queue is full; 503 no turn came in time, the engine failed or the time is over; 400 an
+                `InputError` of it.
             ClientGone: the client has gone.
         """
         return await until_gone(request, self._run(function)) if request else await self._run(function)
@@ -132,31 +135,39 @@ class Room:
     async def begin(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Wait for a turn and start blocking work in a thread; the turn is given back when the work ends.
 
+        The turn is given back in the thread that did the work: the loop of this request may have ended by then.
+
         Raises:
-            BadRequest: the queue is full (429).
+            BadRequest: the queue is full (429), or no turn came in time (503).
         """
         try:
             await self.turns.take()
         except Busy as error:
             message = "the model is busy and the queue is full; try again soon"
             raise BadRequest(message, None, "busy", 429) from error
+        except WaitedTooLong as error:
+            message = f"the model is busy: no turn came within {self.limits.turn_seconds:.0f} s; try again later"
+            raise BadRequest(message, None, "busy", 503) from error
         current_tally()  # made here, so that the thread's copy of the context holds it
         try:
-            work = asyncio.wrap_future(self.threads.submit(contextvars.copy_context().run, function))
+            work = self.threads.submit(contextvars.copy_context().run, function)
         except BaseException:
             self.turns.give_back()
             raise
-        work.add_done_callback(self._finished)
-        return work
-
-    def _finished(self, work: asyncio.Future[Any]) -> None:
-        if not work.cancelled():
-            work.exception()  # whoever asked may have gone; retrieved, so that nothing is logged
-        self.turns.give_back()
+        work.add_done_callback(lambda _: self.turns.give_back())  # before the request hears of the end
+        waited = asyncio.wrap_future(work)
+        waited.add_done_callback(_retrieve)
+        return waited
 
     def close(self) -> None:
         """Take no more work; what runs ends by itself."""
         self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _retrieve(work: asyncio.Future[Any]) -> None:
+    """Whoever asked may have gone; a failure that is looked at is not logged as one that nobody saw."""
+    if not work.cancelled():
+        work.exception()
 
 
 def refusal(error: EngineFailed | InputError) -> BadRequest:
