@@ -79,13 +79,13 @@ def served(
     encoder: TextEncoder,
     folder: Path | None = None,
     description: dict[str, Any] | None = None,
-    tasks: Sequence[Task] | None = TASKS,
+    tasks: Sequence[Task] = TASKS,
     api_key: str | None = None,
     limits: Limits | None = None,
 ) -> Iterator[str]:
     """The address of a running server."""
-    opened = Model(engine, encoder, "byoto-1b", "scripted", folder, description or {})
-    app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()), tasks)
+    opened = Model(engine, encoder, "byoto-1b", "scripted", folder, description or {}, tasks=tuple(tasks))
+    app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()))
     with running(app) as address:
         yield address
 

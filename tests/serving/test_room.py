@@ -65,7 +65,7 @@ def test_work_beyond_its_time_ends_at_the_next_token_and_keeps_its_turn_till_the
 
     async def visit() -> tuple[int, int]:
         with pytest.raises(BadRequest, match="longer than"):
-            await room.run(lambda: list(room.engine.stream([1], 100, ())))
+            await room.run(lambda: list(room.model.engine.stream([1], 100, ())))
         held = room.turns.running
         with pytest.raises(BadRequest, match="busy"):
             await room.run(lambda: None)
@@ -132,7 +132,7 @@ def test_counts_of_work_are_those_of_its_request() -> None:
     room = Room(Model(engine, TINY, "m", "scripted"))
 
     async def route(request: Request) -> Response:
-        await room.run(lambda: list(room.engine.stream([1, 2], 3, ())), request)
+        await room.run(lambda: list(room.model.engine.stream([1, 2], 3, ())), request)
         return JSONResponse(current_tally().usage)
 
     web = TestClient(Record(Starlette(routes=[Route("/", route, methods=["POST"])])))

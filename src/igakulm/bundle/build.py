@@ -1,6 +1,6 @@
 """The export stage: a bundle that stock tools load, proved to be the trained model, with hashes of every file.
 
-Does: write huggingface/, llama/ where wished, gguf/, evaluation/, tasks.json, MODEL_CARD.md, LICENCES.md, LICENSES/ and
+Does: write huggingface/, llama/ where wished, gguf/, evaluation/, MODEL_CARD.md, LICENCES.md, LICENSES/ and
 bundle.json. Does not: train, score or serve; convert.py proves the files, verify.py checks a bundle later.
 """
 
@@ -118,8 +118,8 @@ def export(
     same_tokenizer(folder, encoder, CHECK_TEXTS)
     llama = add_llama(folder, out_dir / LLAMA, prompts, progress) if config.as_llama else None
     gguf = convert(config.name, config.gguf, folder, out_dir / GGUF, prompts, records.evaluation_dir, progress)
-    tasks = tasks_of(records.finetune_dir or model_dir, records.evaluation_dir)
-    write_tasks(out_dir / TASKS_FILE, tasks)
+    if tasks := tasks_of(records.finetune_dir or model_dir, records.evaluation_dir):
+        write_tasks(folder / TASKS_FILE, tasks)
     board = _write_evaluation(records, out_dir / EVALUATION, config.name)
     facts = _write_papers(config.name, model, gguf, board, records, out_dir, llama is not None)
     description = _describe(facts, encoder, llama, licences_of(records), out_dir)

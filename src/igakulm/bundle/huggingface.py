@@ -20,6 +20,8 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
 from igakulm.progress import Progress
+from igakulm.tasks.layouts import TASKS_FILE
+from igakulm.text.preparation import PREPARATION_FILE
 from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES
 from igakulm.tokenizer.encode import ENCODER_FILE, TEMPLATE_FILE, TOKENIZER_FILES
 from igakulm.tokenizer.open import Encoder, load_encoder
@@ -31,6 +33,8 @@ KEPT = (
     "model.safetensors",
     "model.safetensors.index.json",
     *dict.fromkeys((*TOKENIZER_FILES, *ADOPTED_FILES)),
+    PREPARATION_FILE,
+    TASKS_FILE,
 )
 """Nothing else of a model folder enters a bundle: no checkpoints, no optimizer state, no logs, no code."""
 
