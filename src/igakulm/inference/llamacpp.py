@@ -31,13 +31,13 @@ from igakulm.inference.engine import (
     check_sampling,
     nothing,
 )
-from igakulm.inference.gguf_header import GgufHeader
 from igakulm.inference.json_grammar import grammar_of
 from igakulm.inference.llamacpp_lanes import default_lanes
 from igakulm.inference.llamacpp_pieces import Pieces
 from igakulm.inference.llamacpp_process import PATIENCE, LlamaCppProcess
 from igakulm.inference.llamacpp_process import available as available
 from igakulm.inference.llamacpp_restart import LastingProcess
+from igakulm.tokenizer.gguf_header import GgufHeader
 
 LOOKS = (256, 4096)
 """How many of the most probable tokens a scoring step asks for before it asks for the whole vocabulary."""

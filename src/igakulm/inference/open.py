@@ -246,8 +246,8 @@ def _open_file(path: Path, running: Running) -> Model | LlamaCppText:
 
 
 def _open_gguf(found: _Found, path: Path, name: str, running: Running) -> Model:
-    from igakulm.inference.gguf_header import GgufHeader
     from igakulm.inference.llamacpp import LlamaCppEngine
+    from igakulm.tokenizer.gguf_header import GgufHeader
 
     rows, expected = GgufHeader.read(path).vocabulary, _config(found.folder).get("vocab_size")
     if rows != expected:
