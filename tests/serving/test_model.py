@@ -27,7 +27,7 @@ def test_plain_folders_and_bundles_without_gguf(tmp_path: Path) -> None:
     (bundle / "huggingface" / "model.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="bytes instead of"):
         open_model(bundle)
-    with pytest.raises(InputError, match="neither a bundle"):
+    with pytest.raises(InputError, match="no bundle"):
         open_model(tmp_path)
 
 

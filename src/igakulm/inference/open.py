@@ -210,7 +210,7 @@ def _refuse_other_folders(folder: Path) -> None:
         hint = f"give the file itself, such as {folder / files[0]}"
         raise InputError("this folder holds GGUF files only", where=where, hint=hint)
     hint = "give a bundle, or the folder that holds config.json, the weights and the tokenizer"
-    raise InputError("this is neither a bundle nor a model folder: there is no config.json", where=where, hint=hint)
+    raise InputError("this is no bundle and not a model folder: there is no config.json", where=where, hint=hint)
 
 
 def _best_gguf(found: _Found, wanted: str | None) -> Path | None:
