@@ -85,7 +85,7 @@ def cut_everywhere(text: str) -> list[int]:
 
 def tuning(text: str) -> list[int]:
     entities = Item(text, text, "entities", text, (), (text, text))
-    return [*render_row(item(text), TINY).ids.tolist(), *render_row(entities, TINY).ids.tolist()]
+    return [*render_row(item(text), TINY, "raw").ids.tolist(), *render_row(entities, TINY, "raw").ids.tolist()]
 
 
 def evaluation(text: str) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.manifest import Manifest, read_manifest
-from igakulm.tasks.benchmarks import jmed
+from igakulm.tasks.benchmarks.registry import benchmark_of, licence_of
 
 MODEL = "model"
 UNKNOWN = "unknown"
@@ -133,7 +133,7 @@ def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
     return {
         task: {
             "rows": count,
-            "licence": jmed.TASKS[task].licence if task in jmed.TASKS and task not in own else UNKNOWN,
+            "licence": licence_of(task) if benchmark_of(task) and task not in own else UNKNOWN,
         }
         for task, count in rows.items()
     }

@@ -81,6 +81,9 @@ def _asking(
         int | None, typer.Option(help="Only the first N items of each task.", min=1, rich_help_panel="How it is asked")
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Score baselines without a language model beside it.")] = True,
+    strict: Annotated[
+        bool, typer.Option(help="Refuse a file with an odd row, instead of leaving the row out and listing it.")
+    ] = False,
     folds: Annotated[
         int,
         typer.Option(help="Baselines also by grouped k-fold, for tasks with few rows left; 0 = not.", min=0, max=20),
@@ -148,6 +151,7 @@ def _asking(
         shots=shots,
         max_new_tokens=max_new_tokens,
         baselines=baselines,
+        strict=strict,
         folds=folds,
         max_items=max_items,
         samples=samples,

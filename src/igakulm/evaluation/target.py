@@ -81,6 +81,7 @@ class Options:
     max_new_tokens: int | None = None
     split: str = "published"
     baselines: bool = True
+    strict: bool = False
     folds: int = 0
     max_items: int | None = None
     samples: int = 2000

@@ -23,6 +23,8 @@ from igakulm.model.objective import Objective
 from igakulm.model.presets import model_config, new_model, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
+from igakulm.tasks.layouts import TASKS_FILE, write_tasks
+from igakulm.text.preparation import write_preparation
 from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.batch import Row
@@ -49,7 +51,8 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train a base model; after a kill the same call goes on from `out_dir/checkpoints`.
 
-    Writes `model/` (stock folder, scale folded), `checkpoints/`, `metrics.json`, `logs/steps.jsonl`.
+    Writes `model/` (stock folder, scale folded; `preparation.json`, and `tasks.json` without a task), `checkpoints/`,
+    `metrics.json`, `logs/steps.jsonl`.
 
     Raises:
         InputError: rows of another tokenizer, damaged rows, impossible sizes, a checkpoint of other settings,
@@ -84,7 +87,10 @@ def pretrain(
     history = train(job, progress)
     if not current_world().leads:
         return {}
-    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=starts_with_chat(model, encoder))
+    folder = out_dir / "model"
+    write_folder(start, scale, encoder, tokenizer_dir, folder, chat=starts_with_chat(model, encoder))
+    write_preparation(folder, "cleaned")  # what the packed rows are made of
+    write_tasks(folder / TASKS_FILE, [])
     return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
 
 
