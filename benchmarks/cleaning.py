@@ -135,7 +135,7 @@ def run_one(side: str, path: Path) -> None:
 
 def child(side: str, path: Path, peer_python: str | None) -> dict[str, Any] | str:
     python = peer_python if side == "HojiChar" and peer_python else sys.executable
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests/corpus'}", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests/text'}", "OMP_NUM_THREADS": "1"}
     command = [python, __file__, "--one", side, "--texts", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:

@@ -106,14 +106,14 @@ def stage(url: str, folder: Path, terms: int, concurrency: int) -> dict[str, flo
     """Ours: the whole stage."""
     from igakulm.asking.store import ResponseStore
     from igakulm.progress import SilentProgress
-    from igakulm.synth import documents
+    from igakulm.synth import answer_reader, documents
     from igakulm.synth.generate import generate_texts
     from igakulm.synth.set_checks import SetChecks
 
     spent: dict[str, float] = {}
     timed(ResponseStore, "put_many", spent, "keep")
     timed(documents, "make_job", spent, "read")
-    timed(documents.Reader, "answer", spent, "read")
+    timed(answer_reader.Reader, "answer", spent, "read")
     for owner, name in ((documents, "clean_answer"), (documents, "check_text"), (SetChecks, "check")):
         timed(owner, name, spent, "check")
     out = folder / "out"

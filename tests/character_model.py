@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from igakulm.inference.engine import GREEDY, Continuation, Message, Sampling, Step
+from igakulm.inference.constraint import Constraint
+from igakulm.inference.engine import GREEDY, Continuation, Message, Sampling, Step, lengths_of
 from igakulm.inference.open import OpenedModel
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
@@ -92,15 +93,16 @@ class RuleEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = lambda count: None,
     ) -> list[list[int]]:
         self.prompts += [list(prompt) for prompt in prompts]
         self.stops.append(tuple(stop))
         done(len(prompts))
-        return [CharacterEncoder().encode(self.text)[:max_new_tokens] for _ in prompts]
+        return [CharacterEncoder().encode(self.text)[:most] for most in lengths_of(max_new_tokens, prompts)]
 
     def stream(
         self,

@@ -1,8 +1,10 @@
-"""Imports point from a later layer to an earlier one, and light modules stay light."""
+"""Imports point from a later layer to an earlier one and never in a circle; light modules stay light."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Container, Mapping, Sequence, Set
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ LAYERS = [
     {"errors"},
     {"progress"},
     {"files"},
+    {"stored"},
     {"manifest"},
     {"recipe"},
     {"text"},
@@ -70,6 +73,53 @@ def test_the_check_sees_a_wrong_import(tmp_path: Path) -> None:
     path = tmp_path / "early.py"
     path.write_text("from igakulm.pipeline.run import Runner\nimport igakulm.cli.app\n")
     assert imported_rooms(path) == {"pipeline", "cli"}
+
+
+def imported_files(path: Path, names: Container[str]) -> set[str]:
+    """Modules among `names` that a file imports, anywhere in it: functions and type checks too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {part if part in names else node.module for part in parts}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name in names}
+
+
+def import_graph(root: Path) -> dict[str, set[str]]:
+    """Module -> the modules below `root` that it imports."""
+    files = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in root.rglob("*.py")
+    }
+    return {name: imported_files(path, files.keys()) - {name} for name, path in sorted(files.items())}
+
+
+def circle(graph: Mapping[str, Set[str]]) -> Sequence[str]:
+    """A circle of modules, or nothing."""
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_circle_of_files(project: Path) -> None:
+    """A function-level import hides a circle from Python, not from whoever reads."""
+    graph = import_graph(project / "src")
+    assert len(graph) > 200 and any(graph.values())
+    assert circle(graph) == []
+
+
+def test_the_check_sees_a_hidden_circle(tmp_path: Path) -> None:
+    (tmp_path / "igakulm" / "room").mkdir(parents=True)
+    first, second = tmp_path / "igakulm" / "room" / "first.py", tmp_path / "igakulm" / "room" / "second.py"
+    first.write_text("from igakulm.room import second\n")
+    second.write_text("import json\n")
+    assert circle(import_graph(tmp_path)) == []
+    second.write_text("def late() -> None:\n    from igakulm.room.first import thing\n")
+    assert set(circle(import_graph(tmp_path))) == {"igakulm.room.first", "igakulm.room.second"}
 
 
 def test_no_catch_all_rooms(project: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from igakulm.corpus.filter import drop_reason
 from igakulm.corpus.repetition import NGRAM, repeated_ngram_shares
 from igakulm.recipe.schema import Filters
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 KANJI = [chr(code) for code in range(0x4E00, 0x5600)]
 ALL = 0.0  # of interest is every share

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igakulm.corpus.vocabulary import ADULT_WORDS, ADVERTISEMENT_WORDS, WordFinder, count_words
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 
 def test_every_word_is_found_where_it_is() -> None:

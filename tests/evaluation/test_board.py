@@ -9,10 +9,11 @@ import pytest
 
 from igakulm.answering.reading import Prediction
 from igakulm.evaluation.ask import Reply
-from igakulm.evaluation.board import FEWEST, UNSHARED, Board, Column
+from igakulm.evaluation.board import FEWEST, Board, Column
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import BASELINE, Answered, read_items
 from igakulm.evaluation.metrics import measure
+from igakulm.evaluation.scoreboard import UNSHARED
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_json
 from igakulm.tasks.items import Item

@@ -238,8 +238,8 @@ def test_published_rows() -> None:
     found = {(row["model"], row["task"], row["metric"]): row["value"] for row in rows}
     assert len(found) == len(rows)
     assert found["instruct 50B tokens", "mrner_disease", "partial_f1_upstream"] == 0.90
-    assert found["instruct 20B tokens", "crade", "kappa"] == 0.61
+    assert found["instruct 20B tokens", "crade", "kappa_upstream"] == 0.61
     assert found["GPT-4o-2024-08-06", "nrner", "exact_f1_upstream"] == 0.20
-    assert found["base 50B tokens", "rrtnm", "kappa"] == -0.10
-    assert str(found["base 20B tokens", "crade", "kappa"]) == "0.0"
+    assert found["base 50B tokens", "rrtnm", "kappa_upstream"] == -0.10
+    assert str(found["base 20B tokens", "crade", "kappa_upstream"]) == "0.0"
     assert found["gemma-2-27b", "igakuqa", "score_share"] == 0.636

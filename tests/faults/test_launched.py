@@ -66,7 +66,7 @@ def _one(folder: Path, recipe: Path, place: dict[str, str], build: Callable[...,
         replace(stage_named("synth"), build=build, shared=shared),
     )
     named = {stage.name: stage for stage in stages}
-    patches = mock.patch.multiple(run, stages_for=lambda _: stages, stage_named=named.__getitem__)
+    patches = mock.patch.multiple(run, stages_for=lambda *_: stages, stage_named=named.__getitem__)
     try:
         with patches, joined():
             found = Runner(load_recipe(recipe, [f"runs_folder={folder}"]), SilentProgress()).run("synth")

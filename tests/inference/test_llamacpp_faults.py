@@ -16,9 +16,9 @@ from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
 from igakulm.inference import llamacpp_restart
 from igakulm.inference.engine import EngineFailed, Step
-from igakulm.inference.gguf_header import GgufHeader
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.llamacpp_lanes import MOST, default_lanes, lane_bytes
+from igakulm.tokenizer.gguf_header import GgufHeader
 from tiny_bundle import encoder, write_model
 
 pytestmark = pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")

@@ -11,8 +11,9 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
+from foreign_models import open_model
 from foreign_tokenizers import CHATML, byte_level, metaspace
 from igakulm.bundle.build import export
 from igakulm.errors import InputError
@@ -43,29 +44,6 @@ from tiny_bundle import TEXTS, tokenizer_folder
 QUIET = SilentProgress()
 KEYS = {"micro_batch": 4, "global_batch": 4, "warmup_steps": 1, "precision": "fp32", "seed": 0, "checkpoint_every": 9}
 ASK = [{"role": "user", "content": "糖尿病の治療は？"}]
-
-
-def open_model(folder: Path, kind: str, spare: int = 0, **sizes: Any) -> Path:
-    """Random weights beside a tokenizer; `spare` rows more than it has entries."""
-    loader: Any = AutoTokenizer
-    tokenizer = loader.from_pretrained(folder)
-    values = {
-        "vocab_size": len(tokenizer) + spare,
-        "hidden_size": 32,
-        "intermediate_size": 48,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-        "max_position_embeddings": 1024,
-        "bos_token_id": tokenizer.bos_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-        "pad_token_id": None,
-    }
-    torch.manual_seed(0)
-    maker: Any = AutoModelForCausalLM
-    maker.from_config(AutoConfig.for_model(kind, **{**values, **sizes})).save_pretrained(folder)
-    return folder
 
 
 def made(kind: str, folder: Path) -> Path:
@@ -147,17 +125,15 @@ def test_a_rate_of_nothing_gives_the_open_model_back(tmp_path: Path) -> None:
         torch.testing.assert_close(after[name], weight, rtol=1e-6, atol=1e-8)
 
 
-def test_windows_and_other_tokenizers_are_refused(tmp_path: Path) -> None:
+def test_windows_are_trained_and_other_tokenizers_refused(tmp_path: Path) -> None:
     source = open_model(metaspace(tmp_path / "source"), "mistral", sliding_window=32)
-    folder = prepared(source, tmp_path)
-    with pytest.raises(InputError, match=r"see 32 tokens[\s\S]*sequence_length"):
-        train(ModelSection(from_folder=str(source)), folder)
+    train(ModelSection(from_folder=str(source)), prepared(source, tmp_path))  # rows of 128 tokens
     own = TextEncoder.load(tokenizer_folder())
     for kind in ("arcee", "llama", "mistral", "qwen3"):
         refuse_other_reading(own, kind)
     with pytest.raises(InputError, match="otherwise beside a model of type 'qwen2'"):
         refuse_other_reading(own, "qwen2")
-    (folder / "other").mkdir()
+    (tmp_path / "other").mkdir()
     other = made("qwen2", tmp_path / "other" / "source")
     with pytest.raises(InputError, match="otherwise beside a model"):
         qwen = prepared(byte_level(tmp_path / "plain"), tmp_path / "other")

@@ -20,12 +20,15 @@ def inputs(tokens: int, heads: int, shared: int, size: int, dtype: torch.dtype) 
     )
 
 
-def dense(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+def dense(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, window: int = 10**6
+) -> torch.Tensor:
     group = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(group, 1), value.repeat_interleave(group, 1)
     document = torch.repeat_interleave(torch.arange(len(lengths)), lengths)
     place = torch.arange(len(document))
-    allowed = (document[:, None] == document[None]) & (place[:, None] >= place[None])
+    behind = place[:, None] - place[None]
+    allowed = (document[:, None] == document[None]) & (behind >= 0) & (behind < window)
     scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
     attended: torch.Tensor = scores.masked_fill(~allowed, -torch.inf).softmax(-1) @ value
     return attended.transpose(1, 2)
@@ -43,6 +46,21 @@ def test_values_and_gradients(lengths: list[int], heads: int, shared: int) -> No
     wanted = torch.autograd.grad(expected, tensors, upstream)
     for one, other in zip(torch.autograd.grad(found, tensors, upstream), wanted, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("window", [1, 2, 63, 64, 65, 130])
+@pytest.mark.parametrize("lengths", [[300], [5, 65, 64], [257, 3, 130], [700]])
+def test_a_window_hides_what_lies_further_back(lengths: list[int], window: int) -> None:
+    tensors = inputs(sum(lengths), 4, 2, 16, torch.float32)
+    parts = torch.tensor(lengths)
+    expected = dense(*tensors, parts, window)
+    upstream = torch.randn(expected.shape, generator=torch.Generator().manual_seed(2))
+    wanted = torch.autograd.grad(expected, tensors, upstream)
+    alone = attention._attend_one_by_one(*tensors, parts, 16**-0.5, window)
+    for found in (attend_documents(*tensors, parts, 16**-0.5, window=window), alone):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        for one, other in zip(torch.autograd.grad(found, tensors, upstream), wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-5)
 
 
 def test_bf16_is_as_near_as_bf16_can_be() -> None:
@@ -73,7 +91,7 @@ def test_no_document_sees_another() -> None:
 def test_the_operator_of_the_cpu_is_what_torch_expects_of_one() -> None:
     tensors = inputs(40, 4, 2, 8, torch.float32)
     operator = torch.ops.igakulm.document_attention.default
-    torch.library.opcheck(operator, (*tensors, torch.tensor([10, 1, 29]), 0.25))
+    torch.library.opcheck(operator, (*tensors, torch.tensor([10, 1, 29]), 0.25, 7))
 
 
 def test_on_a_cpu_the_lengths_are_all_a_model_is_given() -> None:

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from igakulm.errors import InputError
-from igakulm.model import exact, init
+from igakulm.model import attention, attention_cpu, exact, init
 from igakulm.model.objective import Batch, Objective
 from igakulm.model.presets import load_folder
 
@@ -26,11 +26,11 @@ SIZES: dict[str, Any] = {
 }
 CLASSES: dict[str, dict[str, Any]] = {
     "llama": {},
-    "mistral": {"sliding_window": 40},
+    "mistral": {"sliding_window": 12},
     "qwen2": {},
     "qwen3": {"head_dim": 24},
     "olmo2": {},
-    "gemma3_text": {"sliding_window": 40, "sliding_window_pattern": 2, "query_pre_attn_scalar": 16},
+    "gemma3_text": {"sliding_window": 12, "sliding_window_pattern": 2, "query_pre_attn_scalar": 16},
     "arcee": {},
 }
 DOCUMENTS = [list(range(3, 20)), list(range(40, 45)), list(range(60, 95))]
@@ -111,22 +111,18 @@ def test_a_difference_that_no_key_names_is_found_by_the_probe() -> None:
 
 
 def test_windows() -> None:
-    assert exact.attention_window(made("mistral")) == 40
+    assert exact.attention_window(made("mistral")) == 12
     assert exact.attention_window(made("mistral", sliding_window=None)) is None
     assert exact.attention_window(made("qwen2", sliding_window=16)) is None  # not used without use_sliding_window
     assert exact.attention_window(made("qwen2", sliding_window=16, use_sliding_window=True, max_window_layers=1)) == 16
-    assert exact.attention_window(made("gemma3_text")) == 40
-    exact.refuse_longer_documents(made("mistral"), 40, "here", "shorter")
-    with pytest.raises(InputError, match="see 40 tokens, a document here has 41"):
-        exact.refuse_longer_documents(made("mistral"), 41, "here", "shorter")
+    assert exact.attention_window(made("gemma3_text")) == 12
 
 
-def test_the_window_is_where_results_begin_to_differ() -> None:
-    for length, same in ((41, True), (42, False)):  # a document's last token has no target
-        model, ids = made("mistral").train(False), torch.arange(3, 3 + length)
-        expected = exact.stock_loss(model, [ids])
-        found = float(Objective(model)(exact._laid_out([ids])))
-        assert (found == pytest.approx(expected, rel=1e-6)) is same
+def test_a_window_that_is_not_seen_is_found_by_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = attention_cpu.attend_on_cpu
+    monkeypatch.setattr(attention, "attend_on_cpu", lambda *given: everything(*given[:-1]))
+    with pytest.raises(InputError, match="another loss"):
+        exact.refuse_inexact(made("mistral"), "here")
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3_text"])

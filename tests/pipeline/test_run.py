@@ -48,8 +48,8 @@ COUNT = Stage("count", 1, ("pack",), ("letters",), _count, "how many")
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     def use(*stages: Stage) -> None:
-        monkeypatch.setattr(run_module, "STAGES", stages)
-        monkeypatch.setattr(run_module, "stages_for", lambda target: stages)
+        monkeypatch.setattr(run_module, "stages_of", lambda recipe: stages)
+        monkeypatch.setattr(run_module, "stages_for", lambda target, recipe: stages)
 
     use(LETTERS, COUNT)
     yield use
@@ -216,13 +216,24 @@ def test_a_full_disk_is_one_line_and_heals(recipe_path: Path, graph: Callable[..
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_every_stage_needs_only_earlier_ones() -> None:
+def test_every_stage_needs_only_earlier_ones(recipe_path: Path) -> None:
     seen: set[str] = set()
     for stage in STAGES:
         assert set(stage.needs) <= seen
         assert set(stage.sections) <= set(Recipe.model_fields)
         seen.add(stage.name)
-    assert [stage.name for stage in stages_for("pack")] == ["lexicon", "synth", "corpus", "tokenizer", "pack"]
+    found = stages_for("pack", load_recipe(recipe_path))
+    assert [stage.name for stage in found] == ["lexicon", "synth", "corpus", "tokenizer", "pack"]
+
+
+def test_a_base_that_is_taken_as_it_is_needs_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "base.yaml"
+    path.write_text("name: t\nmodel: {from_folder: base}\npretrain: {steps: 0}\n")
+    recipe = load_recipe(path)
+    assert [stage.name for stage in stages_for("finetune", recipe)] == ["lexicon", "tokenizer", "pretrain", "finetune"]
+    with pytest.raises(InputError, match="no stage corpus"):
+        stages_for("corpus", recipe)
+    assert recipe.tokenizer.from_folder == recipe.model.from_folder == str(tmp_path / "base")
 
 
 @pytest.mark.usefixtures("graph")

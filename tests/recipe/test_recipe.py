@@ -64,6 +64,21 @@ def test_no_sources(tmp_path: Path) -> None:
         load_recipe(write(tmp_path, "name: x\ncorpus: {sources: []}\n"))
 
 
+def test_pretraining_needs_text_and_a_base_as_it_is_needs_a_name(tmp_path: Path) -> None:
+    base = "name: x\nmodel: {from_folder: base.gguf}\n"
+    with pytest.raises(InputError, match=r"corpus\.sources") as caught:
+        load_recipe(write(tmp_path, base))
+    assert "pretrain.steps: 0" in str(caught.value)
+    recipe = load_recipe(write(tmp_path, base + "pretrain: {steps: 0}\n"))
+    assert recipe.from_base and recipe.tokenizer.from_folder == str(tmp_path / "base.gguf")
+    kept = load_recipe(write(tmp_path, base + "pretrain: {steps: 0}\ntokenizer: {from_folder: other}\n"))
+    assert kept.tokenizer.from_folder == str(tmp_path / "other")
+    with pytest.raises(InputError, match="no base model"):
+        load_recipe(write(tmp_path, "name: x\npretrain: {steps: 0}\n"))
+    with pytest.raises(InputError, match=r"finetune\.steps"):
+        load_recipe(write(tmp_path, base + "pretrain: {steps: 0}\nfinetune: {steps: 0}\n"))
+
+
 def test_overrides_reach_lists_and_new_sections(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     overrides = ["pretrain.steps=5", "corpus.sources.0.kind=medical", "model.preset=tiny"]

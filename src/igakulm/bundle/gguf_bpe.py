@@ -12,7 +12,7 @@ from typing import Any
 
 import gguf
 
-from igakulm.bundle.gguf_vocabulary import Pieces, piece_kind
+from igakulm.bundle.gguf_pieces import Pieces, piece_kind
 from igakulm.errors import InputError
 
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

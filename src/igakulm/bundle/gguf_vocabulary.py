@@ -9,46 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gguf
 
+from igakulm.bundle.gguf_bpe import read_bpe
+from igakulm.bundle.gguf_pieces import Pieces, piece_kind
 from igakulm.bundle.weights import read_template
 from igakulm.errors import InputError
 from igakulm.files import read_json
 
-_BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 SPACE = "\u2581"
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 _NEVER = -1e4
 """Score of pieces that no text is cut into."""
-
-
-@dataclass(slots=True)
-class Pieces:
-    """What a tokenizer.json says, in id order.
-
-    Attributes:
-        model: llama.cpp's name of the algorithm: t5 = Unigram, gpt2 = byte-level BPE, llama = SentencePiece's BPE.
-        before: llama.cpp's name of the rule that cuts text into words ("pre").
-        pieces, scores, kinds: one each per id; kinds are `gguf.TokenType`.
-        merges: of byte-level BPE, "left right" in their order.
-        unk: id of the unknown piece.
-        begins: whether the tokenizer puts its begin token before a text by itself.
-        space_before: whether it puts a space before a text.
-    """
-
-    model: Literal["t5", "gpt2", "llama"]
-    before: str
-    pieces: list[str]
-    scores: list[float]
-    kinds: list[int]
-    merges: list[str] = field(default_factory=list)
-    unk: int | None = None
-    begins: bool = True
-    space_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +49,7 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     data = read_json(path)
     model = data.get("model") if isinstance(data, dict) else None
     kind = model.get("type") if isinstance(model, dict) else None
-    if kind == "BPE":
-        from igakulm.bundle.gguf_bpe import read_bpe
-
-        listed = read_bpe(data, path)
-    else:
-        listed = _read_unigram(data, kind, path)
+    listed = read_bpe(data, path) if kind == "BPE" else _read_unigram(data, kind, path)
     _add_tokens(data.get("added_tokens", []), listed, path)
     padded = embeddings - len(listed.pieces)
     if padded < 0:
@@ -115,15 +86,6 @@ def _read_unigram(data: Any, kind: Any, path: Path) -> Pieces:
         raise InputError(f"the unknown token is id {unk} of {len(pieces):,} pieces", where=f"{path}, model.unk_id")
     kinds[unk] = int(gguf.TokenType.UNKNOWN)
     return Pieces("t5", "default", pieces, [float(entry[1]) for entry in model["vocab"]], kinds, unk=unk)
-
-
-def piece_kind(piece: str) -> int:
-    """Byte or ordinary piece, as a `gguf.TokenType`.
-
-    >>> piece_kind("<0x0A>") == gguf.TokenType.BYTE, piece_kind("病") == gguf.TokenType.NORMAL
-    (True, True)
-    """
-    return int(gguf.TokenType.BYTE if _BYTE.fullmatch(piece) else gguf.TokenType.NORMAL)
 
 
 def _add_tokens(added: list[dict[str, Any]], listed: Pieces, path: Path) -> None:

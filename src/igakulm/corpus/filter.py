@@ -25,7 +25,7 @@ from igakulm.corpus.repetition import repeated_ngram_shares, repetition_reason
 from igakulm.corpus.vocabulary import Words, count_words
 from igakulm.recipe.schema import Filters
 from igakulm.text.characters import SEPARATOR
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 REASONS = (
     "too_short",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.text.characters import SEPARATOR
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 LENGTHS = (0, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000)
 """Lower ends of the classes of length, in characters."""

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from igakulm.recipe.schema import Filters, RepeatedText
 from igakulm.text.characters import SEPARATOR
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 from igakulm.text.ngrams import BASE, Hashes, compared, spread
 
 _PARTS = 64  # hashes are compared in so many parts, so that memory does not double

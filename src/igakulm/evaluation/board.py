@@ -16,6 +16,7 @@ from igakulm.evaluation.item_files import BASELINE, Answered, file_name, write_i
 from igakulm.evaluation.manner import GENERATE
 from igakulm.evaluation.metrics import Measured, measure, measure_upstream
 from igakulm.evaluation.passing import group_rows, passing_rows
+from igakulm.evaluation.scoreboard import SCOREBOARD, UNSHARED, Scoreboard
 from igakulm.evaluation.significance import paired
 from igakulm.files import write_json
 from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
@@ -23,8 +24,6 @@ from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import prompt_sha256
 
-UNSHARED = "published-unshared"
-"""The published split's test items whose document no training row of any task has."""
 FEWEST = 5
 """Fewer items than this make no column of their own."""
 
@@ -154,6 +153,7 @@ class Board:
             rows.sort(key=lambda row: row["answer_mode"] != BASELINE)
         self.rows.sort(key=lambda row: place[row["task"]])
         board = {
+            "format": Scoreboard.NEWEST,
             "rows": self.rows,
             "items": self.files,
             "paired": sorted(self.comparisons(), key=lambda row: place[row["task"]]),
@@ -163,7 +163,7 @@ class Board:
             **more,
             "bootstrap": {"samples": self.samples, "seed": self.seed, "unit": "document"},
         }
-        write_json(self.out_dir / "scoreboard.json", board)
+        write_json(self.out_dir / SCOREBOARD, board)
         return board
 
 

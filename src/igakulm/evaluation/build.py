@@ -93,8 +93,9 @@ def _split_names(config: EvaluateSection, split: str) -> list[str]:
 
 def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str) -> Split:
     loaded = load_split(benchmarks, split)
-    if not loaded.test:
-        raise InputError("no benchmark is configured", where="benchmarks", hint="give jmed, igakuqa or rows")
+    if not any(loaded.test.values()):
+        hint = "give jmed, igakuqa or rows with a test file; to tune only, run with --until finetune"
+        raise InputError("no benchmark with test items is configured", where="benchmarks", hint=hint)
     # A fold can be without items of a task that has few documents.
     test = {task: list(items[: config.max_items]) for task, items in loaded.test.items() if items}
     return Split(loaded.name, test, loaded.train)

@@ -17,12 +17,13 @@ from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.metrics import entity_metrics, is_right
+from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.files import read_jsonl, write_jsonl
 from igakulm.tasks.items import Item
 from igakulm.tasks.splits import documents_of
 from igakulm.tasks.wording import is_exam
 
-BASELINE = "baseline"
+BASELINE = BASELINE_MODE
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

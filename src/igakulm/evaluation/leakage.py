@@ -22,8 +22,8 @@ from igakulm.corpus.streams import Advance, nothing
 from igakulm.evaluation.training_texts import training_texts
 from igakulm.tasks.items import Item, normalised_document
 from igakulm.tasks.splits import documents_of
-from igakulm.text.cleaning import codes_of
 from igakulm.text.compared_letters import SENTENCE_ENDS, ComparedTexts, compared_letters
+from igakulm.text.mapped import codes_of
 from igakulm.text.ngrams import Letters, ngrams_of
 
 DOCUMENT_LETTERS = 10

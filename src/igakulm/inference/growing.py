@@ -57,7 +57,12 @@ def choose(logits: torch.Tensor, rows: Sequence[Growing]) -> list[int]:
     tokens: list[int] = logits.argmax(-1).tolist()
     for place, row in enumerate(rows):
         if row.matcher is not None and not row.matcher.allows(tokens[place]):
-            allowed = torch.from_numpy(row.matcher.allowed()).to(logits.device)
+            allowed = mask_of(row.matcher).to(logits.device)
             held = logits[place].masked_fill(~allowed, -torch.inf)
             tokens[place] = int(held.argmax()) if bool(allowed.any()) else NONE
     return tokens
+
+
+def mask_of(matcher: Matcher) -> torch.Tensor:
+    """Which tokens can come next, (vocabulary,) bool on the CPU."""
+    return torch.frombuffer(matcher.allowed(), dtype=torch.uint8).bool()

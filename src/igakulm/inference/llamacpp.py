@@ -20,9 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint, ListOf
 from igakulm.inference.engine import (
@@ -37,7 +34,6 @@ from igakulm.inference.engine import (
     nothing,
     samplings_of,
 )
-from igakulm.inference.gguf_header import GgufHeader
 from igakulm.inference.json_grammar import grammar_of
 from igakulm.inference.llamacpp_lanes import default_lanes
 from igakulm.inference.llamacpp_pieces import Pieces
@@ -45,6 +41,7 @@ from igakulm.inference.llamacpp_process import PATIENCE, LlamaCppProcess
 from igakulm.inference.llamacpp_process import available as available
 from igakulm.inference.llamacpp_restart import LastingProcess
 from igakulm.inference.masks import Guide
+from igakulm.tokenizer.gguf_header import GgufHeader
 
 LOOKS = (256, 4096)
 """How many of the most probable tokens a scoring step asks for before it asks for the whole vocabulary."""
@@ -226,7 +223,8 @@ class LlamaCppEngine:
         """Greedy steps under a list: the model writes freely until a token that is not allowed; the likeliest allowed
         one takes its place, and the model writes on from there.
         """
-        if sampling.temperature or sampling.constraint is None:
+        assert sampling.constraint is not None
+        if sampling.temperature:
             raise ValueError("lists are written greedily")
         matcher, free = self._guide.matcher(sampling.constraint), replace(sampling, constraint=None)
         while len(made) < longest and not matcher.ended:
@@ -244,15 +242,17 @@ class LlamaCppEngine:
             matcher.take(token)
             yield self._told(made, token, free)
 
-    def _likeliest_allowed(self, made: list[int], allowed: NDArray[np.bool_]) -> int | None:
+    def _likeliest_allowed(self, made: list[int], allowed: bytearray) -> int | None:
         """The likeliest of the allowed tokens; None where there is none."""
-        if not allowed.any():
+        if not any(allowed):
             return None
         for top in (*(look for look in LOOKS if look < self.vocabulary), self.vocabulary):
             for token in self._likeliest(made, top):
                 if token < len(allowed) and allowed[token]:
                     return token
-        return int(allowed.argmax())  # llama.cpp leaves out tokens whose probability is 0
+        return next(
+            token for token, one in enumerate(allowed) if one
+        )  # llama.cpp leaves out tokens whose probability is 0
 
     def _streamed(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step, None, bool]:
         """Steps of one request; False = it ends early, at a token that what llama.cpp sends does not tell."""

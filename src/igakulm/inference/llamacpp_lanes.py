@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from igakulm.inference.gguf_header import GgufHeader
+from igakulm.tokenizer.gguf_header import GgufHeader
 
 MOST = 4
 BUDGET = 256 << 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from igakulm.inference.gguf_header import BYTE, WITHOUT_TEXT, read_vocabulary
+from igakulm.tokenizer.gguf_header import BYTE, WITHOUT_TEXT, read_vocabulary
 
 _PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any
 
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
-from igakulm.inference.gguf_header import GgufHeader
 from igakulm.inference.letters import letter_logprobs
 from igakulm.inference.llamacpp_process import LlamaCppProcess
 from igakulm.inference.messages import render_plain
+from igakulm.tokenizer.gguf_header import GgufHeader
 
 LOOKS = (1024, 16_384)
 """How many of the likeliest tokens are looked through for the letters, before the whole vocabulary is."""

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.inference.gguf_header import GgufHeader
 from igakulm.inference.llamacpp_process import LlamaCppProcess
 from igakulm.progress import Progress
 from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.gguf_header import GgufHeader
 
 BATCH = 256
 MAX_CRASHES = 20

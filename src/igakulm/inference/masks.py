@@ -15,9 +15,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint, JsonSchema, ListOf, units
 from igakulm.inference.json_grammar import lark_of
@@ -108,12 +105,12 @@ class Matcher:
             return token in self._stop and self._matcher.is_accepting()
         return bool(self._matcher.validate_tokens([token]))
 
-    def allowed(self) -> NDArray[np.bool_]:
-        """Which tokens can come next, (vocabulary,)."""
-        bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
-        mask = np.unpackbits(bits, count=len(self._tokens), bitorder="little").astype(bool)
-        inside = [token for token in self._stop if token < len(mask)]
-        mask[inside] = self._matcher.is_accepting()
+    def allowed(self) -> bytearray:
+        """Which tokens can come next: a byte for each of the vocabulary, 0 where it cannot."""
+        mask = bytearray(self._matcher.compute_logit_bias())[: len(self._tokens)]
+        for token in self._stop:
+            if token < len(mask):
+                mask[token] = self._matcher.is_accepting()
         return mask
 
     def take(self, token: int) -> None:

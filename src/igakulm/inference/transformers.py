@@ -23,7 +23,7 @@ from igakulm.inference.cache import Read, joined, roomy_cache
 from igakulm.inference.constraint import Constraint
 from igakulm.inference.draw import Draw
 from igakulm.inference.engine import GREEDY, Continuation, Precision, Sampling, Step, check_prompt, lengths_of, nothing
-from igakulm.inference.growing import Asked, Growing, choose
+from igakulm.inference.growing import Asked, Growing, choose, mask_of
 from igakulm.inference.load import load_model
 from igakulm.inference.masks import Guide, Matcher
 from igakulm.inference.memory import Reporter, within_memory
@@ -329,7 +329,7 @@ class TransformersEngine:
         ends, inputs, cache = set(stop), list(prompt), self._cache()
         for _ in range(min(max_new_tokens, self.context_length - len(prompt))):
             logits, cache = self._step(inputs, cache)
-            allowed = None if matcher is None else torch.from_numpy(matcher.allowed())
+            allowed = None if matcher is None else mask_of(matcher)
             if allowed is not None and not allowed.any():
                 return
             step = draw.step(logits, allowed)

@@ -1,7 +1,7 @@
 """Exact document masking for packed tokens, as an attention backend of the stock transformers classes.
 
-Does: causal attention inside each document of a flat run of tokens, without any mask tensor.
-Does not: keep a cache or generate (folders that we write use the stock backends), know sliding windows or sinks.
+Does: causal attention inside each document of a flat run of tokens, over all of it or over a sliding window.
+Does not: keep a cache or generate (folders that we write use the stock backends), know sinks.
 
 Nothing is approximated. On a GPU, bf16 goes to torch's flash attention for documents of different lengths
 (`torch.nn.attention.varlen`, torch 2.11 or newer); fp32 and older versions go document by document. On a CPU the
@@ -57,6 +57,7 @@ def attend_documents(
     scale: float,
     borders: torch.Tensor | None = None,
     longest: int = 0,
+    window: int = 0,
 ) -> torch.Tensor:
     """Causal attention inside each document.
 
@@ -68,26 +69,33 @@ def attend_documents(
         scale: factor on the scores, 1 / sqrt(head size).
         borders: (documents + 1,) int32 on the GPU, where each document begins, and `tokens`; see `document_arguments`.
         longest: at least the tokens of the longest document, with `borders`.
+        window: how many tokens a token sees, itself included; 0 = all before it.
 
     Returns:
         (1, tokens, heads, head size).
     """
     if query.device.type == "cpu":
-        return attend_on_cpu(query, key, value, lengths, scale)
+        return attend_on_cpu(query, key, value, lengths, scale, window)
     if borders is not None and query.dtype == torch.bfloat16 and query.shape[-1] % 8 == 0 and query.shape[-1] <= 256:
-        return _attend_on_gpu(query, key, value, borders, longest, scale)
-    attended: torch.Tensor = _attend_one_by_one(query, key, value, lengths, scale)
+        return _attend_on_gpu(query, key, value, borders, longest, scale, window)
+    attended: torch.Tensor = _attend_one_by_one(query, key, value, lengths, scale, window)
     return attended
 
 
 def _attend_on_gpu(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, borders: torch.Tensor, longest: int, scale: float
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    borders: torch.Tensor,
+    longest: int,
+    scale: float,
+    window: int = 0,
 ) -> torch.Tensor:
     """Flash attention over documents laid end to end; heads that share a key-value head need no copy of it."""
     assert _varlen is not None
     q, k, v = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     shared = {"enable_gqa": True} if _VARLEN_NAMES_SHARING else {}
-    causal = (-1, 0)
+    causal = (window - 1, 0)  # -1: everything before
     attended: torch.Tensor = _varlen(
         q, k, v, borders, borders, longest, longest, scale=scale, window_size=causal, **shared
     )
@@ -122,15 +130,21 @@ def _varlen_works(device: int) -> bool:
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def _attend_one_by_one(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float, window: int = 0
 ) -> torch.Tensor:
     """One call of torch's attention a document: any device and type, slow for many short documents."""
     shared = query.shape[1] != key.shape[1]
     parts = (torch.split(tensor, lengths.tolist(), 2) for tensor in (query, key, value))
-    outputs = [
-        F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=shared).transpose(1, 2)
-        for q, k, v in zip(*parts, strict=True)
-    ]
+    outputs = []
+    for q, k, v in zip(*parts, strict=True):
+        size = q.shape[2]
+        seen = None
+        if 0 < window < size:
+            seen = torch.ones(size, size, dtype=torch.bool, device=q.device).tril_().triu_(1 - window)
+        attended = F.scaled_dot_product_attention(
+            q, k, v, attn_mask=seen, is_causal=seen is None, scale=scale, enable_gqa=shared
+        )
+        outputs.append(attended.transpose(1, 2))
     return torch.cat(outputs, 1)
 
 
@@ -144,6 +158,7 @@ def _backend(
     document_lengths: torch.Tensor | None = None,
     document_borders: torch.Tensor | None = None,
     longest_document: int = 0,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Adapter with the signature of transformers' attention functions."""
@@ -154,7 +169,10 @@ def _backend(
         lower = torch.get_autocast_dtype(device)
         query, key, value = query.to(lower), key.to(lower), value.to(lower)
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return attend_documents(query, key, value, document_lengths, scale, document_borders, longest_document), None
+    attended = attend_documents(
+        query, key, value, document_lengths, scale, document_borders, longest_document, sliding_window or 0
+    )
+    return attended, None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:

@@ -26,10 +26,10 @@ TILE_SCORES = 2**20
 
 
 def attend_on_cpu(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float, window: int = 0
 ) -> torch.Tensor:
     """See `attention.attend_documents`; all tensors are on the CPU."""
-    padded: torch.Tensor = _attend(query, key, value, lengths, scale)[0]
+    padded: torch.Tensor = _attend(query, key, value, lengths, scale, window)[0]
     return padded[None, :-1]
 
 
@@ -37,7 +37,9 @@ Five = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tenso
 
 
 @custom_op("igakulm::document_attention", mutates_args=())
-def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float) -> Five:
+def _attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float, window: int
+) -> Five:
     """Flash forward; documents of about one length share every call.
 
     Returns:
@@ -51,14 +53,17 @@ def _attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths
     flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     for group in _groups(tuple(lengths.tolist()), heads):
         q, k, v = (group.gather(tensor).transpose(1, 2) for tensor in (query, key, value))
-        attended, logsumexp = flash(q, k, v, 0.0, True, scale=scale)
+        band = _band(group.length, window, query.dtype) if 0 < window < group.length else None
+        attended, logsumexp = flash(q, k, v, 0.0, band is None, attn_mask=band, scale=scale)
         output.index_copy_(0, group.places, attended.transpose(1, 2).reshape(-1, heads, size))
         normaliser.index_copy_(0, group.places, logsumexp.transpose(1, 2).reshape(-1, heads))
     return output, normaliser, query, key, value
 
 
 @_attend.register_fake
-def _shapes(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float) -> Five:
+def _shapes(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, lengths: torch.Tensor, scale: float, window: int
+) -> Five:
     def flat(tensor: torch.Tensor) -> torch.Tensor:
         return tensor.new_empty(tensor.shape[2] + 1, tensor.shape[1], tensor.shape[3])
 
@@ -76,6 +81,7 @@ def _attend_backward(
     value: torch.Tensor,
     lengths: torch.Tensor,
     scale: float,
+    window: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of query, key and value; all tensors but `lengths` have the scrap row."""
     delta = (upstream * output).sum(-1, dtype=torch.float32)
@@ -83,7 +89,7 @@ def _attend_backward(
     results = torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
     for group in _groups(tuple(lengths.tolist()), query.shape[1]):
         tensors = (group.gather(tensor) for tensor in (query, key, value, upstream, normaliser, delta))
-        for result, part in zip(results, _gradients(*tensors, scale=scale), strict=True):
+        for result, part in zip(results, _gradients(*tensors, scale=scale, window=window), strict=True):
             result.index_copy_(0, group.places, part.flatten(0, 1))
     return results
 
@@ -98,19 +104,20 @@ def _shapes_of_backward(
     value: torch.Tensor,
     lengths: torch.Tensor,
     scale: float,
+    window: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Five) -> None:
-    *_, lengths, ctx.scale = inputs
+    *_, lengths, ctx.scale, ctx.window = inputs
     ctx.save_for_backward(*output, lengths)
     ctx.mark_non_differentiable(*output[1:])
 
 
 def _differentiate(ctx: Any, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-    flat = _attend_backward(upstream, *ctx.saved_tensors, ctx.scale)
-    return *(part[:-1].transpose(0, 1)[None] for part in flat), None, None
+    flat = _attend_backward(upstream, *ctx.saved_tensors, ctx.scale, ctx.window)
+    return *(part[:-1].transpose(0, 1)[None] for part in flat), None, None, None
 
 
 _attend.register_autograd(_differentiate, setup_context=_save)
@@ -165,6 +172,7 @@ def _gradients(
     delta: torch.Tensor,
     *,
     scale: float,
+    window: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Gradients of a group's query (N, L, H, D), key and value (N, L, K, D), in the same shapes.
 
@@ -186,15 +194,18 @@ def _gradients(
     tile = SHORT_TILE if length <= SHORT else LONG_TILE
     for start in range(0, length, tile):
         stop = min(length, start + tile)
-        rows = slice(start, stop)
+        rows, first = slice(start, stop), max(0, start - window + 1) if window else 0
         q_rows, g_rows, lse_rows, sum_rows = (tensor[:, :, rows].flatten(1, 2) for tensor in (q, g, lse, sums))
-        keys, values = k[:, :stop], v[:, :stop]
+        keys, values = k[:, first:stop], v[:, first:stop]
         weights = torch.add(lse_rows, torch.bmm(q_rows, keys.transpose(1, 2)), alpha=scale).exp_()
-        weights.view(-1, stop - start, stop)[..., start:].mul_(_lower_triangle(stop - start))
+        seen = weights.view(-1, stop - start, stop - first)
+        seen[..., start - first :].mul_(_lower_triangle(stop - start))
+        if 0 < window < stop:
+            seen.mul_(_upper_triangle(stop - start, stop - first, start - first - window + 1))
         change = torch.bmm(g_rows, values.transpose(1, 2)) - sum_rows
         change = change.mul_(weights).mul_(scale).to(q.dtype)
-        to_value[:, :stop].baddbmm_(weights.to(q.dtype).transpose(1, 2), g_rows)
-        to_key[:, :stop].baddbmm_(change.transpose(1, 2), q_rows)
+        to_value[:, first:stop].baddbmm_(weights.to(q.dtype).transpose(1, 2), g_rows)
+        to_key[:, first:stop].baddbmm_(change.transpose(1, 2), q_rows)
         to_query[:, :, rows] = torch.bmm(change, keys).view(-1, group, stop - start, size)
 
     def unstack(tensor: torch.Tensor) -> torch.Tensor:
@@ -207,3 +218,15 @@ def _gradients(
 @lru_cache(maxsize=512)
 def _lower_triangle(size: int) -> torch.Tensor:
     return torch.ones(size, size).tril_()
+
+
+@lru_cache(maxsize=64)
+def _upper_triangle(rows: int, columns: int, diagonal: int) -> torch.Tensor:
+    return torch.ones(rows, columns).triu_(diagonal)
+
+
+@lru_cache(maxsize=4)
+def _band(length: int, window: int, dtype: torch.dtype) -> torch.Tensor:
+    """(length, length): 0 for the last `window` keys up to a query's own, minus infinity for the others."""
+    seen = torch.ones(length, length, dtype=torch.bool).tril_().triu_(1 - window)
+    return torch.zeros(length, length, dtype=dtype).masked_fill_(~seen, -torch.inf)

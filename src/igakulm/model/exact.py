@@ -1,7 +1,7 @@
 """Whether a foreign model class is trained here as its own code computes it; refused where it is not.
 
-Does: name what the training form does not compute (windows shorter than a document, capped logits, experts, rotations
-that depend on the whole batch), and compare its loss with the stock model's on a probe. Does not: train.
+Does: name what the training form does not compute (capped logits, experts, rotations that depend on the whole batch),
+and compare its loss with the stock model's on a probe. Does not: train.
 Known to agree: llama, mistral, qwen2, qwen3, olmo2, gemma3_text, arcee (tests/model/test_exact.py).
 """
 
@@ -20,6 +20,8 @@ ROTATIONS = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary encodings in which a position's angle does not depend on the text's length."""
 PROBES = (9, 16, 2)
 """Tokens of the probe's documents."""
+LONGEST_WINDOW = 1024
+"""A sliding window up to here is probed too."""
 TOLERANCE = 1e-4
 _MEND = "start from a model built like Llama (llama, mistral, qwen2, qwen3, olmo2, gemma3_text, arcee)"
 
@@ -34,7 +36,7 @@ def refuse_inexact(model: PreTrainedModel, where: str) -> None:
     if reason:
         raise InputError(f"{type(model).__name__} cannot be trained here: {reason}", where=where, hint=_MEND)
     model.train(False)
-    documents = _probe(int(model.config.vocab_size))
+    documents = _probe(int(model.config.vocab_size), attention_window(model))
     expected = stock_loss(model, documents)
     with torch.no_grad():
         found = float(Objective(model)(_laid_out(documents)))
@@ -64,18 +66,6 @@ def attention_window(model: PreTrainedModel) -> int | None:
     return int(window) if window and (kinds is None or "sliding_attention" in kinds) else None
 
 
-def refuse_longer_documents(model: PreTrainedModel, longest: int, where: str, hint: str) -> None:
-    """Documents longer than a sliding window would be seen whole, which the model's own code does not do.
-
-    Raises:
-        InputError: `longest` tokens are more than the window.
-    """
-    window = attention_window(model)
-    if window is not None and longest > window:
-        what = f"layers of this model see {window:,} tokens, a document here has {longest:,}"
-        raise InputError(what, where=where, hint=hint)
-
-
 @torch.no_grad()
 def stock_loss(model: PreTrainedModel, documents: list[torch.Tensor]) -> float:
     """Sum of next-token losses as the stock class computes them, document by document."""
@@ -86,9 +76,11 @@ def stock_loss(model: PreTrainedModel, documents: list[torch.Tensor]) -> float:
     return total
 
 
-def _probe(vocabulary: int) -> list[torch.Tensor]:
+def _probe(vocabulary: int, window: int | None) -> list[torch.Tensor]:
+    """Short documents, and one beyond the sliding window where that is quick to compute."""
     generator = torch.Generator().manual_seed(0)
-    return [torch.randint(vocabulary, (length,), generator=generator) for length in PROBES]
+    longer = (window + PROBES[0],) if window and window <= LONGEST_WINDOW else ()
+    return [torch.randint(vocabulary, (length,), generator=generator) for length in (*PROBES, *longer)]
 
 
 def _laid_out(documents: list[torch.Tensor]) -> Batch:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel
 
-from igakulm.files import atomic_path, read_json
+from igakulm.files import atomic_path
 from igakulm.model.init import embedding_of, folded
 from igakulm.model.presets import load_folder
 from igakulm.tokenizer.adopted import AdoptedEncoder
@@ -34,7 +34,7 @@ def write_folder(
         encoder: for the ids of begin and end, and the names of the tokenizer's files.
         tokenizer_dir: its files are copied in.
         folder: where to.
-        chat: whether the model knows the chat format; without, the chat template is left out (see `knows_chat`).
+        chat: whether the model knows the chat format; without, the chat template is left out (see `base.knows_chat`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     embedding = embedding_of(model).weight
@@ -57,14 +57,6 @@ def write_folder(
     for name in encoder.files:
         if (tokenizer_dir / name).is_file() and (chat or name != TEMPLATE_FILE):
             shutil.copyfile(tokenizer_dir / name, folder / name)
-
-
-def knows_chat(folder: Path) -> bool:
-    """Whether a model's folder has a chat template, so that its chat tokens are no strangers to the model."""
-    if (folder / TEMPLATE_FILE).is_file():
-        return True
-    settings = folder / "tokenizer_config.json"
-    return settings.is_file() and bool(read_json(settings).get("chat_template"))
 
 
 def stock_config(config: PretrainedConfig) -> PretrainedConfig:

@@ -14,6 +14,7 @@ from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.model.folder_sizes import layer_weights, read_config, tokenizer_entries
 from igakulm.recipe.schema import ModelSection, Recipe
+from igakulm.tokenizer.base_source import find_base
 from igakulm.tokenizer.padding import padded
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def architecture(section: ModelSection) -> Architecture:
         InputError: no model in the folder; sizes that do not divide each other, or no preset and a size missing.
     """
     if section.from_folder is not None:
-        return folder_architecture(Path(section.from_folder))
+        return folder_architecture(find_base(Path(section.from_folder)))
     preset = PRESETS[section.preset] if section.preset else None
     hidden, layers = section.hidden_size, section.layers
     if preset is None and (hidden is None or layers is None):
@@ -117,7 +118,7 @@ def architecture(section: ModelSection) -> Architecture:
 
 
 def folder_architecture(folder: Path) -> Architecture:
-    """Sizes of a Hugging Face folder, from config.json and the headers of its weights; nothing is loaded.
+    """Sizes of a Hugging Face folder or a GGUF file, from its JSON and headers; nothing is loaded.
 
     Raises:
         InputError: no model folder, or a configuration without the sizes of a decoder.
@@ -155,7 +156,7 @@ def planned_vocabulary(recipe: Recipe) -> int:
         return vocabulary_rows(model, tokenizer.vocabulary_size)
     if model.from_folder is None:
         return vocabulary_rows(model, tokenizer_entries(Path(tokenizer.from_folder)))
-    return int(read_config(Path(model.from_folder))["vocab_size"])
+    return int(read_config(find_base(Path(model.from_folder)))["vocab_size"])
 
 
 def vocabulary_rows(section: ModelSection, entries: int) -> int:

@@ -21,6 +21,7 @@ from igakulm.errors import InputError
 from igakulm.evaluation.build import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
 from igakulm.evaluation.manner import Manner
+from igakulm.evaluation.scoreboard import SCOREBOARD
 from igakulm.evaluation.target import Options, Target, manners_for, open_target
 from igakulm.files import MANIFEST, explain_os_error, locked, read_json, sha256_json, write_text
 from igakulm.manifest import (
@@ -37,7 +38,6 @@ from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
 from igakulm.tasks.load import load_split
 
-SCOREBOARD = "scoreboard.json"
 STAGE = "evaluation"
 OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, "items", "logs", "lock"}
 """Everything that an evaluation's folder holds."""

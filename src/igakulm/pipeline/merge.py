@@ -8,20 +8,20 @@ values and intervals stay as they were measured).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.evaluation.item_files import file_name
+from igakulm.evaluation.scoreboard import SCOREBOARD, UNSHARED, Scoreboard
 from igakulm.files import atomic_path, read_json, sha256_file, sha256_json, write_json, write_text
 from igakulm.manifest import read_manifest
 from igakulm.pipeline.merge_pairs import Column, Entry, compared
 from igakulm.pipeline.merge_sources import Source, name_models, name_splits, open_sources
-from igakulm.report.board import SCOREBOARD, UNSHARED
 from igakulm.report.evaluation import REPORT, build_evaluation_report
 from igakulm.report.markdown import render_markdown
-from igakulm.report.page import finite
+from igakulm.stored import Part
 
 MARKDOWN = "scoreboard.md"
 ITEMS = "items"
@@ -95,14 +95,15 @@ def _merged(sources: Sequence[Source], samples: int, seed: int) -> tuple[dict[st
     items, copies = _items(sources)
     pairs = compared(board_columns(sources, rows), samples, seed)
     board: dict[str, Any] = {
+        "format": Scoreboard.NEWEST,
         "rows": rows,
         "items": items,
         "paired": [*pairs, *_carried(sources, {(row["task"], row["split"]) for row in pairs})],
-        "passing": _once(_renamed(source, row) for source in sources for row in source.board.rows("passing")),
-        "groups": _once(_renamed(source, row) for source in sources for row in source.board.rows("groups")),
-        "published": _once(row for source in sources for row in source.board.rows("published")),
-        "leakage": _once(_renamed(source, row) for source in sources for row in source.board.rows("leakage")),
-        "leaked_items": _once(row for source in sources for row in source.board.rows("leaked_items")),
+        "passing": _once(_renamed(source, row) for source in sources for row in source.board.stored.passing),
+        "groups": _once(_renamed(source, row) for source in sources for row in source.board.stored.groups),
+        "published": _once(_plain(row) for source in sources for row in source.board.stored.published),
+        "leakage": _once(_renamed(source, row) for source in sources for row in source.board.stored.leakage),
+        "leaked_items": _once(_plain(row) for source in sources for row in source.board.stored.leaked_items),
         "bootstrap": {"samples": samples, "seed": seed, "unit": "document"},
         "sources": [_described(source) for source in sources],
     }
@@ -115,32 +116,38 @@ def _described(source: Source) -> Row:
         "name": source.name,
         "finished": manifest.finished if manifest else "",
         "scoreboard_sha256": sha256_file(source.folder / SCOREBOARD),
-        "bootstrap": source.board.raw.get("bootstrap"),
+        "bootstrap": _plain(source.board.stored.bootstrap) if source.board.stored.bootstrap else None,
     }
+
+
+def _plain(part: Part) -> Row:
+    """A part of a board as JSON, with the fields that its file had."""
+    return part.model_dump(mode="json", exclude_unset=True)
 
 
 def _rows(sources: Sequence[Source]) -> list[Row]:
     """All rows with their new names, each figure once, tasks together in the order in which they first appear."""
-    found: dict[tuple[Any, ...], Row] = {}
+    found: dict[tuple[str, ...], Row] = {}
     for source in sources:
-        for row in source.board.rows("rows"):
-            role, name = source.role(row.get("model")), source.model(row.get("model"))
-            split = source.split(str(row.get("task")), str(row.get("split")))
-            renamed = {**row, "model": name, "split": split, "role": role}
-            manner = (row.get("answer_mode"), row.get("prompt_style"), row.get("metric"))
-            key = tuple(map(str, (role, name, row.get("task"), split, *manner)))
-            found.setdefault(key, renamed)
-    order = {task: place for place, task in enumerate(dict.fromkeys(str(row.get("task")) for row in found.values()))}
-    return sorted(found.values(), key=lambda row: (order[str(row.get("task"))], " @ " in row["split"]))
+        for score in source.board.stored.rows:
+            role, name, split = (
+                source.role(score.model),
+                source.model(score.model),
+                source.split(score.task, score.split),
+            )
+            key = (role, name, score.task, split, *score.variant, score.metric)
+            found.setdefault(key, {**_plain(score), "model": name, "split": split, "role": role})
+    order = {task: place for place, task in enumerate(dict.fromkeys(str(row["task"]) for row in found.values()))}
+    return sorted(found.values(), key=lambda row: (order[str(row["task"])], " @ " in row["split"]))
 
 
-def _renamed(source: Source, row: Mapping[str, Any]) -> Row:
+def _renamed(source: Source, part: Part) -> Row:
     """A row beside the scores with its model's and split's new names, where it has them."""
-    renamed = dict(row)
-    if "model" in row:
-        renamed["model"] = source.model(row["model"])
-    if "split" in row:
-        renamed["split"] = source.split(str(row.get("task")), str(row["split"]))
+    renamed = _plain(part)
+    if "model" in renamed:
+        renamed["model"] = source.model(str(renamed["model"]))
+    if "split" in renamed:
+        renamed["split"] = source.split(str(renamed.get("task")), str(renamed["split"]))
     return renamed
 
 
@@ -149,7 +156,7 @@ def board_columns(sources: Sequence[Source], rows: Sequence[Row]) -> dict[Column
     values: dict[tuple[str, ...], float] = {}
     for row in rows:
         key = tuple(str(row.get(name)) for name in ("model", "task", "split", "answer_mode"))
-        values.setdefault(key, finite(row.get("value")) or 0.0)
+        values.setdefault(key, float(row["value"]))
     found: dict[Column, dict[tuple[str, str], Entry]] = {}
     for source in sources:
         for file in source.board.answer_files:
@@ -166,10 +173,9 @@ def _carried(sources: Sequence[Source], done: Collection[Column]) -> list[Row]:
     """The sources' own comparisons in the columns that could not be compared anew (answers of older versions)."""
     found = []
     for source in sources:
-        for row in source.board.rows("paired"):
-            names = {side: source.model(row.get(side)) for side in ("first", "second")}
-            renamed = _renamed(source, row) | names
-            if (str(row.get("task")), str(renamed.get("split"))) not in done:
+        for row in source.board.stored.paired:
+            renamed = _renamed(source, row) | {"first": source.model(row.first), "second": source.model(row.second)}
+            if (row.task, str(renamed.get("split"))) not in done:
                 found.append(renamed)
     return _once(found)
 

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 from igakulm.evaluation.intervals import document_groups
 from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.metrics import Measured, measure
+from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_jsonl
-from igakulm.report.board import BASELINE_MODE
 from igakulm.tasks.items import Item
 
 Column: TypeAlias = tuple[str, str]

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
+from igakulm.evaluation.score_tables import Board
+from igakulm.evaluation.scoreboard import OLD_MODELS, SCOREBOARD, UNSHARED
 from igakulm.files import read_jsonl, sha256_file, sha256_json
 from igakulm.pipeline.merge_pairs import Column
-from igakulm.report.board import OLD_MODELS, SCOREBOARD, UNSHARED, Board
 
 PLACES = ("", "latest/evaluate", "evaluate")
 """Where a folder that is named may hold its scoreboard: an evaluation, or a run."""
@@ -33,13 +34,13 @@ class Source:
     models: dict[tuple[str, str], str] = field(default_factory=dict)
     splits: dict[Column, str] = field(default_factory=dict)
 
-    def model(self, name: object) -> str:
+    def model(self, name: str) -> str:
         """A model's name in the merged board."""
-        return self.models.get((self.role(name), str(name)), str(name))
+        return self.models.get((self.role(name), name), name)
 
-    def role(self, name: object) -> str:
+    def role(self, name: str) -> str:
         """Whether a name is a model's or a baseline's."""
-        return self.roles.get(str(name), "model")
+        return self.roles.get(name, "model")
 
     def split(self, task: str, split: str) -> str:
         """A column's split in the merged board."""
@@ -59,7 +60,7 @@ def open_sources(paths: Sequence[Path]) -> list[Source]:
     for path in paths:
         folder = _evaluation_folder(path)
         board = Board.read(folder)
-        if not isinstance(board.raw.get("rows"), list):
+        if "rows" not in board.stored.model_fields_set:
             raise InputError("this is no scoreboard: it has no list of rows", where=str(folder / SCOREBOARD))
         digest = sha256_file(folder / SCOREBOARD)
         if digest in found:

@@ -14,10 +14,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, locked, read_json, sync, write_json
@@ -31,7 +31,7 @@ from igakulm.manifest import (
     write_manifest,
 )
 from igakulm.pipeline.fingerprint import ContentHashes, differences, fingerprint, ingredients
-from igakulm.pipeline.stages import STAGES, Stage, stage_named, stages_for
+from igakulm.pipeline.stages import Stage, stage_named, stages_for, stages_of
 from igakulm.progress import Progress, SilentProgress
 from igakulm.recipe.schema import Recipe
 from igakulm.training.world import World, current_world, joined
@@ -44,6 +44,7 @@ ADJUSTABLE = frozenset(
     for key in ("validate_every", "compile", "micro_batch", "spike_factor")
 )
 """Keys that may change while a training is unfinished; `training.loop.NOT_IDENTITY` has the same."""
+Found = TypeVar("Found")
 State = Literal["done", "stale", "partial", "missing", "waiting"]
 
 
@@ -61,6 +62,11 @@ class StageStatus:
 def run_folder(recipe: Recipe) -> Path:
     """The folder of all stages of a recipe."""
     return Path(recipe.runs_folder) / recipe.name
+
+
+def _present(stage: Stage, found: Mapping[str, Found]) -> dict[str, Found]:
+    """Of what was found for every earlier stage, what a stage reads; a recipe may lack some of them."""
+    return {name: found[name] for name in stage.needs if name in found}
 
 
 def _exit_code(error: BaseException) -> int:
@@ -104,7 +110,7 @@ class Runner:
             return folders
 
     def _lead(self, target: str, *, wait: bool) -> dict[str, Path]:
-        stages = stages_for(target)
+        stages = stages_for(target, self.recipe)
         with locked(self.folder, wait=wait):
             done: dict[str, Manifest] = {}
             folders: dict[str, Path] = {}
@@ -138,8 +144,10 @@ class Runner:
         """Where every stage stands, without changing anything."""
         done: dict[str, Manifest] = {}
         rows = []
-        for stage in STAGES:
-            waiting = [name for name in stage.needs if name not in done]
+        stages = stages_of(self.recipe)
+        present = {stage.name for stage in stages}
+        for stage in stages:
+            waiting = [name for name in stage.needs if name in present and name not in done]
             if waiting:
                 rows.append(self._waiting(stage, waiting))
                 continue
@@ -165,7 +173,7 @@ class Runner:
             return manifest, folder
         self.progress.say(f"[{place}] {stage.name}: {stage.purpose}")
         try:
-            return self._build(stage, structure, folder, {name: folders[name] for name in stage.needs}), folder
+            return self._build(stage, structure, folder, _present(stage, folders)), folder
         except OSError as error:
             raise explain_os_error(error, folder) from error
         except InputError:
@@ -244,7 +252,7 @@ class Runner:
 
     def _ingredients(self, stage: Stage, done: dict[str, Manifest]) -> dict[str, object]:
         sections = {name: getattr(self.recipe, name) for name in stage.sections}
-        inputs = {name: done[name].digest for name in stage.needs}
+        inputs = {name: manifest.digest for name, manifest in _present(stage, done).items()}
         return ingredients(stage.name, stage.version, sections, inputs, self._hashes)
 
     def _stage_folder(self, stage: Stage, digest: str) -> Path:

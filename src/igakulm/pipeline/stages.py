@@ -12,11 +12,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from igakulm.errors import InputError
 from igakulm.progress import Progress
 from igakulm.recipe.schema import Recipe
 
 Inputs = Mapping[str, Path]
 Build = Callable[[Recipe, Inputs, Path, Progress], dict[str, Any]]
+
+
+def _always(recipe: Recipe) -> bool:
+    return True
+
+
+def _pretrains(recipe: Recipe) -> bool:
+    """Text is read only where something is pretrained on it."""
+    return not recipe.from_base
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Stage:
 
     `resumable` stages find their own unfinished work in the output folder after a kill; others start afresh.
     `shared` stages are called by every process that a launcher started; the leading one alone writes.
+    `runs_in` says whether a recipe has the stage; `needs` that it does not have are left out of `inputs`.
     """
 
     name: str
@@ -35,6 +46,7 @@ class Stage:
     purpose: str
     resumable: bool = False
     shared: bool = False
+    runs_in: Callable[[Recipe], bool] = _always
 
 
 def _lexicon(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -60,7 +72,7 @@ def _corpus(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> di
 def _tokenizer(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
     from igakulm.tokenizer.build import build_tokenizer
 
-    return build_tokenizer(recipe.tokenizer, inputs["corpus"], inputs["lexicon"], out, progress)
+    return build_tokenizer(recipe.tokenizer, inputs.get("corpus"), inputs["lexicon"], out, progress)
 
 
 def _pack(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -70,8 +82,11 @@ def _pack(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict
 
 
 def _pretrain(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+    from igakulm.training.base import take_base
     from igakulm.training.pretrain import pretrain
 
+    if recipe.from_base:
+        return take_base(recipe.model, inputs["tokenizer"], out, progress)
     return pretrain(recipe.model, recipe.pretrain, inputs["pack"], inputs["tokenizer"], out, progress)
 
 
@@ -105,7 +120,7 @@ def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> di
     from igakulm.bundle.build import export
 
     model = inputs["finetune"] / "model"
-    return export(recipe.export, model, inputs["corpus"], inputs["evaluate"], out, progress)
+    return export(recipe.export, model, inputs.get("corpus"), inputs["evaluate"], out, progress)
 
 
 def _report(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
@@ -124,6 +139,7 @@ STAGES: tuple[Stage, ...] = (
         _synth,
         "textbooks and exam items written by other models",
         resumable=True,
+        runs_in=_pretrains,
     ),
     Stage(
         "corpus",
@@ -133,9 +149,19 @@ STAGES: tuple[Stage, ...] = (
         _corpus,
         "sources to clean documents, with reasons",
         resumable=True,
+        runs_in=_pretrains,
     ),
-    Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram"),
-    Stage("pack", 1, ("pack",), ("corpus", "tokenizer"), _pack, "documents to rows of token ids", resumable=True),
+    Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram, or the base's"),
+    Stage(
+        "pack",
+        1,
+        ("pack",),
+        ("corpus", "tokenizer"),
+        _pack,
+        "documents to rows of token ids",
+        resumable=True,
+        runs_in=_pretrains,
+    ),
     Stage(
         "pretrain",
         2,
@@ -158,7 +184,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        3,
+        4,
         ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
@@ -182,10 +208,25 @@ def stage_named(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
-def stages_for(target: str) -> tuple[Stage, ...]:
-    """The target and everything it needs, in running order."""
+def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages that a recipe has, in running order."""
+    return tuple(stage for stage in STAGES if stage.runs_in(recipe))
+
+
+def stages_for(target: str, recipe: Recipe) -> tuple[Stage, ...]:
+    """The target and everything it needs, in running order.
+
+    Raises:
+        InputError: the recipe has no such stage.
+    """
+    if not stage_named(target).runs_in(recipe):
+        raise InputError(
+            f"this recipe has no stage {target}: it takes its base model as it is",
+            where="pretrain.steps = 0",
+            hint="set pretrain.steps to pretrain",
+        )
     wanted = {target}
-    for stage in reversed(STAGES):
+    for stage in reversed(stages_of(recipe)):
         if stage.name in wanted:
             wanted.update(stage.needs)
-    return tuple(stage for stage in STAGES if stage.name in wanted)
+    return tuple(stage for stage in stages_of(recipe) if stage.name in wanted)

@@ -5,7 +5,7 @@ Does: define kinds of keys. Does not: define a key (text_sections.py, schema.py)
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,6 +23,9 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 SplitName = Annotated[str, Field(pattern=r"^(published|document-disjoint|fold-[0-9]{1,2}-of-[0-9]{1,2})$")]
+Form = Literal["cleaned", "width", "raw"]
+"""How a model's text is prepared. `cleaned`: section 2.2.1 without the deletion of personal data. `width`: only its
+width and compatibility forms. `raw`: as it is."""
 Workers = Annotated[int, Field(ge=0), Unhashed()]  # processes; 0 = all cores
 
 

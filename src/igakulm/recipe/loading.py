@@ -47,8 +47,26 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         raise _explain(error, path, tree) from error
     resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
+    _check_start(resolved, path)
     _check_folds(resolved, path)
     return resolved
+
+
+def _check_start(recipe: Recipe, path: Path) -> None:
+    """Pretraining needs text; without it a base must be there to tune."""
+    if recipe.from_base and recipe.model.from_folder is None:
+        raise InputError(
+            "pretrain.steps is 0 and there is no base model to take as it is",
+            where=f"{path}, key model.from_folder",
+            hint="name a Hugging Face folder, a bundle or a GGUF file, or set pretrain.steps",
+        )
+    if not recipe.from_base and not recipe.corpus.sources:
+        raise InputError(
+            "the key 'corpus.sources' is missing: there is nothing to pretrain on",
+            where=f"{path}, key corpus.sources",
+            hint="add sources (recipes/quickstart.yaml shows how); or to tune a base as it is, set model.from_folder "
+            "and pretrain.steps: 0",
+        )
 
 
 def _check_folds(recipe: Recipe, path: Path) -> None:

@@ -52,13 +52,15 @@ class ModelSection(Section):
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)  # embedding and residual streams
     scaled_embedding: bool = True
     pad_vocabulary: bool = True  # embedding and head of a multiple of 64 rows; false: exactly the tokenizer's
-    from_folder: Data | None = None  # start from a local Hugging Face folder instead of new weights
+    from_folder: Data | None = None
+    # start from a base instead of new weights: a local Hugging Face folder, the folder of a training stage, a bundle,
+    # or a GGUF file (F32, F16, BF16, Q8_0, Q4_K_M …, dequantised)
 
 
 class TrainSection(Section):
     """The one training loop, for pretraining (section 2.4.1) and for tuning (2.4.2)."""
 
-    steps: Positive = 24_000
+    steps: Count = 24_000  # pretraining only: 0 = the base of model.from_folder as it is; no corpus is read then
     global_batch: Positive = 1024  # sequences a step
     micro_batch: Positive = 8  # sequences at once on one device
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -130,7 +132,7 @@ class RowTask(Section):
     name: str
     kind: Literal["exam", "entities", "classification", "similarity"]
     train: Data | None = None
-    test: Data
+    test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
 
 
 class BenchmarksSection(Section):
@@ -241,7 +243,7 @@ class Recipe(Section):
     description: str = ""
     seed: int = 0
     runs_folder: str = "runs"  # relative to the working folder; the run stands in runs_folder/name
-    corpus: CorpusSection
+    corpus: CorpusSection = CorpusSection()
     lexicon: LexiconSection = LexiconSection()
     synth: SynthSection = SynthSection()
     tokenizer: TokenizerSection = TokenizerSection()
@@ -253,6 +255,24 @@ class Recipe(Section):
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
     plan: PlanSection = PlanSection()
+
+    @property
+    def from_base(self) -> bool:
+        """Whether nothing is pretrained: the base of `model.from_folder` and its tokenizer are taken as they are."""
+        return self.pretrain.steps == 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread_base(cls, data: object) -> object:
+        """A base that is taken as it is brings its tokenizer."""
+        if not isinstance(data, dict):
+            return data
+        model, pretrain, tokenizer = (data.get(name, {}) for name in ("model", "pretrain", "tokenizer"))
+        if not all(isinstance(section, dict) for section in (model, pretrain, tokenizer)):
+            return data
+        if pretrain.get("steps") != 0 or tokenizer.get("from_folder") is not None:
+            return data
+        return {**data, "tokenizer": {**tokenizer, "from_folder": model.get("from_folder")}}
 
     @model_validator(mode="before")
     @classmethod

@@ -155,7 +155,7 @@ class Quality(Section):
 class CorpusSection(Section):
     """Raw sources to a clean corpus."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = ()  # at least one, unless pretrain.steps is 0
     privacy: Privacy = Privacy()
     filters: Filters = Filters()
     near_duplicates: NearDuplicates = NearDuplicates()

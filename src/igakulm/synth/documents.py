@@ -6,98 +6,40 @@ Does not: know what an exam item is (exam_documents.py), judge (check.py), ask (
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from igakulm.asking.client import Answer, ResponseStore, stored_answer
-from igakulm.files import Doc, sha256_json
-from igakulm.recipe.schema import SynthSection
+from igakulm.asking.client import Answer
+from igakulm.synth.answer_reader import Reader, Result
 from igakulm.synth.check import check_text, clean_answer
+from igakulm.synth.exam_documents import read_exam
 from igakulm.synth.jobs import Assignment, Job, make_job
-from igakulm.synth.writers import Author
-from igakulm.synth.yields import Yield
 
-CheckInSet = Callable[[str], str | None]
-"""The reason why a text may not stand beside those before it, or None; it remembers the texts that may."""
-
-SOURCES = {"textbook": "synthetic-textbooks", "exam": "synthetic-exams"}
 NO_ANSWER = "no_answer"
-NOT_SHOWN = ("model", "messages", "response_format")
-"""Keys of a request that are no parameters of the sampling: they stand in the provenance by name or hash."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One finished job: a document (with the row of an exam item), or a reason and the text that it is about."""
+def read_answers(reader: Reader, assignments: Iterable[Assignment]) -> Iterator[Result]:
+    """One result for each assignment, in their order; counts go to `reader.found`."""
+    for assignment in assignments:
+        job = make_job(assignment, reader.authors, reader.seed)
+        answer = reader.answer(job)
+        reader.found.asked(job, answer)
+        if answer is None:
+            reason = reader.failed.get(job.key, (NO_ANSWER, ""))[0]
+            result = Result(job, reason=reason)
+        else:
+            result = _read(reader, assignment, job, answer)
+        if result.document is not None:
+            reader.found.kept(job, result.document.text)
+        else:
+            reader.found.rejected(job, result.reason or "")
+        yield result
 
-    job: Job
-    document: Doc | None = None
-    row: dict[str, Any] | None = None
-    reason: str | None = None
-    text: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads answers. `failed`: jobs without an answer by key, with reason and message."""
-
-    config: SynthSection
-    authors: Mapping[str, Author]
-    store: ResponseStore
-    failed: Mapping[str, tuple[str, str]]
-    found: Yield
-    check_in_set: CheckInSet
-
-    @property
-    def seed(self) -> int:
-        """The recipe's seed."""
-        return self.config.seed or 0
-
-    def results(self, assignments: Iterable[Assignment]) -> Iterator[Result]:
-        """One result for each assignment, in their order; counts go to `found`."""
-        for assignment in assignments:
-            job = make_job(assignment, self.authors, self.seed)
-            answer = self.answer(job)
-            self.found.asked(job, answer)
-            if answer is None:
-                reason = self.failed.get(job.key, (NO_ANSWER, ""))[0]
-                result = Result(job, reason=reason)
-            else:
-                result = self._read(assignment, job, answer)
-            if result.document is not None:
-                self.found.kept(job, result.document.text)
-            else:
-                self.found.rejected(job, result.reason or "")
-            yield result
-
-    def answer(self, job: Job) -> Answer | None:
-        """The stored answer to a job."""
-        return stored_answer(self.store, job.key)
-
-    def _read(self, assignment: Assignment, job: Job, answer: Answer) -> Result:
-        if job.kind == "exam":
-            # Items are documents too, so that their module needs this one.
-            from igakulm.synth.exam_documents import read_exam
-
-            return read_exam(self, assignment, job, answer)
-        text = clean_answer(answer.text)
-        reason = check_text(text, job.term, answer.finish_reason) or self.check_in_set(text)
-        if reason is not None:
-            return Result(job, reason=reason, text=text)
-        return Result(job, self.document(job, text))
-
-    def document(self, job: Job, text: str) -> Doc:
-        """The document of a kept text."""
-        author = self.authors[job.writer]
-        meta = {
-            "kind": "medical",
-            "term": job.term,
-            **author.provenance,
-            "prompt": job.prompt_name,
-            "prompt_sha256": sha256_json(job.body["messages"]),
-            "parameters": {name: value for name, value in job.body.items() if name not in NOT_SHOWN},
-        }
-        source = SOURCES[job.kind]
-        return Doc(f"{source}-{job.key[:16]}", text, source, author.licence, json.dumps(meta, ensure_ascii=False))
+def _read(reader: Reader, assignment: Assignment, job: Job, answer: Answer) -> Result:
+    if job.kind == "exam":
+        return read_exam(reader, assignment, job, answer)
+    text = clean_answer(answer.text)
+    reason = check_text(text, job.term, answer.finish_reason) or reader.check_in_set(text)
+    if reason is not None:
+        return Result(job, reason=reason, text=text)
+    return Result(job, reader.document(job, text))

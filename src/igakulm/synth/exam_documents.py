@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from igakulm.asking.client import Answer, ResponseStore, stored_chat
+from igakulm.synth.answer_reader import Reader, Result
 from igakulm.synth.check import clean_answer
-from igakulm.synth.documents import Reader, Result
 from igakulm.synth.exam_checks import check_item
 from igakulm.synth.exams import ExamItem, exam_row, parse_exam, render_exam, shuffle_options
 from igakulm.synth.jobs import Assignment, Job, item_seed, make_job, make_verify_job

@@ -19,8 +19,9 @@ from igakulm.asking.client import ResponseStore, Retry
 from igakulm.files import Doc, atomic_path, write_documents, write_json
 from igakulm.progress import Progress, track
 from igakulm.recipe.schema import BenchmarksSection, SynthSection
+from igakulm.synth.answer_reader import Reader, Result
 from igakulm.synth.ask import Asked, Asker
-from igakulm.synth.documents import Reader, Result
+from igakulm.synth.documents import read_answers
 from igakulm.synth.exam_documents import VerifyJobs
 from igakulm.synth.jobs import Assignment, Job, make_job, plan, read_terms
 from igakulm.synth.rates import RateLog, rates_path
@@ -90,7 +91,7 @@ def generate_texts(
         failed = _ask(config, assignments, authors, asker, out_dir)
         reader = Reader(config, authors, store, failed, found, SetChecks(benchmarks).check)
         shown = track(progress, assignments, "check the texts", unit="texts")
-        return _write(out_dir, reader.results(shown), found, len(terms), authors)
+        return _write(out_dir, read_answers(reader, shown), found, len(terms), authors)
 
 
 def answers_path(config: SynthSection, default: Path) -> Path:

@@ -113,6 +113,8 @@ def _unchosen(config: BenchmarksSection) -> Mapping[str, list[Item]]:
 def load_test_items(config: BenchmarksSection) -> dict[str, list[Item]]:
     """Task name to published test items: the tasks of JMED-LLM, `igakuqa`, then the recipe's own tasks.
 
+    A task without a test file has none.
+
     Raises:
         InputError: a missing or wrong file, two tasks of one name, or a name that no file can have.
     """
@@ -129,7 +131,7 @@ def load_test_items(config: BenchmarksSection) -> dict[str, list[Item]]:
         if not re.fullmatch(r"\w[\w.-]*", task.name):
             hint = "use letters, digits, '.', '_' and '-': results are files of this name"
             raise InputError(f"a task cannot be named {task.name!r}", where="benchmarks.rows", hint=hint)
-        tasks[task.name] = rows.read_rows(Path(task.test), task)
+        tasks[task.name] = rows.read_rows(Path(task.test), task) if task.test is not None else []
     return tasks
 
 

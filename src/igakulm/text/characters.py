@@ -124,19 +124,21 @@ SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
 FRACTIONS = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 SMALL_ROMANS = "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅰⅱⅲⅳⅴⅵⅶⅷⅸ"
 
-FAST, SLOW, CONTEXT = 0, 1, 2
+FAST, SLOW, CONTEXT, JOINED = 0, 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Arrays of 0x110000 entries.
 
-    `kind`: FAST (one table look-up does it), SLOW (needs unicodedata), CONTEXT (depends on its neighbour).
-    `fused`: 1:1 NFKC, unification and deletion (0) in one. `flags`: bits LETTER … of a cleaned character.
-    `runs`: least length of a run that is shortened, 0 for never.
+    `kind`: FAST (one table look-up does it), SLOW (becomes several characters or none), CONTEXT (depends on its
+    neighbour), JOINED (NFKC may join it to the character before it).
+    `normal`: 1:1 NFKC. `fused`: that, unification and deletion (0) in one. `flags`: bits LETTER … of a cleaned
+    character. `runs`: least length of a run that is shortened, 0 for never.
     """
 
     kind: NDArray[np.uint8]
+    normal: Codes
     fused: Codes
     flags: NDArray[np.uint16]
     runs: NDArray[np.uint8]
@@ -154,6 +156,7 @@ def tables() -> Tables:
     """Build the arrays once for each process (about 0.2 s)."""
     size = 0x110000
     kind = np.zeros(size, np.uint8)
+    normalised = np.arange(size, dtype=np.uint32)
     fused = np.zeros(size, np.uint32)
     keep = needed() | set(PROTECTED) | {SEPARATOR}
     composing = _composing()
@@ -164,15 +167,18 @@ def tables() -> Tables:
             normal = unicodedata.normalize("NFKC", character)
         if character in SUPERSCRIPTS or character in FRACTIONS or character in SMALL_ROMANS:
             kind[code] = CONTEXT
-        elif len(normal) != 1 or code in composing or ord(normal) in composing:
+        elif code in composing or (normal and ord(normal[0]) in composing):
+            kind[code] = JOINED
+        elif len(normal) != 1:
             kind[code] = SLOW
         else:
+            normalised[code] = ord(normal)
             normal = UNIFIED.get(normal, normal)
             fused[code] = ord(normal) if normal in keep else 0
     plane = np.arange(0x20000, 0x323B0, dtype=np.uint32)
     plane = plane[(plane < 0x2F800) | (plane >= 0x2FA20)]
     fused[plane] = plane
-    return Tables(kind, fused, _flags(), _runs())
+    return Tables(kind, normalised, fused, _flags(), _runs())
 
 
 def _composing() -> frozenset[int]:

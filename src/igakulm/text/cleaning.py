@@ -6,7 +6,7 @@ the tokenizer's matter: a document stays readable text).
 
 A batch is joined with U+001E and seen as an array of code points. One table does all 1:1 work at once; only
 characters that NFKC expands or composes go through `unicodedata`; what depends on neighbours is done on arrays, or
-by regular expressions that run only when their literal occurs. `tests/corpus/oracle_clean.py` does the same slowly.
+by regular expressions that run only when their literal occurs. `tests/text/oracle_clean.py` does the same slowly.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from igakulm.text import characters as ch
 from igakulm.text.characters import SEPARATOR, Codes, tables
+from igakulm.text.mapped import MappedCodes, Positions, text_of
 
 
 class Rule(NamedTuple):
@@ -151,28 +152,66 @@ def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start:]
 
 
-def codes_of(text: str) -> Codes:
-    """The code points of a text as an array."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def _text_of(codes: Codes) -> str:
-    return codes.tobytes().decode("utf-32-le")
-
-
 def _clean_joined(documents: Sequence[str]) -> list[str]:
-    table = tables()
     text = SEPARATOR.join([one.replace(SEPARATOR, "") if SEPARATOR in one else one for one in documents])
-    codes = codes_of(text)
-    kinds = table.kind[codes]
+    codes = MappedCodes.of(text)
+    _apply_rules(text, codes)
+    return [one.strip(" \n") for one in text_of(codes.codes).split(SEPARATOR)]
+
+
+def clean_mapped(text: str) -> tuple[str, NDArray[np.int32]]:
+    """Clean one document, and tell where each character of the result comes from.
+
+    Returns:
+        The text that `clean_text` gives, and (2, its length) int32: character i comes from
+        text[places[0, i] : places[1, i]].
+
+    >>> cleaned, places = clean_mapped(" ５㎎... ")
+    >>> cleaned, places.tolist()
+    ('5mg…', [[1, 2, 2, 3], [2, 3, 3, 6]])
+    """
+    codes = MappedCodes.of(text, mapped=True)
+    codes.drop(np.flatnonzero(codes.codes == ord(SEPARATOR)))
+    _apply_rules(text.replace(SEPARATOR, ""), codes)
+    cleaned = text_of(codes.codes)
+    start = len(cleaned) - len(cleaned.lstrip(" \n"))
+    cleaned = cleaned.strip(" \n")
+    assert codes.origin is not None
+    return cleaned, codes.origin[:, start : start + len(cleaned)]
+
+
+def widths_mapped(text: str) -> tuple[str, NDArray[np.int32]]:
+    """Only the rules about width and compatibility forms (numbers, circled, nfkc), with places as `clean_mapped`.
+
+    >>> widths_mapped("①ﾃﾞｰﾀ　１．５㎎…")[0]
+    '(1)データ 1．5mg…'
+    """
+    codes = MappedCodes.of(text, mapped=True)
+    _expand(text, codes)
+    codes.codes = tables().normal[codes.codes]
+    assert codes.origin is not None
+    return text_of(codes.codes), codes.origin
+
+
+def _expand(text: str, codes: MappedCodes) -> None:
+    """The rules that `unicodedata` or a neighbour decides."""
+    kinds = tables().kind[codes.codes]
     special = np.flatnonzero(kinds)
     if special.size:
-        codes = codes_of(_normalise_at(text, special, kinds[special] == ch.CONTEXT))
-    codes = table.fused[codes]
-    codes = _tidy_spaces(_shorten(codes[codes != 0]))
-    codes = _drop_spaces_after_stops(_settle_stops(codes))
-    codes = _settle_long_vowels(_collapse_runs(codes))
-    return [one.strip(" \n") for one in _text_of(codes).split(SEPARATOR)]
+        _normalise_at(codes, text, special, kinds[special])
+
+
+def _apply_rules(text: str, codes: MappedCodes) -> None:
+    """All of `RULES` on the code points of `text`."""
+    _expand(text, codes)
+    codes.codes = tables().fused[codes.codes]
+    codes.drop(np.flatnonzero(codes.codes == 0))
+    _shorten(codes)
+    _tidy_spaces(codes)
+    _settle_stops(codes.codes)
+    _drop_spaces_after_stops(codes)
+    _collapse_runs(codes)
+    _settle_long_vowels(codes.codes)
 
 
 def _write_number(found: re.Match[str]) -> str:
@@ -183,27 +222,24 @@ def _write_number(found: re.Match[str]) -> str:
     return sign + unicodedata.normalize("NFKC", characters)
 
 
-def _normalise_at(text: str, positions: NDArray[np.intp], context: NDArray[np.bool_]) -> str:
-    """Numbers and NFKC of the runs at `positions`, each with the character before it, to which a mark may be joined.
-
-    `context` marks the positions whose form depends on the neighbours (`_NUMBERS`).
-    """
-    breaks = np.flatnonzero(np.diff(positions) > 1)
-    starts = [int(positions[0]), *positions[breaks + 1].tolist()]
-    ends = [*(positions[breaks] + 1).tolist(), int(positions[-1]) + 1]
-    numbers = np.logical_or.reduceat(context, [0, *(breaks + 1)]).tolist()
+def _normalise_at(codes: MappedCodes, text: str, positions: Positions, kinds: NDArray[np.uint8]) -> None:
+    """Numbers and NFKC at `positions`: each for itself, with the marks that may be joined to it, or as one number."""
+    breaks = np.flatnonzero(np.diff(positions) > 1) + 1
+    numbers = np.logical_or.reduceat(kinds == ch.CONTEXT, [0, *breaks]).repeat(np.diff([0, *breaks, kinds.size]))
+    heads = (kinds != ch.JOINED) & ~numbers
+    heads[0] = heads[breaks] = True
+    first = np.flatnonzero(heads)
+    starts: list[int] = positions[first].tolist()
+    ends: list[int] = (positions[np.append(first[1:], positions.size) - 1] + 1).tolist()
+    joined, is_number = (kinds[first] == ch.JOINED).tolist(), numbers[first].tolist()
     pieces: list[str] = []
-    done = 0
-    for start, end, has_number in zip(starts, ends, numbers, strict=True):
-        run = _numbers_of(text, start, end) if has_number else text[start:end]
-        if start > done and text[start - 1] not in ch.PROTECTED:
-            start -= 1
-            run = text[start] + run
-        pieces.append(text[done:start])
+    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        run = _numbers_of(text, start, end) if is_number[place] else text[start:end]
+        if joined[place] and start and text[start - 1] not in ch.PROTECTED:
+            starts[place] = start - 1
+            run = text[start - 1] + run
         pieces.append(unicodedata.normalize("NFKC", run.translate(_BEFORE_NFKC)))
-        done = end
-    pieces.append(text[done:])
-    return "".join(pieces)
+    codes.replace(text, starts, ends, pieces)
 
 
 def _numbers_of(text: str, start: int, end: int) -> str:
@@ -213,23 +249,24 @@ def _numbers_of(text: str, start: int, end: int) -> str:
     return written[start - first : len(written) - (last - end)]
 
 
-def _runs_of(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _runs_of(mask: NDArray[np.bool_]) -> tuple[Positions, Positions]:
     """Starts and lengths of the runs of True."""
     places = np.flatnonzero(mask)
     heads = np.flatnonzero(np.diff(places, prepend=-2) > 1)
     return places[heads], np.diff(heads, append=places.size)
 
 
-def _tails(starts: NDArray[np.intp], lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+def _tails(starts: Positions, lengths: Positions) -> Positions:
     """Positions of all but the first character of each run."""
     counts = lengths - 1
-    places: NDArray[np.intp] = np.repeat(starts + 1 - np.cumsum(counts) + counts, counts)
+    places: Positions = np.repeat(starts + 1 - np.cumsum(counts) + counts, counts)
     places += np.arange(places.size)
     return places
 
 
-def _shorten(codes: Codes) -> Codes:
-    """Several characters that become one, or nothing: .. and ・・・ and °C, laughs. Writes into `codes`."""
+def _shorten(text: MappedCodes) -> None:
+    """Several characters that become one, or nothing: .. and ・・・ and °C, laughs."""
+    codes = text.codes
     starts, lengths = _runs_of((codes == _STOP) | (codes == _WIDE_STOP))
     several = (lengths > 2) | ((lengths == 2) & (codes[starts] == _WIDE_STOP))
     dots = starts[several], lengths[several]
@@ -240,12 +277,12 @@ def _shorten(codes: Codes) -> Codes:
     degrees, units = degrees[(units == _C) | (units == _F)], units[(units == _C) | (units == _F)]
     codes[dots[0]] = codes[middle_dots[0]] = _ELLIPSIS
     codes[degrees] = np.where(units == _C, _CELSIUS, _FAHRENHEIT)
-    codes = _without(codes, np.concatenate((_tails(*dots), _tails(*middle_dots), degrees + 1, _laughs(codes))))
-    starts, lengths = _runs_of(codes == _SMILE)
-    return _without(codes, _tails(starts, lengths))
+    text.drop(np.concatenate((_tails(*dots), _tails(*middle_dots), degrees + 1)), merged=True)
+    text.drop(_laughs(text.codes))
+    text.drop(_tails(*_runs_of(text.codes == _SMILE)), merged=True)
 
 
-def _laughs(codes: Codes) -> NDArray[np.intp]:
+def _laughs(codes: Codes) -> Positions:
     """Positions of ww… behind a Japanese character or !? that no letter, digit or full stop follows."""
     flags = tables().flags
     starts, lengths = _runs_of((codes == _W) | (codes == _CAPITAL_W))
@@ -257,7 +294,7 @@ def _laughs(codes: Codes) -> NDArray[np.intp]:
     return np.concatenate((starts, _tails(starts, lengths)))
 
 
-def _neighbours(codes: Codes, positions: NDArray[np.intp]) -> tuple[Codes, Codes]:
+def _neighbours(codes: Codes, positions: Positions) -> tuple[Codes, Codes]:
     """The characters before and after; the ends of the batch count as separators."""
     edge = np.uint32(ord(SEPARATOR))
     before = np.where(positions > 0, codes[np.maximum(positions - 1, 0)], edge)
@@ -265,30 +302,22 @@ def _neighbours(codes: Codes, positions: NDArray[np.intp]) -> tuple[Codes, Codes
     return before, after
 
 
-def _without(codes: Codes, positions: NDArray[np.intp]) -> Codes:
-    return np.delete(codes, positions) if positions.size else codes
-
-
-def _tidy_spaces(codes: Codes) -> Codes:
+def _tidy_spaces(text: MappedCodes) -> None:
     """One space, one newline, no space beside a newline."""
-    repeated = np.flatnonzero((codes[1:] == _SPACE) & (codes[:-1] == _SPACE)) + 1
-    codes = _without(codes, repeated)
-    spaces = np.flatnonzero(codes == _SPACE)
-    before, after = _neighbours(codes, spaces)
+    text.drop(np.flatnonzero((text.codes[1:] == _SPACE) & (text.codes[:-1] == _SPACE)) + 1)
+    spaces = np.flatnonzero(text.codes == _SPACE)
+    before, after = _neighbours(text.codes, spaces)
     edges = (_NEWLINE, np.uint32(ord(SEPARATOR)))
-    codes = _without(codes, spaces[np.isin(before, edges) | np.isin(after, edges)])
-    newlines = np.flatnonzero(codes == _NEWLINE)
-    before, after = _neighbours(codes, newlines)
-    return _without(codes, newlines[np.isin(before, edges) | (after == edges[1])])
+    text.drop(spaces[np.isin(before, edges) | np.isin(after, edges)])
+    newlines = np.flatnonzero(text.codes == _NEWLINE)
+    before, after = _neighbours(text.codes, newlines)
+    text.drop(newlines[np.isin(before, edges) | (after == edges[1])])
 
 
-def _settle_stops(codes: Codes) -> Codes:
+def _settle_stops(codes: Codes) -> None:
     """，．,. become 、。 where they end a Japanese clause, and ,. elsewhere."""
     flags = tables().flags
-    codes = codes.copy()
     marks = np.flatnonzero((codes == ord("，")) | (codes == ord("．")) | (codes == ord(",")) | (codes == ord(".")))
-    if not marks.size:
-        return codes
     before, after = _neighbours(codes, marks)
     before_flags, after_flags = flags[before], flags[after]
     mark = codes[marks]
@@ -306,31 +335,30 @@ def _settle_stops(codes: Codes) -> Codes:
         ],
         np.where(stop, ord("。"), ord(".")),
     )
-    return codes
 
 
-def _drop_spaces_after_stops(codes: Codes) -> Codes:
-    spaces = np.flatnonzero(codes == _SPACE)
-    before, _ = _neighbours(codes, spaces)
-    return _without(codes, spaces[(before == ord("、")) | (before == ord("。"))])
+def _drop_spaces_after_stops(text: MappedCodes) -> None:
+    spaces = np.flatnonzero(text.codes == _SPACE)
+    before, _ = _neighbours(text.codes, spaces)
+    text.drop(spaces[(before == ord("、")) | (before == ord("。"))])
 
 
-def _collapse_runs(codes: Codes) -> Codes:
+def _collapse_runs(text: MappedCodes) -> None:
     """Runs that are long enough (`RUNS`) become one character."""
+    codes = text.codes
     equal = np.flatnonzero(codes[1:] == codes[:-1])
     least = tables().runs[codes[equal]].astype(np.int64)
     equal, least = equal[least > 0], least[least > 0]
     if not equal.size:
-        return codes
+        return
     starts = np.flatnonzero(np.concatenate(([True], np.diff(equal) > 1)))
     lengths = np.diff(np.append(starts, equal.size)) + 1
     long_enough = np.repeat(lengths >= least[starts], lengths - 1)
-    return _without(codes, equal[long_enough] + 1)
+    text.drop(equal[long_enough] + 1, merged=True)
 
 
-def _settle_long_vowels(codes: Codes) -> Codes:
+def _settle_long_vowels(codes: Codes) -> None:
     flags = tables().flags
-    codes = codes.copy()
     long = np.flatnonzero(codes == _LONG)
     before, after = _neighbours(codes, long)
     between = (flags[before] & flags[after] & ch.ALNUM) > 0
@@ -339,4 +367,3 @@ def _settle_long_vowels(codes: Codes) -> Codes:
     inside = ((flags[before] & ch.KATAKANA) > 0) & ((flags[after] & ch.NO_WORD_START) > 0)
     codes[long[between]] = _HYPHEN
     codes[hyphens[inside]] = _LONG
-    return codes

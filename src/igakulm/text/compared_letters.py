@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 SENTENCE_ENDS = "。!?\n\r\v\f\u2028\u2029"
 QUOTATION = '「」『』“”":'

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.text.cleaning import codes_of
+from igakulm.text.mapped import codes_of
 
 Hashes = NDArray[np.uint64]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import read_terms
 from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, FORMAT, AdoptedEncoder
+from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.chat import chat_template
 from igakulm.tokenizer.dictionary import clean_terms
 from igakulm.tokenizer.encode import CHAT_TOKENS, ENCODER_FILE, TEMPLATE_FILE, TOKENIZER_FILE, TOKENIZER_FILES
 from igakulm.tokenizer.folder_text import FolderText, named_ends
 from igakulm.tokenizer.foreign import open_tokenizer
+from igakulm.tokenizer.gguf_tokenizer import write_gguf_tokenizer
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.tokenizer.report import measure
 from igakulm.tokenizer.sample_texts import SENTENCES
@@ -37,13 +40,19 @@ CONFIG_FILE = "tokenizer_config.json"
 
 
 def adopt_tokenizer(
-    config: TokenizerSection, corpus_dir: Path, lexicon_dir: Path, out_dir: Path, progress: Progress
+    config: TokenizerSection,
+    source: Path,
+    corpus_dir: Path | None,
+    lexicon_dir: Path,
+    out_dir: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Write the folder of the adopted tokenizer, with report.json about it; the same source gives the same bytes.
 
     Args:
-        config: `from_folder` names the source; the keys that shape a new vocabulary are not read.
-        corpus_dir: documents that it is measured on.
+        config: how much text it is measured on; the keys that shape a new vocabulary are not read.
+        source: a Hugging Face folder, a training stage's folder, a bundle or a GGUF file.
+        corpus_dir: documents that it is measured on; None where the recipe has none.
         lexicon_dir: names that it is measured on.
         out_dir: where to.
         progress: where to show it.
@@ -55,10 +64,16 @@ def adopt_tokenizer(
     Raises:
         InputError: no tokenizer.json there, no end-of-text token, or a tokenizer that stock tools would read otherwise.
     """
-    source = Path(config.from_folder or "")
+    source = find_base(source)
     if (source / ENCODER_FILE).is_file():
         _copy(source, out_dir, TOKENIZER_FILES)
         how = "own"
+    elif source.is_file():
+        with tempfile.TemporaryDirectory() as name:
+            write_gguf_tokenizer(source, Path(name))
+            how = adopt(Path(name), out_dir, source)
+    elif (source / ADOPTED_FILE).is_file():
+        how = _copy_adopted(source, out_dir)
     else:
         how = adopt(source, out_dir)
     encoder = load_encoder(out_dir)
@@ -66,7 +81,7 @@ def adopt_tokenizer(
     terms = clean_terms(read_terms(lexicon_dir))
     selection = Selection(config.seed or 0)
     budget = min(SAMPLE_MEBIBYTES, config.max_corpus_mebibytes) * 2**20
-    for _ in select_documents(corpus_dir, budget, selection, lambda *_: 1.0):
+    for _ in select_documents(corpus_dir, budget, selection, lambda *_: 1.0) if corpus_dir else ():
         pass
     vocabulary = {"runtime": encoder.runtime, "base_size": encoder.base_size, "size": encoder.size, "adopted": how}
     report = {"vocabulary": vocabulary, **measure(_measurable(encoder), selection.held, terms, None)}
@@ -82,8 +97,10 @@ _HOW = {
 }
 
 
-def adopt(source: Path, target: Path) -> str:
+def adopt(source: Path, target: Path, base: Path | None = None) -> str:
     """Copy the tokenizer of a model's folder into `target`; return how its chat format came about.
+
+    `base`: the GGUF file that the folder was made from; its hash then stands for the source.
 
     Raises:
         InputError: as `adopt_tokenizer`.
@@ -116,7 +133,7 @@ def adopt(source: Path, target: Path) -> str:
         "chat_tokens": ids,
         "base_size": original.stock.entries,
         "size": copied.stock.entries,
-        "source_sha256": sha256_file(source / TOKENIZER_FILE),
+        "source_sha256": vocabulary_sha256(base or source),
         "sha256": {name: sha256_file(target / name) for name in files},
     }
     write_json(target / ADOPTED_FILE, description)
@@ -129,6 +146,15 @@ def _copy(source: Path, target: Path, names: tuple[str, ...]) -> None:
         if (source / name).is_file():
             with atomic_path(target / name) as temporary:
                 shutil.copyfile(source / name, temporary)
+
+
+def _copy_adopted(source: Path, target: Path) -> str:
+    """A folder of ours that holds an adopted tokenizer; a base model's lacks the template that its tokenizer had."""
+    _copy(source, target, ADOPTED_FILES)
+    description = read_json(target / ADOPTED_FILE)
+    if not (target / TEMPLATE_FILE).is_file():
+        write_text(target / TEMPLATE_FILE, _template(FolderText(source), int(description["eos"])))
+    return str(description["chat"])
 
 
 def _add_chat_tokens(path: Path, original: FolderText) -> tuple[list[int], str, dict[str, str]]:
@@ -192,7 +218,7 @@ def _write_settings(target: Path, original: FolderText, ids: list[int], names: M
 
 def _template(original: FolderText, eos: int) -> str:
     begin, end = "".join(original.stock.written(original.begin)), original.stock.written([eos])[0]
-    others = [name for name in original.stock.control if not RESERVED.search(name)]
+    others = [name for name in original.stock.control if not RESERVED.search(name) and name not in CHAT_TOKENS]
     return chat_template(begin, end, [*others, *CHAT_TOKENS])
 
 

@@ -28,20 +28,26 @@ from igakulm.tokenizer.unigram import train_unigram
 
 
 def build_tokenizer(
-    config: TokenizerSection, corpus_dir: Path, lexicon_dir: Path, out_dir: Path, progress: Progress
+    config: TokenizerSection,
+    corpus_dir: Path | None,
+    lexicon_dir: Path,
+    out_dir: Path,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Build a tokenizer's folder from `corpus_dir/documents` and `lexicon_dir/terms.tsv`.
 
     Writes tokenizer.json, tokenizer_config.json, chat_template.jinja, sentencepiece.model, encoder.json, report.json
     and, with names and `user_dictionary`, user_dictionary.dic. The same inputs and seed give the same bytes.
 
-    With `from_folder` the tokenizer of that folder is adopted instead (adopt.py).
+    With `from_folder` that tokenizer is adopted instead (adopt.py); without a corpus it is measured on names alone.
 
     Raises:
         InputError: an empty corpus, a weight for an unknown source, or a vocabulary that the text does not allow.
     """
     if config.from_folder is not None:
-        return adopt_tokenizer(config, corpus_dir, lexicon_dir, out_dir, progress)
+        return adopt_tokenizer(config, Path(config.from_folder), corpus_dir, lexicon_dir, out_dir, progress)
+    if corpus_dir is None:
+        raise InputError("there is no text to make a vocabulary of", where="corpus.sources", hint="add sources")
     _check_source_weights(config, corpus_dir)
     terms = clean_terms(read_terms(lexicon_dir))
     names = lexicon_names(terms, drugs=config.drugs_in_dictionary)

@@ -19,8 +19,8 @@ from transformers import PreTrainedModel
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 from igakulm.model import init
-from igakulm.model.exact import refuse_longer_documents
-from igakulm.model.folder import continue_greedily, knows_chat, write_folder
+from igakulm.model.base import knows_chat
+from igakulm.model.folder import continue_greedily, write_folder
 from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder, vocabulary_rows
 from igakulm.progress import Progress
@@ -183,7 +183,6 @@ def tuning_model(
     if entries < encoder.size or fresh:
         rows = entries if entries >= encoder.size else vocabulary_rows(section, encoder.size)
         init.grow_vocabulary(base, rows, seed, fresh)
-    refuse_longer_documents(base, longest, "finetune.max_length", "set it to the window")
     base.config.max_position_embeddings = max(base.config.max_position_embeddings, longest)
     return base, scale
 

@@ -36,7 +36,8 @@ from igakulm.training.checkpoint import Checkpoints
 from igakulm.training.log import Rate, StepLog, utilisation
 from igakulm.training.optimizer import learning_rate
 from igakulm.training.order import mix, rows_of_step
-from igakulm.training.parallel import Strategy, open_strategy
+from igakulm.training.parallel import Strategy
+from igakulm.training.strategies import open_strategy
 from igakulm.training.world import World, current_world
 
 WARM_STEPS = 20

@@ -62,11 +62,6 @@ class PackedRows:
     def __len__(self) -> int:
         return int(self.index["rows"])
 
-    def longest_document(self) -> int:
-        """Tokens of the longest stretch that attention sees: a document's piece, or a row without restarts."""
-        places = self._pieces[:, 0] if self._restart else self._pieces[self._rows[:-1], 0]
-        return int(np.diff(np.append(places, len(self._tokens))).max(initial=0))
-
     def row(self, index: int) -> Row:
         """Tokens of a row; documents restart positions and attention where the recipe says so."""
         first, last = int(self._rows[index]), int(self._rows[index + 1])

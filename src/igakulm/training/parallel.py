@@ -193,23 +193,6 @@ class Sharded(Strategy):
             shard.unshard()
 
 
-def open_strategy(objective: Objective, section: TrainSection, world: World) -> Strategy:
-    """The strategy of a training; one process needs none.
-
-    Raises:
-        InputError: DeepSpeed is asked for and not installed.
-    """
-    if world.size == 1:
-        return Strategy(objective, section, world)
-    if section.parallel == "ddp":
-        return DataParallel(objective, section, world)
-    if section.parallel == "deepspeed":
-        from igakulm.training.deepspeed_zero import DeepSpeed
-
-        return DeepSpeed(objective, section, world)
-    return Sharded(objective, section, world)
-
-
 def _whole(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor put together from its shards (every process takes part); others as they are."""
     from torch.distributed.tensor import DTensor

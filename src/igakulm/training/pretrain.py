@@ -14,16 +14,17 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from igakulm.errors import InputError
-from igakulm.files import sha256_file, write_json
+from igakulm.files import write_json
 from igakulm.model import init
-from igakulm.model.exact import refuse_inexact, refuse_longer_documents
-from igakulm.model.folder import continue_greedily, knows_chat, write_folder
+from igakulm.model.base import knows_chat, load_base
+from igakulm.model.exact import refuse_inexact
+from igakulm.model.folder import continue_greedily, write_folder
 from igakulm.model.objective import Objective
-from igakulm.model.presets import load_folder, model_config, new_model, vocabulary_rows
+from igakulm.model.presets import model_config, new_model, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
 from igakulm.tokenizer.adopted import AdoptedEncoder
-from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.batch import Row
 from igakulm.training.fit import device_peak, say_warnings
@@ -61,8 +62,6 @@ def pretrain(
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
     if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
         refuse_other_reading(encoder, start.config.model_type)
-    hint = "set pack.sequence_length to the window, with pack.restart_positions"
-    refuse_longer_documents(start, rows.longest_document(), "model.from_folder", hint)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
     step_tokens = train_section.global_batch * rows.sequence_length
@@ -86,7 +85,7 @@ def pretrain(
     history = train(job, progress)
     if not current_world().leads:
         return {}
-    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=_knows_chat(model, encoder))
+    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=starts_with_chat(model, encoder))
     return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
 
 
@@ -132,10 +131,10 @@ def _opened(
     folder: Path, encoder: Encoder, rows: int, sequence_length: int, seed: int, progress: Progress
 ) -> PreTrainedModel:
     """The model of a folder, with `rows` new rows for another tokenizer and positions for the longest row."""
-    model = load_folder(folder)
+    model = load_base(folder)
     refuse_inexact(model, str(folder))
     entries, context = int(model.config.vocab_size), int(model.config.max_position_embeddings)
-    if not _same_tokenizer(folder, encoder):
+    if not same_tokenizer(folder, encoder):
         progress.say(f"{folder} has another tokenizer: its embedding and head are replaced by new ones for ours")
         init.replace_vocabulary(model, rows, seed)
     elif entries < encoder.base_size and isinstance(encoder, AdoptedEncoder):
@@ -149,16 +148,16 @@ def _opened(
     return model
 
 
-def _same_tokenizer(folder: Path, encoder: Encoder) -> bool:
+def same_tokenizer(base: Path, encoder: Encoder) -> bool:
+    """Whether a tokenizer is a base's own, or was adopted from it."""
     known = {encoder.sha256, encoder.source_sha256} if isinstance(encoder, AdoptedEncoder) else {encoder.sha256}
-    file = folder / TOKENIZER_FILE
-    return file.is_file() and sha256_file(file) in known
+    return vocabulary_sha256(find_base(base)) in known
 
 
-def _knows_chat(section: ModelSection, encoder: Encoder) -> bool:
+def starts_with_chat(section: ModelSection, encoder: Encoder) -> bool:
     """A model that was tuned before keeps its chat template, as long as it keeps its tokenizer."""
     folder = Path(section.from_folder) if section.from_folder else None
-    return folder is not None and knows_chat(folder) and _same_tokenizer(folder, encoder)
+    return folder is not None and knows_chat(folder) and same_tokenizer(folder, encoder)
 
 
 def validation_of(rows: PackedRows, most_tokens: int) -> Validation | None:

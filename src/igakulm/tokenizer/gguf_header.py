@@ -1,13 +1,14 @@
-"""What the header of a GGUF file says about its tokenizer and its context.
+"""What the header of a GGUF file says about its tokenizer, its context and its tensors.
 
-Does: read the few facts that engines need, in a fraction of a second also where the vocabulary has 262,144 tokens.
-Does not: read weights, or write GGUF files.
-Format: the GGUF specification of ggml, versions 2 and 3, little-endian; keys `general.architecture`,
-`ARCHITECTURE.context_length`, `tokenizer.*`.
+Does: read the few facts that engines and trainings need, in a fraction of a second also where the vocabulary has
+262,144 tokens. Does not: read weights, or write GGUF files.
+Format: the GGUF specification of ggml, versions 2 and 3, little-endian; keys `general.*`,
+`ARCHITECTURE.context_length`, `tokenizer.*`; behind the keys the names, shapes and types of all tensors.
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class GgufHeader:
         Raises:
             InputError: no such file, or not a complete GGUF file of a language model.
         """
-        values = _values(path)
+        values = read_values(path)
         try:
             tokens = values["tokenizer.ggml.tokens"]
             kinds = values.get("tokenizer.ggml.token_type", ())
@@ -69,13 +70,40 @@ class GgufHeader:
             raise _incomplete(path, error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """One tensor: its name, its elements, and its type as ggml numbers it (`gguf.GGMLQuantizationType`)."""
+
+    name: str
+    elements: int
+    kind: int
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """All keys of a file's header with their values.
+
+    Raises:
+        InputError: no such file, or not a complete GGUF file.
+    """
+    return _read(path)[0]
+
+
+def read_tensors(path: Path) -> list[GgufTensor]:
+    """All tensors of a file, as its header describes them.
+
+    Raises:
+        InputError: no such file, or not a complete GGUF file.
+    """
+    return _read(path)[1]
+
+
 def read_vocabulary(path: Path) -> tuple[str, list[str], list[int]]:
     """Kind of tokenizer ("llama", "gpt2", "t5", ...), spellings and kinds of a file's tokens.
 
     Raises:
         InputError: no such file, or not a complete GGUF file of a language model.
     """
-    values = _values(path)
+    values = read_values(path)
     try:
         tokens = list(values["tokenizer.ggml.tokens"])
         kinds = list(values.get("tokenizer.ggml.token_type", [1] * len(tokens)))
@@ -84,10 +112,10 @@ def read_vocabulary(path: Path) -> tuple[str, list[str], list[int]]:
         raise _incomplete(path, error) from error
 
 
-def _values(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], list[GgufTensor]]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _Reader(data).values()
+            return _Reader(data).read()
     except FileNotFoundError as error:
         raise InputError("there is no such file", where=str(path)) from error
     # A cut or overwritten header shows as any of these.
@@ -113,16 +141,23 @@ def _cache_width(values: dict[str, Any]) -> int:
 
 
 class _Reader:
-    """The key-value part of a file; every length is checked against the file's size before it is used."""
+    """The keys and the tensor table of a file; every length is checked against the file's size before it is used."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data, self._place = data, 0
 
-    def values(self) -> dict[str, Any]:
-        magic, version, _, count = struct.unpack("<4sIQQ", self._take(24))
+    def read(self) -> tuple[dict[str, Any], list[GgufTensor]]:
+        magic, version, tensors, count = struct.unpack("<4sIQQ", self._take(24))
         if magic != b"GGUF" or version not in (2, 3):
             raise ValueError("it does not begin like one" if magic != b"GGUF" else f"version {version}")
-        return {self._string(): self._value(self._number("I")) for _ in range(count)}
+        values = {self._string(): self._value(self._number("I")) for _ in range(count)}
+        return values, [self._tensor() for _ in range(tensors)]
+
+    def _tensor(self) -> GgufTensor:
+        name, dimensions = self._string(), self._number("I")
+        shape = struct.unpack(f"<{dimensions}Q", self._take(8 * dimensions))
+        kind, _ = self._number("I"), self._number("Q")
+        return GgufTensor(name, math.prod(shape), kind)
 
     def _take(self, size: int) -> bytes:
         start, self._place = self._place, self._place + size
