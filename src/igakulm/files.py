@@ -167,21 +167,35 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: as `read_jsonl`.
     """
+    for number, row in tried_jsonl(path):
+        if isinstance(row, InputError):
+            raise row
+        yield number, row
+
+
+def tried_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+    """Yield (line number from 1, object, or what is wrong with the line); blank lines are skipped.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-                except (ValueError, RecursionError) as error:
-                    kind = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON"
-                    raise InputError(f"this line is not {kind}: {error}", where=f"{path}, line {number}") from error
-                if not isinstance(value, dict):
-                    raise InputError("this line is not a JSON object", where=f"{path}, line {number}")
-                yield number, value
+                if line.strip():
+                    yield number, _json_object(line, number, path)
     except OSError as error:
         raise explain_os_error(error, path) from error
+
+
+def _json_object(line: bytes, number: int, path: Path) -> dict[str, Any] | InputError:
+    where = f"{path}, line {number}"
+    try:
+        value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except (ValueError, RecursionError) as error:
+        kind = "UTF-8" if isinstance(error, UnicodeDecodeError) else "JSON"
+        return InputError(f"this line is not {kind}: {error}", where=where)
+    return value if isinstance(value, dict) else InputError("this line is not a JSON object", where=where)
 
 
 def sha256_file(path: Path) -> str:

@@ -181,12 +181,12 @@ EXAMS: list[tuple[bytes, str]] = [
     (b'[{"id": "1"}]\n', "one JSON list"),
     (b"3\n", "not a JSON object"),
     (2 * _exam().encode(), "occurs twice (first in row 1)"),
-    (_exam(choices=["ア"]).encode(), "1 choices; a question has 2 to 10"),
-    (_exam(choices=list("アイウエオカキクケコサ")).encode(), "11 choices; a question has 2 to 10"),
-    (_exam(answer=["d"]).encode(), "'D' is not one of the options A to C"),
+    (_exam(choices=["ア"]).encode(), "1 choices; a question has 2 to 15"),
+    (_exam(choices=list("アイウエオカキクケコサシスセソタ")).encode(), "16 choices; a question has 2 to 15"),
+    (_exam(answer=["d"]).encode(), "'d' is not one of the options A to C"),
     (_exam(answer=["a", "a"]).encode(), "each once"),
     (_exam(answer=[]).encode(), "at least one option"),
-    (_exam(answer="a").encode(), "'answer' is not a list"),
+    (_exam(answer={"a": 1}).encode(), "'answer' is not a list"),
     (_exam(points=-1).encode(), "points must be"),
     (_exam(points=10**4000).encode(), "points must be"),
     (_exam().replace('"2024"', "9" * 5000).encode(), "not JSON"),
@@ -200,7 +200,7 @@ EXAMS: list[tuple[bytes, str]] = [
 @pytest.mark.parametrize(("content", "said"), EXAMS)
 def test_a_wrong_examination_file_is_named(data: Path, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "x.jsonl").write_bytes(content)
-    words = ("evaluate", "exam", "--data", tmp_path / "x.jsonl")
+    words = ("evaluate", "exam", "--data", tmp_path / "x.jsonl", "--strict")
     refused(igakulm(*words, "--model", data / "model", "--out", tmp_path / "out"), said, "x.jsonl")
     refused(igakulm(*words, "--predictions", data / "said.jsonl"), said, "x.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["x.jsonl"]

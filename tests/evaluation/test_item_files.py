@@ -17,6 +17,7 @@ from igakulm.evaluation.item_files import Answered, file_name, plain_name, read_
 from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.passing import group_rows, passing_rows
 from igakulm.files import read_jsonl
+from igakulm.tasks.benchmarks.igakuqa import PASSING
 from igakulm.tasks.items import Item
 
 CHOICES = [
@@ -56,9 +57,9 @@ def test_scores_groups_and_documents_can_be_had_again(
     ]
     assert figures[0] == figures[1]
     assert document_groups(again).tolist() == document_groups(items).tolist()
-    assert (group_rows(again, parsed), passing_rows(again, parsed)) == (
+    assert (group_rows(again, parsed), passing_rows(again, parsed, PASSING)) == (
         group_rows(items, parsed),
-        passing_rows(items, parsed),
+        passing_rows(items, parsed, PASSING),
     )
     assert [row["shared"] for row in read_jsonl(path)] == [item.id == "1" for item in items]
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from igakulm.answering.reading import Prediction
-from igakulm.evaluation.passing import CONTRAINDICATED_LIMIT, PASS_MARKS, group_rows, passing_rows
+from igakulm.evaluation.passing import group_rows, passing_rows
+from igakulm.tasks.benchmarks.igakuqa import PASSING
 from igakulm.tasks.items import Item
 
-MARK = PASS_MARKS["2018"]
+MARK = PASSING.marks["2018"]
 
 
 def questions(part: str, count: int, year: str = "2018", forbidden: tuple[str, ...] = ("B",)) -> list[Item]:
@@ -49,7 +50,7 @@ def verdict(required: int, general: int, contraindicated: int, items: list[Item]
         wrong = "B" if contraindicated > 0 else "C"
         predictions.append(("A",) if left[kind] >= 0 else (wrong,))
         contraindicated -= left[kind] < 0
-    (row,) = passing_rows(items, predictions)
+    (row,) = passing_rows(items, predictions, PASSING)
     return row
 
 
@@ -59,8 +60,8 @@ def verdict(required: int, general: int, contraindicated: int, items: list[Item]
         (MARK.required, MARK.general, 0, True),
         (MARK.required - 1, MARK.general_total, 0, False),
         (MARK.required_total, MARK.general - 1, 0, False),
-        (MARK.required, MARK.general, CONTRAINDICATED_LIMIT, True),
-        (MARK.required, MARK.general, CONTRAINDICATED_LIMIT + 1, False),
+        (MARK.required, MARK.general, PASSING.contraindicated_limit, True),
+        (MARK.required, MARK.general, PASSING.contraindicated_limit + 1, False),
     ],
 )
 def test_all_three_conditions_count(required: int, general: int, contraindicated: int, passed: bool) -> None:
@@ -81,14 +82,14 @@ def test_a_part_of_the_examination_is_not_judged_or_scaled() -> None:
     row = verdict(200, 150, 0, examination()[:-1])
     assert (row["passed"], row["complete"], row["general_total"]) == (None, False, MARK.general_total - 1)
     assert row["required"] == 200
-    (other,) = passing_rows(questions("B", 2, year="2031"), [("A",), None])
+    (other,) = passing_rows(questions("B", 2, year="2031"), [("A",), None], PASSING)
     assert (other["passed"], other["complete"], other["required_mark"]) == (None, False, None)
     assert (other["required"], other["required_total"]) == (1, 2)
 
 
 def test_one_contraindicated_choice_among_several_counts_once() -> None:
     items = questions("B", 2, forbidden=("B", "C"))
-    (row,) = passing_rows(items, [("B", "C"), ("A", "B")])
+    (row,) = passing_rows(items, [("B", "C"), ("A", "B")], PASSING)
     assert (row["contraindicated"], row["required"]) == (2, 0)
 
 
@@ -107,7 +108,7 @@ def test_groups_and_parts() -> None:
 
 def test_other_examinations() -> None:
     plain = Item("1", "exam", "choice", "q", ("ア", "イ"), ("A",))
-    assert group_rows([plain], [("A",)]) == [] and passing_rows([plain], [("A",)]) == []
+    assert group_rows([plain], [("A",)]) == [] and passing_rows([plain], [("A",)], PASSING) == []
     yearly = Item("1", "exam", "choice", "q", ("ア", "イ"), ("A",), group="R5")
     assert [row["part"] for row in group_rows([yearly], [("A",)])] == [""]
-    assert passing_rows([yearly], [("A",)]) == []
+    assert passing_rows([yearly], [("A",)], PASSING) == []

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from igakulm.errors import InputError
-from igakulm.evaluation.predictions import read_jmed_predictions, score_exam_predictions, score_jmed_predictions
-from igakulm.recipe.schema import Jmed
+from igakulm.evaluation.predictions import read_jmed_predictions, score_jmed_predictions, score_row_predictions
+from igakulm.recipe.schema import Jmed, RowTask
 from igakulm.tasks.benchmarks.jmed import TASKS, load_test
 
 SMDIS = "tag,question,optionA,optionB,answer\n" + "".join(
@@ -19,6 +19,10 @@ SMDIS = "tag,question,optionA,optionB,answer\n" + "".join(
 NRNER = "tag,question,answer\n" + "".join(
     f"d,\"病名は。\n「{name}と咳と熱」\",\"['{name}', '咳', '熱']\"\n" for name in ("頭痛", "腹痛")
 )
+
+
+def task_of(exam: Path) -> RowTask:
+    return RowTask(name="exam", kind="exam", test=str(exam))
 
 
 @pytest.fixture
@@ -143,10 +147,10 @@ def test_examinations(tmp_path: Path) -> None:
     ]
     exam.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     said = answers(tmp_path, {"id": "q2", "text": "答えはA"}, {"id": "q1", "text": "B"})
-    result = score_exam_predictions(exam, said, samples=20)
-    assert (result["exam"], result["n"], result["accuracy"]["value"]) == ("nurses", 2, 0.5)
+    result = score_row_predictions(task_of(exam), said, samples=20)
+    assert (result["n"], result["accuracy"]["value"], result["left_out"]) == (2, 0.5, {})
     assert result["groups"][0] == {
-        "task": "nurses",
+        "task": "exam",
         "group": "R5",
         "part": "",
         "points": 1,
@@ -161,4 +165,4 @@ def test_examinations(tmp_path: Path) -> None:
         ([{"id": "q1", "text": None}], "not a text"),
     ):
         with pytest.raises(InputError, match=what):
-            score_exam_predictions(exam, answers(tmp_path, *lines))
+            score_row_predictions(task_of(exam), answers(tmp_path, *lines))

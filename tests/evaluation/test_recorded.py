@@ -8,8 +8,8 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.evaluation.igakuqa_predictions import score_predictions
-from igakulm.evaluation.predictions import score_exam_predictions, score_jmed_predictions
-from igakulm.evaluation.recorded import recorded_exam, recorded_igakuqa, recorded_jmed
+from igakulm.evaluation.predictions import score_jmed_predictions, score_row_predictions
+from igakulm.evaluation.recorded import recorded_igakuqa, recorded_jmed, recorded_rows
 from igakulm.evaluation.results import igakuqa_results, task_results
 from igakulm.evaluation.target import Options, Target
 from igakulm.files import read_json
@@ -19,6 +19,10 @@ from igakulm.recipe.schema import BenchmarksSection, Igakuqa, Jmed, RowTask
 from small_evaluation import jmed_answers, question, write_exam, write_igakuqa, write_jmed, write_rows
 
 QUICK = Options(baselines=False, samples=100)
+
+
+def task_of(exam: Path) -> RowTask:
+    return RowTask(name="exam", kind="exam", test=str(exam))
 
 
 def test_answers_by_item_and_the_tasks_they_cover(tmp_path: Path) -> None:
@@ -48,9 +52,9 @@ def test_examinations(tmp_path: Path) -> None:
     exam = write_exam(tmp_path / "exam.jsonl", questions=6)
     said = write_rows(tmp_path / "said.jsonl", [{"id": f"q{n}", "text": "答えはa"} for n in range(6)])
     benchmarks = BenchmarksSection(rows=(RowTask(name="exam", kind="exam", test=str(exam)),))
-    target = Target(recorded=recorded_exam(exam, said, "said"))
+    target = Target(recorded=recorded_rows(task_of(exam), said, "said"))
     board = evaluate_model(benchmarks, target, QUICK, tmp_path / "out", SilentProgress())
-    found, alone = task_results(board, "said")["exam"], score_exam_predictions(exam, said, samples=100)
+    found, alone = task_results(board, "said")["exam"], score_row_predictions(task_of(exam), said, samples=100)
     assert found["accuracy"] == alone["accuracy"] and found["accuracy"]["value"] == pytest.approx(1 / 3)
     # Only the first questions of an examination can be scored, too.
     first = Options(baselines=False, samples=100, max_items=2)
@@ -61,7 +65,7 @@ def test_examinations(tmp_path: Path) -> None:
 def test_questions_with_pictures_need_no_answer(tmp_path: Path) -> None:
     exam = write_rows(tmp_path / "exam.jsonl", [question(0), question(1, text_only=False)])
     said = write_rows(tmp_path / "said.jsonl", [{"id": "q0", "text": "a"}])
-    assert recorded_exam(exam, said, "said").texts == {"q0": "a"}
+    assert recorded_rows(task_of(exam), said, "said").texts == {"q0": "a"}
 
 
 def test_igakuqa(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def test_real_counts(real_data: Path) -> None:
     counts = Counter(item.group for item in load_questions(config))
     assert [counts[str(year)] for year in range(2018, 2023)] == [286, 296, 287, 301, 301]
     everything = load_questions(config.model_copy(update={"text_only": False}))
-    points = Counter[str]()
+    points = defaultdict[str, float](float)
     for item in everything:
         points[item.group] += item.points
     assert len(everything) == 2000

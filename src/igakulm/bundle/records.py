@@ -14,7 +14,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.manifest import Manifest, read_manifest
-from igakulm.tasks.benchmarks import jmed
+from igakulm.tasks.benchmarks.registry import benchmark_of, licence_of
 
 MODEL = "model"
 UNKNOWN = "unknown"
@@ -133,7 +133,7 @@ def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
     return {
         task: {
             "rows": count,
-            "licence": jmed.TASKS[task].licence if task in jmed.TASKS and task not in own else UNKNOWN,
+            "licence": licence_of(task) if benchmark_of(task) and task not in own else UNKNOWN,
         }
         for task, count in rows.items()
     }
@@ -184,7 +184,9 @@ def _machine(manifest: Manifest) -> str:
     gpus = provenance.get("gpus") or []
     kinds = [f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus)]
     cores, system = provenance.get("cores"), str(provenance.get("platform", "")).partition("-")[0]
-    parts = [*kinds, f"{cores} CPU cores" if cores else "", system]
+    computed = provenance.get("arithmetic") or {}
+    threads = f"{computed['threads']} threads ({computed['instructions']})" if computed.get("threads") else ""
+    parts = [*kinds, f"{cores} CPU cores" if cores else "", threads, system]
     return ", ".join(part for part in parts if part)
 
 

@@ -32,6 +32,7 @@ from igakulm.cli.options import (
     run_stage,
     write_slurm,
 )
+from igakulm.cli.personal_data import deidentify
 from igakulm.cli.serving import audit, chat, serve
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.errors import InputError
@@ -216,6 +217,7 @@ app.command()(chat)
 app.command()(audit)
 app.command()(ask)
 app.command()(extract)
+app.command()(deidentify)
 
 
 def main() -> None:

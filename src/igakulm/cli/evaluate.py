@@ -148,20 +148,20 @@ def exam(
     """Score a model, an endpoint or finished answers on any multiple-choice examination."""
     from igakulm.recipe.schema import BenchmarksSection, RowTask
 
+    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
-            from igakulm.evaluation.predictions import score_exam_predictions
+            from igakulm.evaluation.predictions import score_row_predictions
 
-            print_json(
-                score_exam_predictions(data, predictions, samples=asking.options.samples, seed=asking.options.seed)
-            )
+            chance = {"samples": asking.options.samples, "seed": asking.options.seed}
+            scores = score_row_predictions(task, predictions, strict=asking.options.strict, **chance)
+            print_json({"exam": data.stem, **scores})
             return
-        from igakulm.evaluation.recorded import recorded_exam
+        from igakulm.evaluation.recorded import recorded_rows
 
-        recorded = recorded_exam(data, predictions, predictions.stem)
+        recorded = recorded_rows(task, predictions, predictions.stem, strict=asking.options.strict)
         asking = replace(asking, target=replace(asking.target, recorded=recorded))
-    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
     board, label = _score(BenchmarksSection(rows=(task,)), task.name, asking)
     if asking.as_json:
         from igakulm.evaluation.results import task_results
@@ -171,10 +171,10 @@ def exam(
 
 def _exam_name(data: Path) -> str:
     """The task's name: the file's, as part of a path, and never that of a published benchmark."""
-    from igakulm.tasks.benchmarks import igakuqa, jmed
+    from igakulm.tasks.benchmarks.registry import benchmark_of
 
     name = re.sub(r"[^\w.-]+", "-", data.stem).strip("-.") or "exam"
-    return f"exam-{name}" if name in (igakuqa.TASK, *jmed.TASKS) else name
+    return f"exam-{name}" if benchmark_of(name) else name
 
 
 def _without_model(asking: Asking) -> None:
@@ -218,6 +218,8 @@ def rows(
         return
     for name, entry in summary["tasks"].items():
         print(f"{name:15s} {entry['train']:6,} training rows, {entry['test']:5,} test rows")
+    for line in summary.get("unreadable", ()):
+        print(line)
 
 
 @evaluate_app.command()

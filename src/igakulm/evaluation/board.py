@@ -19,8 +19,7 @@ from igakulm.evaluation.passing import group_rows, passing_rows
 from igakulm.evaluation.scoreboard import SCOREBOARD, UNSHARED, Scoreboard
 from igakulm.evaluation.significance import paired
 from igakulm.files import write_json
-from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
-from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
+from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import prompt_sha256
 
@@ -70,9 +69,10 @@ class Board:
         where = {"model": answered.model, "task": column.task, "split": column.split, "answer_mode": answered.mode}
         self.files.append({**where, "file": name})
         self._score(column, answered)
-        if column.task == IGAKUQA:
+        benchmark = benchmark_of(column.task)
+        if benchmark and benchmark.passing:
             who = {"model": answered.model, "answer_mode": answered.mode}
-            self.passing += [who | row for row in passing_rows(column.items, answered.parsed)]
+            self.passing += [who | row for row in passing_rows(column.items, answered.parsed, benchmark.passing)]
             self.groups += [who | {"task": column.task} | row for row in group_rows(column.items, answered.parsed)]
         rest = [place for place, item in enumerate(column.items) if item.id not in column.shared]
         if column.split == "published" and FEWEST <= len(rest) < len(column.items):
@@ -168,10 +168,10 @@ class Board:
 
 
 def measures_of(task: str, items: Sequence[Item], answered: Answered) -> list[Measured]:
-    """Our metrics, headline first; then the published ones where they can differ from ours (JMED-LLM only)."""
+    """Our metrics, headline first; then the published ones where they can differ from ours (JMED-LLM's scorer only)."""
     found = measure(items, answered.parsed)
-    generated = answered.mode == GENERATE
-    if task in JMED_TASKS and (items[0].kind == "entities" or generated):
+    benchmark, generated = benchmark_of(task), answered.mode == GENERATE
+    if benchmark and benchmark.jmed_scorer and (items[0].kind == "entities" or generated):
         found += measure_upstream(items, answered.upstream)
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Model, ask, identity_of, prompt_style
+from igakulm.evaluation.ask import Asked, ask, identity_of, prompt_style
 from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.item_files import BASELINE, Answered
 from igakulm.evaluation.kept import KeptAnswers
@@ -24,8 +24,9 @@ from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.published import published_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
-from igakulm.tasks.benchmarks.igakuqa import TASK as IGAKUQA
+from igakulm.tasks.benchmarks.registry import chosen
 from igakulm.tasks.items import Item
+from igakulm.tasks.left_out import LEFT_OUT_FILE, Screen, counts, write_left_out
 from igakulm.tasks.load import Split, load_folds, load_split
 from igakulm.tasks.splits import leakage, shared_items
 
@@ -36,7 +37,7 @@ STORE = Path("logs") / "answers.sqlite"
 class Candidate:
     """A model to be scored: how to open it (one is open at a time), and how to ask it."""
 
-    open: Callable[[], Model]
+    open: Callable[[], Asked]
     manners: tuple[Manner, ...]
 
 
@@ -48,6 +49,8 @@ def evaluate(
     lexicon_dir: Path | None,
     out_dir: Path,
     progress: Progress,
+    *,
+    strict: bool = False,
 ) -> dict[str, Any]:
     """Run baselines and models over all tasks; write the scoreboard and the files of answers.
 
@@ -61,6 +64,7 @@ def evaluate(
         lexicon_dir: the lexicon stage's folder for the baseline `dictionary`, or None.
         out_dir: the folder that is written.
         progress: where progress is shown.
+        strict: refuse a file with an odd row instead of leaving the row out.
 
     Returns:
         {"tasks": {task: items}, "models": {name: {task: headline value}}, "truncated": prompts that were cut,
@@ -69,10 +73,12 @@ def evaluate(
     Raises:
         InputError: no task is configured, a benchmark file is wrong, or a model cannot be asked.
     """
-    own = _loaded(config, benchmarks, split)
+    own = _loaded(config, benchmarks, split, strict=strict)
+    _tell_left_out(own, out_dir, progress)
     board = Board(out_dir, config.bootstrap_samples, config.seed or 0)
     terms = baselines.read_terms(lexicon_dir) if "dictionary" in config.baselines else {}
-    splits = {name: own if name == split else _loaded(config, benchmarks, name) for name in _split_names(config, split)}
+    others = [name for name in _split_names(config, split) if name != split]
+    splits = {split: own} | {name: _loaded(config, benchmarks, name, strict=strict) for name in others}
     # Models first: what is wrong with one shows at once, while baselines take minutes.
     with closing(ResponseStore(out_dir / STORE)) as store:
         for name, candidate in candidates.items():
@@ -82,7 +88,7 @@ def evaluate(
         if columns:
             _add_baselines(board, config, columns, terms, progress, name)
     _add_folds(board, config, benchmarks, terms, progress)
-    written = board.write(list(own.test), _context(benchmarks, splits))
+    written = board.write(list(own.test), _context(splits, own.screen, config.max_items))
     return _summary(own.test, written["rows"])
 
 
@@ -91,26 +97,36 @@ def _split_names(config: EvaluateSection, split: str) -> list[str]:
     return list(dict.fromkeys([split, *(config.baseline_splits if config.baselines else ())]))
 
 
-def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str) -> Split:
-    loaded = load_split(benchmarks, split)
+def _tell_left_out(split: Split, out_dir: Path, progress: Progress) -> None:
+    """Say on the screen what was left out, and list it in a file."""
+    for line in split.screen.lines():
+        progress.say(line)
+    if found := split.screen.rows + split.screen.missing:
+        write_left_out(out_dir / LEFT_OUT_FILE, found)
+
+
+def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str, *, strict: bool) -> Split:
+    loaded = load_split(benchmarks, split, strict=strict, need_train=bool(config.baselines))
     if not any(loaded.test.values()):
         hint = "give jmed, igakuqa or rows with a test file; to tune only, run with --until finetune"
         raise InputError("no benchmark with test items is configured", where="benchmarks", hint=hint)
     # A fold can be without items of a task that has few documents.
     test = {task: list(items[: config.max_items]) for task, items in loaded.test.items() if items}
-    return Split(loaded.name, test, loaded.train)
+    return Split(loaded.name, test, loaded.train, loaded.screen)
 
 
 def columns_of(benchmarks: BenchmarksSection, split: Split) -> list[Column]:
     """The columns of a split; tasks without training rows are named for what they hold."""
     shared = shared_items(split.train, split.test)
+    named = {
+        task: (benchmark.without_images if one.text_only else benchmark.with_images)
+        or (split.name if benchmark.load_train else "test")
+        for benchmark, one in chosen(benchmarks)
+        for task in benchmark.tasks
+    }
     columns = []
     for task, items in split.test.items():
-        name = split.name
-        if task == IGAKUQA and benchmarks.igakuqa:
-            name = "text-only" if benchmarks.igakuqa.text_only else "all questions"
-        elif task not in split.train:
-            name = "test"
+        name = named.get(task) or (split.name if task in split.train else "test")
         columns.append(Column(task, name, items, split.train.get(task, ()), frozenset(shared[task])))
     return columns
 
@@ -186,7 +202,7 @@ def _add_model(
 
 
 def _ask_column(
-    board: Board, name: str, model: Model, manner: Manner, column: Column, kept: KeptAnswers, progress: Progress
+    board: Board, name: str, model: Asked, manner: Manner, column: Column, kept: KeptAnswers, progress: Progress
 ) -> None:
     style = prompt_style(model, manner, column.items[0])
     with progress.task(f"{name}: {column.task}", len(column.items), "items") as bar:
@@ -202,16 +218,19 @@ def _ask_column(
         board.add(column, Answered(name, "model", mode, style, parsed, upstream, replies))
 
 
-def _context(benchmarks: BenchmarksSection, splits: Mapping[str, Split]) -> dict[str, Any]:
-    """What stands beside the scores: published figures, and what test and training rows share."""
+def _context(splits: Mapping[str, Split], screen: Screen, max_items: int | None) -> dict[str, Any]:
+    """What stands beside the scores: published figures, what test and training rows share, what was left out."""
     names = {name for split in splits.values() for name in split.test}
     published = next((split for split in splits.values() if split.name == "published"), None)
     return {
-        "published": [row for row in published_rows() if row["task"] in names],
+        "published": published_rows(names),
         "leakage": [
             {"split": name} | row for name, split in splits.items() for row in leakage(split.train, split.test)
         ],
         "leaked_items": leaked_items(published.train, published.test) if published else [],
+        "left_out": counts(screen.rows),
+        "missing": counts(screen.missing),
+        "max_items": max_items,
     }
 
 

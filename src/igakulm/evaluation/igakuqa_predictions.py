@@ -17,14 +17,9 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.evaluation.passing import Marked, of_year, part_row, passing_row
 from igakulm.files import read_jsonl
-from igakulm.tasks.benchmarks.igakuqa import (
-    EVERY_ANSWER_COUNTS,
-    forbidden_choices,
-    part_of,
-    points_of,
-    question_files,
-)
-from igakulm.tasks.exams import strings_field, unique_rows
+from igakulm.tasks.benchmarks.igakuqa import EVERY_ANSWER_COUNTS, PASSING, forbidden_choices, part_of, question_files
+from igakulm.tasks.exams import points_of
+from igakulm.tasks.fields import strings_field, unique_rows
 
 
 def score_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dict[str, Any]:
@@ -55,7 +50,8 @@ def score_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dic
         forbidden = forbidden_choices(path)
         known |= {year} if forbidden else set()
         for row, where in unique_rows(path, "problem_id"):
-            identifier, worth, gold = row["problem_id"], points_of(row, where), strings_field(row, "answer", where)
+            identifier, worth = row["problem_id"], points_of(row.get("points", ""), where)
+            gold = strings_field(row, "answer", where)
             text = said[identifier]
             chosen = bool(set(forbidden.get(identifier, ())) & {part.upper() for part in _parts(text)})
             strict.append(Marked(year, part_of(path), worth, counts_upstream(identifier, gold, text), chosen))
@@ -80,7 +76,7 @@ def _year(year: str, strict: Sequence[Marked], tolerant: Sequence[Marked], known
             part: part_row([question for question in questions if question.part == part])
             for part in sorted({question.part for question in questions})
         },
-        "passing": passing_row(year, questions, contraindications=year in known),
+        "passing": passing_row(year, questions, PASSING, contraindications=year in known),
     }
 
 

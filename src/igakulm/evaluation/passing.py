@@ -1,10 +1,10 @@
 """Would the model have passed the medical licensing examination, and where it earns its points.
 
-Does: sum points by year and part, and compare them with the pass marks of 2018-2022.
+Does: sum points by year and part, and compare them with the pass marks that the benchmark knows.
 Does not: read files, or scale up a part of an examination to the whole: without all questions there is no verdict.
 
-The rule: enough points in the required questions (parts B and E), enough in the others, and at most three questions
-answered with a contra-indicated choice.
+The rule: enough points in the required parts, enough in the others, and few questions answered with a contra-indicated
+choice (`PassRule`).
 """
 
 from __future__ import annotations
@@ -15,31 +15,8 @@ from typing import Any
 
 from igakulm.answering.reading import Prediction
 from igakulm.evaluation.metrics import is_right
+from igakulm.tasks.benchmarks.benchmark import PassMark, PassRule
 from igakulm.tasks.items import Item
-
-REQUIRED_PARTS = frozenset("BE")
-CONTRAINDICATED_LIMIT = 3
-
-
-@dataclass(frozen=True, slots=True)
-class PassMark:
-    """Points needed and to be had, in the required parts and in the others."""
-
-    required: int
-    required_total: int
-    general: int
-    general_total: int
-
-
-PASS_MARKS: dict[str, PassMark] = {
-    "2018": PassMark(160, 200, 208, 299),
-    "2019": PassMark(160, 200, 209, 296),
-    "2020": PassMark(
-        158, 197, 217, 299
-    ),  # from memory, not from a document; the totals are those of the question files
-    "2021": PassMark(160, 200, 209, 300),
-    "2022": PassMark(158, 197, 214, 297),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +25,7 @@ class Marked:
 
     year: str
     part: str
-    worth: int
+    worth: float
     right: bool
     contraindicated: bool
 
@@ -67,12 +44,12 @@ def marked(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Mar
     ]
 
 
-def passing_rows(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[dict[str, Any]]:
-    """One row for each year of IgakuQA, see `passing_row`; none for items without parts (other examinations)."""
+def passing_rows(items: Sequence[Item], predictions: Sequence[Prediction], rule: PassRule) -> list[dict[str, Any]]:
+    """One row for each year, see `passing_row`; none for items without parts."""
     questions = [question for question in marked(items, predictions) if question.part]
     years = sorted({question.year for question in questions})
     known = {item.group for item in items if item.forbidden}
-    return [passing_row(year, of_year(questions, year), contraindications=year in known) for year in years]
+    return [passing_row(year, of_year(questions, year), rule, contraindications=year in known) for year in years]
 
 
 def of_year(questions: Iterable[Marked], year: str) -> list[Marked]:
@@ -80,12 +57,13 @@ def of_year(questions: Iterable[Marked], year: str) -> list[Marked]:
     return [question for question in questions if question.year == year]
 
 
-def passing_row(year: str, questions: Sequence[Marked], *, contraindications: bool) -> dict[str, Any]:
+def passing_row(year: str, questions: Sequence[Marked], rule: PassRule, *, contraindications: bool) -> dict[str, Any]:
     """Points of one year against its pass marks.
 
     Args:
-        year: "2018" to "2022"; of other years no pass mark is known.
+        year: of years that the rule does not have no pass mark is known.
         questions: the year's questions, marked.
+        rule: the examination's.
         contraindications: whether contra-indicated choices are known; without them there is no pass.
 
     Returns:
@@ -95,12 +73,12 @@ def passing_row(year: str, questions: Sequence[Marked], *, contraindications: bo
         nothing but unknown contra-indications stands against a pass; `contraindicated` is None when unknown; marks are
         None for other years.
     """
-    required = [question for question in questions if question.part in REQUIRED_PARTS]
-    general = [question for question in questions if question.part not in REQUIRED_PARTS]
+    required = [question for question in questions if question.part in rule.required_parts]
+    general = [question for question in questions if question.part not in rule.required_parts]
     totals = _worth(required), _worth(general)
     earned = _worth(q for q in required if q.right), _worth(q for q in general if q.right)
     chosen = sum(question.contraindicated for question in questions) if contraindications else None
-    mark = PASS_MARKS.get(year)
+    mark = rule.marks.get(year)
     complete = mark is not None and totals == (mark.required_total, mark.general_total)
     return {
         "year": year,
@@ -111,19 +89,19 @@ def passing_row(year: str, questions: Sequence[Marked], *, contraindications: bo
         "general_total": totals[1],
         "general_mark": mark.general if mark else None,
         "contraindicated": chosen,
-        "contraindicated_limit": CONTRAINDICATED_LIMIT,
-        "passed": _passed(mark, earned, chosen) if mark and complete else None,
+        "contraindicated_limit": rule.contraindicated_limit,
+        "passed": _passed(mark, earned, chosen, rule.contraindicated_limit) if mark and complete else None,
         "complete": complete,
     }
 
 
-def _passed(mark: PassMark, earned: tuple[int, int], contraindicated: int | None) -> bool | None:
+def _passed(mark: PassMark, earned: tuple[float, float], contraindicated: int | None, limit: int) -> bool | None:
     if earned[0] < mark.required or earned[1] < mark.general:
         return False
-    return None if contraindicated is None else contraindicated <= CONTRAINDICATED_LIMIT
+    return None if contraindicated is None else contraindicated <= limit
 
 
-def _worth(questions: Iterable[Marked]) -> int:
+def _worth(questions: Iterable[Marked]) -> float:
     return sum(question.worth for question in questions)
 
 
@@ -146,7 +124,7 @@ def group_rows(items: Sequence[Item], predictions: Sequence[Prediction]) -> list
     return rows
 
 
-def part_row(questions: Sequence[Marked]) -> dict[str, int]:
+def part_row(questions: Sequence[Marked]) -> dict[str, float]:
     """{"points", "total", "right", "n"} of some questions."""
     right = [question for question in questions if question.right]
     return {"points": _worth(right), "total": _worth(questions), "right": len(right), "n": len(questions)}

@@ -1,7 +1,7 @@
 """Finished answers in a file, whoever gave them: read, checked, and scored without a model.
 
-Does: read JSON Lines of raw answers for JMED-LLM or an examination file, and score them with the published and the
-corrected metrics. Does not: ask a model, or write files.
+Does: read JSON Lines of raw answers for JMED-LLM or a task file, and score them with the published and the corrected
+metrics. Does not: ask a model, or write files.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from igakulm.evaluation.intervals import Resampler
 from igakulm.evaluation.metrics import measure, measure_upstream
 from igakulm.evaluation.passing import group_rows
 from igakulm.files import numbered_jsonl
-from igakulm.recipe.schema import Jmed
+from igakulm.recipe.schema import Jmed, RowTask
 from igakulm.tasks.benchmarks.jmed import TASKS, load_test
-from igakulm.tasks.exams import read_exam
+from igakulm.tasks.fields import check_fields
 from igakulm.tasks.items import Item
+from igakulm.tasks.left_out import Screen, counts
+from igakulm.tasks.rows import read_rows
 from igakulm.text.literals import whole_characters
 
 NO_ANSWER = 'write "text": "" for items without an answer'
@@ -53,6 +55,7 @@ def read_jmed_predictions(data: Path, predictions: Path, tasks: Sequence[str] = 
     given: dict[str, dict[int, tuple[str, str]]] = {}
     for number, line in numbered_jsonl(predictions):
         where = f"{predictions}, line {number}"
+        check_fields(line, ("task", "row", "text"), where)
         task, row = _check_task(line.get("task"), where), line.get("row")
         if not isinstance(row, int) or isinstance(row, bool):
             raise InputError("`row` is not a whole number", where=where, hint="give the test file's row, from 0")
@@ -138,41 +141,59 @@ def score_jmed_predictions(
     return found
 
 
-def score_exam_predictions(exam: Path, predictions: Path, *, samples: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """Score a file of answers to an examination (see `read_exam_predictions`).
+def score_row_predictions(
+    task: RowTask, predictions: Path, *, strict: bool = False, samples: int = 2000, seed: int = 0
+) -> dict[str, Any]:
+    """Score a file of answers to a task file (see `read_row_predictions`).
 
     Returns:
-        {"exam": its name, "n", "documents", "split", "unparsed", metrics as {"value", "low", "high"}, "groups": points
-        by year}.
+        {"n", "documents", "split", "unparsed", metrics as {"value", "low", "high"}, "groups": points by year where rows
+        have one, "left_out": reason -> rows}.
 
     Raises:
-        InputError: as `read_exam_predictions`.
+        InputError: as `read_row_predictions`.
     """
-    finished = read_exam_predictions(exam, predictions)
+    screen = Screen(strict)
+    finished = read_row_predictions(task, predictions, screen)
     groups = group_rows(finished.items, finished.parsed)
-    return {"exam": exam.stem, **_scores(finished, "test", {}, samples, seed), "groups": groups}
+    left_out = counts(screen.rows).get(task.name, {})
+    return {**_scores(finished, "test", {}, samples, seed), "groups": groups, "left_out": left_out}
 
 
-def read_exam_predictions(exam: Path, predictions: Path) -> Finished:
-    """The answers of a file with lines `{"id": "q1", "text": "raw answer"}` to an examination file (see `read_exam`).
+def read_row_predictions(task: RowTask, predictions: Path, screen: Screen) -> Finished:
+    """The answers of a file with lines `{"id": "q1", "text": "raw answer"}` to a task file (see `read_rows`).
+
+    Answers to rows that were left out of the task file do not count.
 
     Raises:
         InputError: a wrong line (file and line are named), or a question answered twice or not at all.
     """
-    items = read_exam(exam, exam.stem)
-    known = {item.id for item in items}
+    if task.test is None:
+        raise InputError("the task has no test file", where=task.name, hint="give one")
+    items = read_rows(Path(task.test), task, screen)
+    known, without = {item.id for item in items}, {row.id for row in screen.rows}
     given: dict[str, str] = {}
     for number, line in numbered_jsonl(predictions):
         where = f"{predictions}, line {number}"
-        identifier = line.get("id")
-        if not isinstance(identifier, str) or identifier not in known:
-            what = f"there is no question {str(identifier)[:40]!r} that text can answer"
-            raise InputError(what, where=where, hint=f"give the ids of {exam}")
+        check_fields(line, ("id", "text"), where)
+        identifier = _identifier(line.get("id"))
+        if identifier in without and (identifier not in known or identifier in given):
+            continue
+        if identifier not in known:
+            what = f"there is no question {identifier[:40]!r} that text can answer"
+            close = did_you_mean(identifier, known)
+            hint = f"did you mean {close!r}?" if close else f"give the ids of {task.test}"
+            raise InputError(what, where=where, hint=hint)
         if identifier in given:
             raise InputError(f"the question {identifier!r} is answered twice", where=where)
         given[identifier] = _text(line, where)
     _check_complete([item.id for item in items if item.id not in given], len(items), "questions", predictions)
     return finish(items, [given[item.id] for item in items])
+
+
+def _identifier(value: object) -> str:
+    """An id as task files have it; "" where there is none."""
+    return str(value).strip() if isinstance(value, str) or type(value) is int else ""
 
 
 def _scores(finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int) -> dict[str, Any]:

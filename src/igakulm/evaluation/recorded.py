@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igakulm.evaluation.igakuqa_predictions import read_predictions
-from igakulm.evaluation.predictions import read_exam_predictions, read_jmed_predictions
-from igakulm.recipe.schema import Igakuqa
+from igakulm.evaluation.predictions import read_jmed_predictions, read_row_predictions
+from igakulm.recipe.schema import Igakuqa, RowTask
 from igakulm.tasks.benchmarks.igakuqa import load_questions
+from igakulm.tasks.left_out import Screen
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ def recorded_jmed(data: Path, predictions: Path, tasks: tuple[str, ...], name: s
     return Recorded(name, texts), tuple(finished)
 
 
-def recorded_exam(exam: Path, predictions: Path, name: str) -> Recorded:
-    """Answers to an examination file.
+def recorded_rows(task: RowTask, predictions: Path, name: str, *, strict: bool = False) -> Recorded:
+    """Answers to a task file.
 
     Raises:
-        InputError: as `read_exam_predictions`.
+        InputError: as `read_row_predictions`.
     """
-    finished = read_exam_predictions(exam, predictions)
+    finished = read_row_predictions(task, predictions, Screen(strict))
     return Recorded(name, {item.id: text for item, text in zip(finished.items, finished.texts, strict=True)})
 
 
@@ -51,4 +52,4 @@ def recorded_igakuqa(chosen: Igakuqa, predictions: Path, system: str) -> Recorde
         InputError: a missing file, or a question without a prediction.
     """
     said = read_predictions(Path(chosen.path), predictions, system, chosen.years, chosen.parts)
-    return Recorded(system, {item.id: said[item.id] for item in load_questions(chosen)})
+    return Recorded(system, {item.id: said[item.id] for item in load_questions(chosen, Screen())})

@@ -187,7 +187,9 @@ def _with_values(rows: object) -> object:
 class Scoreboard(Stored):
     """The whole file.
 
-    `models`: name -> identity (hash of the weights, precision); `max_items`: only so many items of a task were asked.
+    `models`: name -> identity (hash of the weights, precision); `max_items`: only so many items of a task were asked;
+    `left_out`: task -> reason (`tasks.left_out.REASONS`) -> rows of its files that could not be asked; `missing`: the
+    same for files that were not there.
     """
 
     NEWEST: ClassVar[int] = 2
@@ -203,6 +205,8 @@ class Scoreboard(Stored):
     bootstrap: Bootstrap | None = None
     sources: tuple[SourceBoard, ...] | None = None
     max_items: int | None = None
+    left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
+    missing: dict[str, dict[str, int]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

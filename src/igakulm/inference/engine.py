@@ -1,6 +1,6 @@
 """The protocols between a model and everything that asks it: evaluation, chat, batch extraction, the server.
 
-Does: define what models can do: in token ids (`Engine`, with a `Codec` beside it for text) or in text (`TextModel`).
+Does: define what models can do: in token ids (`Engine`, with an `Encoder` beside it) or in text (`TextModel`).
 Does not: know prompts, benchmarks or HTTP.
 """
 
@@ -12,11 +12,10 @@ from typing import Literal, Protocol
 
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint
+from igakulm.tokenizer.encoder import Message
 
 Precision = Literal["auto", "fp32", "bf16"]
 """Type of weights and activations; "auto" = bfloat16 on a GPU that has it, else float32."""
-Message = Mapping[str, str]
-"""One turn of a conversation: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
 def nothing(_: int) -> None:
@@ -175,34 +174,6 @@ class TextModel(Protocol):
 
     def answer(self, requests: Sequence[TextRequest], *, done: Callable[[int], None] = ...) -> list[TextAnswer]:
         """Greedy answers in the order of the requests; `done(n)` is called as they finish."""
-
-
-class Codec(Protocol):
-    """Text to ids and back for one local model.
-
-    Attributes:
-        identity: hex SHA-256 that names the tokenizer's files.
-        chat: whether the model has chat tokens or a chat template; without, `chat_ids` raises InputError.
-        stop: ids that end a chat answer.
-        line_end: ids that end an answer to a plain-text prompt: end of text, and tokens of newlines only.
-    """
-
-    identity: str
-    chat: bool
-    stop: tuple[int, ...]
-    line_end: tuple[int, ...]
-
-    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of a conversation, up to where the model's answer begins."""
-
-    def plain_ids(self, text: str) -> list[int]:
-        """Begin-of-text where the model has one, then the text; spellings of control tokens stay text."""
-
-    def continuation_ids(self, text: str) -> list[int]:
-        """Ids of text that follows a prompt: no begin-of-text, no space put before it."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of ids; control tokens are rendered as nothing."""
 
 
 class Engine(Protocol):

@@ -232,9 +232,9 @@ class LlamaCppEngine:
                 for step in steps:
                     if not matcher.allows(step.token):
                         break
-                    matcher.take(step.token)
+                    ended = matcher.take(step.token)
                     yield step
-                    if matcher.ended:
+                    if ended:
                         return
             token = self._likeliest_allowed(made, matcher.allowed()) if len(made) < longest else None
             if token is None:

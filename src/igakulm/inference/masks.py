@@ -113,8 +113,8 @@ class Matcher:
                 mask[token] = self._matcher.is_accepting()
         return mask
 
-    def take(self, token: int) -> None:
-        """Go on with an allowed token.
+    def take(self, token: int) -> bool:
+        """Go on with an allowed token; whether the answer has ended with it.
 
         Raises:
             ValueError: it is not allowed.
@@ -123,6 +123,7 @@ class Matcher:
             raise ValueError(f"token {token} is not allowed here")
         self._count += 1
         self.ended = self._matcher.is_stopped() or self._in_circles(token)
+        return self.ended
 
     def _in_circles(self, token: int) -> bool:
         if self._made is None:

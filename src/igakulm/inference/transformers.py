@@ -28,7 +28,7 @@ from igakulm.inference.load import load_model
 from igakulm.inference.masks import Guide, Matcher
 from igakulm.inference.memory import Reporter, within_memory
 from igakulm.inference.prefix import PrefixCache, shared_prefix
-from igakulm.tokenizer.open import load_encoder
+from igakulm.tokenizer.open import load_any_encoder
 
 PLAIN_TYPES = ("arcee", "llama", "mistral", "qwen2", "qwen3")
 """Model types whose layers all see the whole text and take a mask as it is given."""
@@ -272,7 +272,7 @@ class TransformersEngine:
     @cached_property
     def _guide(self) -> Guide:
         """The tokens of the model's own tokenizer, read when an answer is first held to something."""
-        encoder = load_encoder(self.folder)
+        encoder = load_any_encoder(self.folder)
         known = min(encoder.size, self.vocabulary)
         return Guide([*map(encoder.token_bytes, range(known)), *[b""] * (self.vocabulary - known)])
 

@@ -36,10 +36,11 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
+from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
 
 STAGE = "evaluation"
-OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, "items", "logs", "lock"}
+OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, LEFT_OUT_FILE, "items", "logs", "lock"}
 """Everything that an evaluation's folder holds."""
 
 
@@ -65,7 +66,9 @@ def evaluate_model(
     """
     name, path = target.label(), out_dir / "logs" / store_name(target)
     # Read twice, here and by `evaluate`, so that a wrong file shows before anything is opened or replaced.
-    if not any(load_split(benchmarks, options.split).test.values()):
+    if not any(
+        load_split(benchmarks, options.split, strict=options.strict, need_train=options.baselines).test.values()
+    ):
         raise InputError("there is no test item", where=options.split, hint="choose another benchmark or split")
     _check_folder(out_dir)
     with _claimed(out_dir):
@@ -75,7 +78,7 @@ def evaluate_model(
             manners, config = manners_for(model, options), _config(options)
             _remove_results(out_dir)
             candidates = {name: Candidate(lambda: model, manners)}
-            evaluate(config, benchmarks, options.split, candidates, None, out_dir, progress)
+            evaluate(config, benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict)
         board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
         write_text(out_dir / "scoreboard.md", render_markdown(board))
         build_evaluation_report(out_dir, name)
@@ -128,7 +131,7 @@ def _claimed(out_dir: Path) -> Iterator[None]:
 
 def _remove_results(out_dir: Path) -> None:
     """Remove an earlier evaluation's results; answers that were kept stay."""
-    for name in (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html"):
+    for name in (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html", LEFT_OUT_FILE):
         (out_dir / name).unlink(missing_ok=True)
     if (out_dir / "items").exists():
         shutil.rmtree(out_dir / "items")

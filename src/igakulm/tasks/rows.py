@@ -1,33 +1,28 @@
-"""IgakuLM's own task rows in JSON Lines: exam, classification, entities, similarity.
+"""IgakuLM's own task rows in JSON Lines: exam, classification, entities, similarity, free text.
 
-Does: turn rows into items with a fixed Japanese question. Does not: split (splits.py) or score.
+Does: turn rows into items with a fixed Japanese question, leave odd rows out. Does not: split (splits.py) or score.
 
-Row forms (one JSON object a line):
+Row forms (one JSON object a line; further fields only where the task names them in `by`):
 - exam: {"id", "question", "choices", "answer": ["b"]}, see exams.py
 - classification: {"id", "tag", "document", "choices", "answer": ["A"]} and, if wanted, "question"
 - entities: {"id", "tag", "document", "answer": ["…"]} with tag d (findings), m-key (medicines), m-val (doses)
   or another tag together with "question"
 - similarity: {"id", "sentence1", "sentence2", "similarity": 0-5}
+- free-text: {"id", "question", "answer": "…" or several references ["…", "…"]} and, if wanted, "document", "tag"
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from igakulm.errors import InputError
 from igakulm.recipe.schema import RowTask
-from igakulm.tasks.exams import (
-    choices_field,
-    label_field,
-    letters_field,
-    read_exam,
-    strings_field,
-    text_field,
-    unique_rows,
-)
+from igakulm.tasks.exam_answers import choices_of, right_answers
+from igakulm.tasks.exams import read_exam
+from igakulm.tasks.fields import Row, check_fields, id_field, label_field, labels, rows_of, strings_field, text_field
 from igakulm.tasks.items import LETTERS, Item, normalised_document
+from igakulm.tasks.left_out import OddRow, Screen
 from igakulm.tasks.splits import linked_groups
 
 SIMILARITY_CHOICES = (
@@ -48,36 +43,62 @@ ENTITY_QUESTIONS = {
 ENDINGS = ("である", "でない", "がある", "がない", "あり", "なし", "だ", "ではない")
 
 
-def read_rows(path: Path, task: RowTask) -> list[Item]:
+FIELDS = {
+    "classification": ("id", "document", "choices", "answer", "question", "tag"),
+    "entities": ("id", "document", "answer", "question", "tag"),
+    "similarity": ("id", "sentence1", "sentence2", "similarity", "tag"),
+    "free-text": ("id", "question", "answer", "document", "tag"),
+}
+"""The fields of each kind of row; those of examinations are in exams.py."""
+
+
+def read_rows(path: Path, task: RowTask, screen: Screen | None = None) -> list[Item]:
     """Items of one file of a task.
 
+    Args:
+        path: JSON Lines.
+        task: its name and kind, and the fields for scores by subgroup.
+        screen: takes the rows left out; None = the first odd row is an error (file and row are named).
+
     Raises:
-        InputError: a wrong row (file and row are named), an id that occurs twice, an empty file.
+        InputError: an unknown field, no row that can be asked, and what a strict screen raises.
     """
+    screen = screen or Screen(strict=True)
     if task.kind == "exam":
-        return read_exam(path, task.name)
+        return read_exam(path, task.name, screen, task.by)
     if task.kind == "similarity":
-        return _similarity_items(path, task.name)
-    build: Callable[[Mapping[str, Any], str, str], Item]
-    build = _classification_item if task.kind == "classification" else _entities_item
-    return [build(row, task.name, where) for row, where in unique_rows(path)]
+        return _similarity_items(path, task, screen)
+    builders: dict[str, Callable[[Row, RowTask, str], Item]] = {
+        "classification": _classification_item,
+        "entities": _entities_item,
+        "free-text": _text_item,
+    }
+    build = builders[task.kind]
+    return rows_of(path, task.name, lambda row, where: build(row, task, where), screen)
 
 
-def _classification_item(row: Mapping[str, Any], task: str, where: str) -> Item:
+def _check(row: Row, task: RowTask, where: str) -> None:
+    check_fields(row, (*FIELDS[task.kind], *task.by), where)
+
+
+def _classification_item(row: Row, task: RowTask, where: str) -> Item:
+    _check(row, task, where)
     document = text_field(row, "document", where)
-    choices = choices_field(row, where)
+    choices = choices_of(row.get("choices"), where)
     asked = text_field(row, "question", where) if "question" in row else classification_question(choices)
-    answer = letters_field(row, len(choices), where)
+    answers = right_answers(row.get("answer"), choices, where)
     return Item(
-        id=text_field(row, "id", where),
-        task=task,
+        id=id_field(row, "id", where),
+        task=task.name,
         kind="choice",
         question=f"{asked}\n「{document}」",
         choices=choices,
-        answer=answer,
+        answer=answers[0],
         document=document,
         tag=label_field(row, "tag", where),
-        wanted=len(answer),
+        wanted=len(answers[0]),
+        also=answers[1:],
+        labels=labels(row, task.by, where),
     )
 
 
@@ -100,52 +121,80 @@ def _without_ending(choice: str) -> str:
     return choice.removesuffix(ending) if ending else choice
 
 
-def _entities_item(row: Mapping[str, Any], task: str, where: str) -> Item:
+def _entities_item(row: Row, task: RowTask, where: str) -> Item:
+    _check(row, task, where)
     document, tag = text_field(row, "document", where), label_field(row, "tag", where)
     asked = text_field(row, "question", where) if "question" in row else ENTITY_QUESTIONS.get(tag)
     if asked is None:
         known = ", ".join(ENTITY_QUESTIONS)
-        raise InputError(f"the tag {tag!r} has no question", where=where, hint=f'use {known} or add "question"')
+        hint = f'use {known} or add "question"'
+        raise OddRow("wrong-field", f"the tag {tag!r} has no question", where=where, hint=hint)
     entities = strings_field(row, "answer", where)
     missing = next((entity for entity in entities if entity not in document), None)
     if missing is not None:
-        raise InputError(f"the answer {missing[:40]!r} does not stand in the document", where=where)
+        raise OddRow("wrong-answer", f"the answer {missing[:40]!r} does not stand in the document", where=where)
     return Item(
-        id=text_field(row, "id", where),
-        task=task,
+        id=id_field(row, "id", where),
+        task=task.name,
         kind="entities",
         question=f"{asked}\n「{document}」",
         choices=(),
         answer=tuple(dict.fromkeys(entities)),
         document=document,
         tag=tag,
+        labels=labels(row, task.by, where),
     )
 
 
-def _similarity_items(path: Path, task: str) -> list[Item]:
-    rows = unique_rows(path)
-    pairs = [(text_field(row, "sentence1", where), text_field(row, "sentence2", where)) for row, where in rows]
-    documents = connected_sentences(pairs)
-    items = []
-    for (row, where), pair, document in zip(rows, pairs, documents, strict=True):
-        degree = row.get("similarity")
-        if not isinstance(degree, int) or isinstance(degree, bool) or not 0 <= degree <= 5:
-            raise InputError(f"similarity must be a whole number from 0 to 5, not {degree!r}", where=where)
-        items.append(
-            Item(
-                id=text_field(row, "id", where),
-                task=task,
-                kind="choice",
-                question=f"次の二つの文の意味はどれくらい似ていますか。\n文1: {pair[0]}\n文2: {pair[1]}",
-                choices=SIMILARITY_CHOICES,
-                answer=(LETTERS[5 - degree],),
-                document=document,
-                tag=label_field(row, "tag", where),
-                sentences=pair,
-                ordered=True,
-            )
-        )
-    return items
+def _text_item(row: Row, task: RowTask, where: str) -> Item:
+    _check(row, task, where)
+    question = text_field(row, "question", where)
+    document = text_field(row, "document", where) if "document" in row else ""
+    given = row.get("answer")
+    references = strings_field(row, "answer", where) if isinstance(given, list) else (text_field(row, "answer", where),)
+    if not references:
+        raise OddRow("no-answer", "no reference answer is given", where=where)
+    return Item(
+        id=id_field(row, "id", where),
+        task=task.name,
+        kind="text",
+        question=f"{question}\n「{document}」" if document else question,
+        choices=(),
+        answer=references[:1],
+        document=document or question,
+        tag=label_field(row, "tag", where),
+        also=tuple((reference,) for reference in references[1:]),
+        labels=labels(row, task.by, where),
+    )
+
+
+def _similarity_items(path: Path, task: RowTask, screen: Screen) -> list[Item]:
+    items = rows_of(path, task.name, lambda row, where: _similarity_item(row, task, where), screen)
+    documents = connected_sentences([(item.sentences[0], item.sentences[1]) for item in items])
+    return [replace(item, document=document) for item, document in zip(items, documents, strict=True)]
+
+
+def _similarity_item(row: Row, task: RowTask, where: str) -> Item:
+    _check(row, task, where)
+    pair = text_field(row, "sentence1", where), text_field(row, "sentence2", where)
+    degree = row.get("similarity")
+    if isinstance(degree, float) and degree.is_integer():
+        degree = int(degree)
+    if not isinstance(degree, int) or isinstance(degree, bool) or not 0 <= degree <= 5:
+        what = f"similarity must be a whole number from 0 to 5, not {str(degree)[:40]!r}"
+        raise OddRow("wrong-answer", what, where=where)
+    return Item(
+        id=id_field(row, "id", where),
+        task=task.name,
+        kind="choice",
+        question=f"次の二つの文の意味はどれくらい似ていますか。\n文1: {pair[0]}\n文2: {pair[1]}",
+        choices=SIMILARITY_CHOICES,
+        answer=(LETTERS[5 - degree],),
+        tag=label_field(row, "tag", where),
+        sentences=pair,
+        ordered=True,
+        labels=labels(row, task.by, where),
+    )
 
 
 def connected_sentences(pairs: Sequence[tuple[str, str]]) -> list[str]:

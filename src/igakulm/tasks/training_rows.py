@@ -6,6 +6,7 @@ Does: write one split of all tasks in our chat format, with counts, leakage and 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,12 @@ from igakulm.errors import InputError
 from igakulm.files import explain_os_error, sha256_json, write_json, write_jsonl
 from igakulm.manifest import Manifest, content_digest, describe_files, write_manifest
 from igakulm.recipe.schema import BenchmarksSection
-from igakulm.tasks.benchmarks import jmed
+from igakulm.tasks.benchmarks.benchmark import NOT_STATED
+from igakulm.tasks.benchmarks.registry import licence_of
 from igakulm.tasks.items import Item, normalised_document
 from igakulm.tasks.load import Split, load_split
 from igakulm.tasks.prompts import chat_answer, chat_prompt
 from igakulm.tasks.splits import leakage
-
-UNKNOWN_LICENCE = "not stated"
 
 
 def write_training_rows(config: BenchmarksSection, split: str, out_dir: Path) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def write_training_rows(config: BenchmarksSection, split: str, out_dir: Path) ->
     """
     chosen = load_split(config, split)
     published = chosen if split == "published" else load_split(config, "published")
-    summary = _summary(chosen, published, config)
+    summary = _summary(chosen, published, {row.name for row in config.rows})
     _make_folder(out_dir)
     for side, tasks in (("train", chosen.train), ("test", chosen.test)):
         for task, items in tasks.items():
@@ -70,19 +70,13 @@ def chat_row(item: Item) -> dict[str, Any]:
     }
 
 
-def licence_of(task: str, config: BenchmarksSection) -> str:
-    """The licence of a task's rows: JMED-LLM states them, IgakuQA does not, and the recipe's own are not known here."""
-    of_jmed = config.jmed is not None and task in jmed.chosen_tasks(config.jmed)
-    return jmed.TASKS[task].licence if of_jmed else UNKNOWN_LICENCE
-
-
-def _summary(chosen: Split, published: Split, config: BenchmarksSection) -> dict[str, Any]:
+def _summary(chosen: Split, published: Split, own: Collection[str]) -> dict[str, Any]:
     shared = {str(row["task"]): row for row in leakage(chosen.train, chosen.test)}
     tasks: dict[str, dict[str, Any]] = {}
     for task, items in chosen.test.items():
         train, before = chosen.train.get(task, ()), published.train.get(task, ())
         tasks[task] = {
-            "licence": licence_of(task, config),
+            "licence": NOT_STATED if task in own else licence_of(task),
             "test": len(items),
             "train": len(train),
             "train_published": len(before),
@@ -90,7 +84,9 @@ def _summary(chosen: Split, published: Split, config: BenchmarksSection) -> dict
             "test_shared": shared[task]["test_shared"],
             "train_shared": shared[task]["train_shared"],
         }
-    rows = {f"{side}_rows": sum(row[side] for row in tasks.values()) for side in ("train", "test")}
+    rows: dict[str, Any] = {f"{side}_rows": sum(row[side] for row in tasks.values()) for side in ("train", "test")}
+    if chosen.screen.rows or chosen.screen.missing:
+        rows["unreadable"] = chosen.screen.lines()
     return {"split": chosen.name, **rows, "tasks": tasks}
 
 

@@ -23,8 +23,10 @@ import yaml
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import explain_os_error
-from igakulm.tasks.benchmarks.jmed import TASKS as JMED_TASKS
-from igakulm.tasks.exams import choices_field, letters_field, text_field, unique_rows
+from igakulm.tasks.benchmarks.registry import benchmark_of
+from igakulm.tasks.exam_answers import choices_of, right_answers
+from igakulm.tasks.exams import key_of
+from igakulm.tasks.fields import text_field, unique_rows
 from igakulm.tasks.items import LETTERS, Item
 
 Message = dict[str, str]
@@ -76,8 +78,11 @@ def plain_text(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> str:
 
 
 def is_exam(item: Item) -> bool:
-    """Whether the item is an examination question: the question is all that it shows, and it is not of JMED-LLM."""
-    return item.task not in JMED_TASKS and item.kind != "entities" and item.document == item.question
+    """Whether the item is an examination question: the question is all that it shows, and its benchmark is no other."""
+    if item.kind in ("entities", "text") or item.document != item.question:
+        return False
+    benchmark = benchmark_of(item.task)
+    return benchmark is None or benchmark.exam
 
 
 def option_letters(item: Item, *, published: bool) -> str:
@@ -109,15 +114,14 @@ def read_shots(path: Path) -> tuple[Item, ...]:
     Raises:
         InputError: a wrong row, with file and row.
     """
-    key = "problem_id" if '"problem_id"' in _text(path)[:4000] else "id"
+    key = key_of(path)
     shots = []
     for row, where in unique_rows(path, key):
         question = text_field(row, "problem_text" if key == "problem_id" else "question", where)
-        choices = choices_field(row, where)
-        answer = letters_field(row, len(choices), where)
-        identifier = text_field(row, key, where)
+        choices = choices_of(row.get("choices"), where)
+        answer = right_answers(row.get("answer"), choices, where)[0]
         shots.append(
-            Item(identifier, "shots", "choice", question, choices, answer, document=question, wanted=len(answer))
+            Item(str(row[key]), "shots", "choice", question, choices, answer, document=question, wanted=len(answer))
         )
     return tuple(shots)
 

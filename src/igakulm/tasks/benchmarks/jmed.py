@@ -15,8 +15,10 @@ from pathlib import Path
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import explain_os_error
-from igakulm.recipe.schema import Jmed
+from igakulm.recipe.schema import BenchmarkSet, Jmed
+from igakulm.tasks.benchmarks.benchmark import Benchmark, PublishedScore
 from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.left_out import Screen
 from igakulm.text.literals import string_list
 
 AS_PUBLISHED = "take the file as published"
@@ -46,25 +48,50 @@ TASKS: dict[str, Task] = {
 }
 
 
-def load_test(config: Jmed) -> dict[str, list[Item]]:
-    """Task name to test items, in the order of `TASKS`.
+def load_test(config: Jmed | BenchmarkSet, screen: Screen | None = None) -> dict[str, list[Item]]:
+    """Task name to test items, in the order of `TASKS`; the folder may be a clone of the repository.
 
     Raises:
         InputError: an unknown task, a missing file or column, or a row that is wrong (file and row are named).
     """
-    return {name: _items(Path(config.path) / f"{name}.csv", name, "test") for name in chosen_tasks(config)}
+    folder = data_folder(config)
+    return {name: _items(folder / f"{name}.csv", name, "test") for name in chosen_tasks(config)}
 
 
-def load_train(config: Jmed) -> dict[str, list[Item]]:
+def load_train(config: Jmed | BenchmarkSet, screen: Screen | None = None) -> dict[str, list[Item]]:
     """Task name to training items: the full sets without the questions of the test files.
+
+    Args:
+        config: the folder, and the tasks.
+        screen: is told of tasks whose full set is not there; None = that is an error.
 
     Raises:
         InputError: as `load_test`.
     """
-    return {name: _train_items(Path(config.path), name) for name in chosen_tasks(config)}
+    folder, screen = data_folder(config), screen or Screen(strict=True)
+    return {
+        name: _train_items(folder, name)
+        for name in chosen_tasks(config)
+        if all(_there(folder / "all" / f"{file}.csv", name, screen) for file in TASKS[name].full_files)
+    }
 
 
-def chosen_tasks(config: Jmed) -> list[str]:
+def data_folder(config: Jmed | BenchmarkSet) -> Path:
+    """The folder of CSV files: `datasets` in a clone of the repository, else the folder itself."""
+    folder = Path(config.path)
+    inner = folder / "datasets"
+    return inner if inner.is_dir() and not any(folder.glob("*.csv")) else folder
+
+
+def _there(path: Path, task: str, screen: Screen) -> bool:
+    """Whether a file of training rows is there; a missing one is told to the screen."""
+    if path.is_file() or screen.strict:
+        return True  # for a strict screen a missing one is an error where it is opened
+    screen.miss(task, str(path), f"the file is not there: {task} has no training rows")
+    return False
+
+
+def chosen_tasks(config: Jmed | BenchmarkSet) -> list[str]:
     """The configured tasks (all eight when none is named), checked."""
     for name in config.tasks:
         if name not in TASKS:
@@ -74,9 +101,9 @@ def chosen_tasks(config: Jmed) -> list[str]:
     return [name for name in TASKS if not config.tasks or name in config.tasks]
 
 
-def tasks_present(config: Jmed) -> list[str]:
+def tasks_present(config: Jmed | BenchmarkSet) -> list[str]:
     """The tasks, chosen or not, whose test file and full sets are in the folder."""
-    folder = Path(config.path)
+    folder = data_folder(config)
     return [
         name
         for name, task in TASKS.items()
@@ -198,3 +225,52 @@ def _sentences(question: str, where: str) -> tuple[str, ...]:
     if len(lines) != 2 or not all(lines):
         raise InputError("the question does not hold the lines S1: and S2:", where=where)
     return tuple(lines)
+
+
+_PAPER = "the paper's own models"
+_LEADERBOARD = "JMED-LLM leaderboard"
+_FIGURES: dict[str, tuple[str, str]] = {
+    # model: (source, "kappa accuracy" for the five choice tasks, then "partial exact" for the three entity tasks)
+    "base 20B tokens": (_PAPER, ".03 .27 -.00 .16 -.07 .10 .01 .01 .05 .18 .00 .00 .00 .00 .00 .00"),
+    "base 50B tokens": (_PAPER, ".13 .35 -.02 .21 -.10 .06 .02 .09 -.03 .12 .00 .00 .00 .00 .00 .00"),
+    "instruct 20B tokens": (_PAPER, ".19 .39 .61 .67 .36 .53 .98 .99 .75 .67 .87 .35 .65 .38 .86 .61"),
+    "instruct 50B tokens": (_PAPER, ".26 .44 .50 .59 .42 .58 .98 .99 .76 .66 .90 .34 .55 .34 .88 .66"),
+    "GPT-4o-2024-08-06": (_LEADERBOARD, ".82 .87 .54 .53 .85 .90 .76 .88 .60 .48 .54 .15 .42 .26 .39 .20"),
+    "GPT-4o-mini-2024-07-18": (_LEADERBOARD, ".77 .83 .21 .37 .58 .71 .56 .78 .57 .51 .48 .13 .52 .32 .48 .25"),
+    "gemma-2-9b-it": (_LEADERBOARD, ".52 .64 .33 .42 .54 .68 .62 .81 .16 .24 .61 .16 .65 .42 .53 .30"),
+    "Llama-3-ELYZA-JP-8B": (_LEADERBOARD, ".34 .51 .01 .26 .29 .52 .54 .77 .02 .18 .83 .31 .51 .31 .47 .26"),
+    "Meta-Llama-3.1-8B-Instruct": (_LEADERBOARD, ".31 .49 .11 .32 .41 .57 .28 .64 .13 .23 .82 .30 .54 .32 .36 .18"),
+    "Meta-Llama-3-8B-Instruct": (_LEADERBOARD, ".42 .57 .00 .25 .37 .54 .43 .72 .16 .24 .60 .20 .44 .25 .41 .21"),
+    "Llama-3-Swallow-8B-Instruct-v0.1": (
+        _LEADERBOARD,
+        ".33 .50 .31 .37 .33 .55 .26 .63 .01 .17 .56 .17 .37 .21 .42 .24",
+    ),
+    "Qwen2-7B-Instruct": (_LEADERBOARD, ".42 .57 .11 .29 .31 .53 .33 .67 .37 .31 .24 .06 .29 .14 .33 .17"),
+    "gemma-2-2b-it": (_LEADERBOARD, ".17 .38 .00 .25 .24 .42 .14 .57 .12 .21 .66 .20 .46 .23 .46 .26"),
+    "Llama-3-youko-8b-instruct": (_LEADERBOARD, ".31 .49 .02 .28 .28 .47 .50 .75 .01 .20 .02 .00 .05 .02 .11 .07"),
+}
+
+
+def _published() -> tuple[PublishedScore, ...]:
+    found: list[PublishedScore] = []
+    for model, (source, numbers) in _FIGURES.items():
+        values = iter(map(float, numbers.split()))
+        for name, task in TASKS.items():
+            metrics = ("kappa", "accuracy") if task.options else ("partial_f1", "exact_f1")
+            for metric in metrics:
+                found.append(PublishedScore(model, name, f"{metric}_upstream", next(values) + 0.0, "published", source))
+    return tuple(found)
+
+
+BENCHMARK = Benchmark(
+    name="jmed",
+    title="JMED-LLM",
+    source="https://github.com/sociocom/JMED-LLM",
+    licences={name: task.licence for name, task in TASKS.items()},
+    load_test=load_test,
+    load_train=load_train,
+    present=tasks_present,
+    exam=False,
+    jmed_scorer=True,
+    published=_published(),
+)
