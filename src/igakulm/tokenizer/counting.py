@@ -17,8 +17,8 @@ from concurrent.futures.process import BrokenProcessPool
 
 from igakulm.errors import InputError
 from igakulm.progress import Progress
-from igakulm.tokenizer.encode import METASPACE
 from igakulm.tokenizer.segment import Segmenter
+from igakulm.tokenizer.spelling import METASPACE
 
 Counts = dict[float, Counter[str]]
 """Word counts of all documents of one weight."""
