@@ -14,6 +14,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.inference.llamacpp_process import LlamaCppProcess
 from igakulm.progress import Progress
+from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.encoder import Encoder
 from igakulm.tokenizer.gguf_header import GgufHeader
 
@@ -99,7 +100,7 @@ def compare_with_llamacpp(encoder: Encoder, path: Path, lines: Sequence[str], pr
     theirs: list[list[int] | None] = []
     with LlamaCppTokenizer(path) as tokenizer, progress.task("llama.cpp", len(chosen), "lines") as task:
         for start in range(0, len(chosen), BATCH):
-            batch = [_without_surrogates(line) for line in chosen[start : start + BATCH]]
+            batch = [whole_characters(line) for line in chosen[start : start + BATCH]]
             ours += encoder.encode_batch(batch)
             theirs += tokenizer.encode_batch(batch)
             task.advance(len(batch))
@@ -135,7 +136,3 @@ def _difference(mine: Sequence[int], other: Sequence[int], encoder: Encoder) -> 
         name: [piece or f"[{token}]" for token, piece in zip(ids[shown], encoder.written(ids[shown]), strict=True)]
         for name, ids in (("ours", mine), ("llamacpp", other))
     }
-
-
-def _without_surrogates(line: str) -> str:
-    return line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -18,6 +18,7 @@ import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.encoder import Message, Part, without_template
 from igakulm.tokenizer.padding import padded
 from igakulm.tokenizer.spelling import METASPACE, is_text, join_characters
@@ -54,7 +55,6 @@ RUNTIMES = ("plain", "mecab")
 FORMAT = 1
 
 PieceKind = Literal["normal", "unknown", "control", "byte", "newline"]
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _METASPACE_SPLIT = re.compile(f"({METASPACE})")
 _SENTENCE = re.compile(f"[^{SENTENCE_END}]*{SENTENCE_END}|[^{SENTENCE_END}]+")
 
@@ -172,7 +172,7 @@ class TextEncoder:
         try:
             encoded = iter(self._encode_lines(lines))
         except (RuntimeError, TypeError, UnicodeEncodeError):
-            mended = [_LONE_SURROGATE.sub("\ufffd", line) for line in lines]
+            mended = [whole_characters(line) for line in lines]
             if mended == lines:
                 raise
             encoded = iter(self._encode_lines(mended))

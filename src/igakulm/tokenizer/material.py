@@ -14,6 +14,7 @@ from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.synth.lexicon import TERMS_FILE, read_terms
 from igakulm.synth.term_lists import Term
+from igakulm.text.broken import whole_characters
 from igakulm.text.cleaning import clean_texts
 from igakulm.tokenizer.compare import compare
 from igakulm.tokenizer.dictionary import clean_terms
@@ -163,4 +164,4 @@ def _name(path: Path) -> str:
 
 def _characters(text: str) -> str:
     """Bytes of a command line that are no UTF-8 arrive as lone surrogates."""
-    return text.encode("utf-8", "replace").decode()
+    return whole_characters(text)
