@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from igakulm.tokenizer.gguf_header import CONTROL, read_vocabulary
+from igakulm.tokenizer.gguf_header import WITHOUT_TEXT, read_vocabulary
 from igakulm.tokenizer.spelling import spelt_bytes
 
 
@@ -20,15 +20,19 @@ class Pieces:
         model: `tokenizer.ggml.model` of the file: "gpt2" = byte-level, any other = SentencePiece's spellings.
         tokens: spellings by id.
         kinds: `tokenizer.ggml.token_type` by id.
+
+    Attributes:
+        bytes: by id; b"" for control tokens and such.
     """
 
     def __init__(self, model: str, tokens: Sequence[str], kinds: Sequence[int]) -> None:
-        self._bytes: list[bytes] = []
+        self.bytes: list[bytes] = []
         self._ids: dict[bytes, int] = {}
         for token, (spelling, kind) in enumerate(zip(tokens, kinds, strict=True)):
-            self._bytes.append(b"" if kind == CONTROL else spelt_bytes(spelling, by_byte=model == "gpt2"))
-            if kind != CONTROL:
-                self._ids.setdefault(self._bytes[-1], token)
+            textless = kind in WITHOUT_TEXT
+            self.bytes.append(b"" if textless else spelt_bytes(spelling, by_byte=model == "gpt2"))
+            if not textless:
+                self._ids.setdefault(self.bytes[-1], token)
 
     @classmethod
     def read(cls, path: Path) -> Pieces:
@@ -42,7 +46,7 @@ class Pieces:
         >>> pieces.lost("囊", 2, 2), pieces.lost("囊a", 3, 3), pieces.lost("囊", 2, 1)
         ([0, 1], [0, 1, 2], None)
         """
-        raw, end = text.encode("utf-8", "replace"), self._bytes[last]
+        raw, end = text.encode("utf-8", "replace"), self.bytes[last]
         # U+FFFD stands where bytes were no character: their values are lost.
         if "\ufffd" in text or not raw.endswith(end):
             return None
