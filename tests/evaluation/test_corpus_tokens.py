@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from foreign_tokenizers import byte_level
 from igakulm.corpus import filter as filter_reasons
 from igakulm.corpus import funnel
 from igakulm.corpus.records import FunnelFile
@@ -13,6 +14,7 @@ from igakulm.recipe.schema import Privacy
 from igakulm.report.corpus import corpus_section
 from igakulm.report.record import RunRecord
 from igakulm.report.words import LANGUAGES, words
+from igakulm.tokenizer.adopt import adopt
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
 
@@ -62,6 +64,13 @@ def counted(corpus: Path) -> dict[str, int]:
 def test_a_small_corpus_is_counted_whole(corpus: Path) -> None:
     found = tokens_by_source(corpus, tokenizer_folder())
     assert found == {name: SourceTokens(number, True) for name, number in counted(corpus).items()}
+
+
+def test_an_adopted_tokenizer_counts_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("adopted")
+    adopt(byte_level(folder / "source"), folder / "tokenizer")
+    found = tokens_by_source(corpus, folder / "tokenizer")
+    assert found.keys() == {"law", "web"} and all(one.exact and one.tokens > 0 for one in found.values())
 
 
 def test_a_large_corpus_is_estimated_from_a_sample(corpus: Path) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igakulm.corpus.records import FunnelFile, read_sources
-from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
+from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.open import load_encoder
 
 BUDGET = 8_000_000
 """Characters that are encoded; some seconds of work."""
@@ -39,11 +40,11 @@ def tokens_by_source(corpus_dir: Path, tokenizer_dir: Path, budget: int = BUDGET
         InputError: a tokenizer whose files are damaged.
     """
     shards = sorted((corpus_dir / "documents").glob("*.parquet"))
-    if not shards or not (tokenizer_dir / ENCODER_FILE).is_file():
+    if not shards or not (tokenizer_dir / TOKENIZER_FILE).is_file():
         return {}
     sources = read_sources(corpus_dir)
     total = sum(entry.characters for entry in sources.values())
-    encoder = TextEncoder.load(tokenizer_dir)
+    encoder = load_encoder(tokenizer_dir)
     characters: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
     for names, texts in _sampled(shards, min(1.0, budget / max(total, 1))):
