@@ -179,6 +179,6 @@ def test_two_sentences_are_compared(engine: object) -> None:
         compare(engine, TINY, SIMILARITY, "熱" * 600, "咳")  # type: ignore[arg-type]
 
 
-def test_widths_are_those_of_the_training_rows() -> None:
-    assert user_message(POSTS, "ＣＲＰ") == "咳ですか。\n「CRP」\nA. はい\nB. いいえ"  # as `chat_prompt` narrows
+def test_a_message_is_as_the_user_wrote_it() -> None:
+    assert user_message(POSTS, "ＣＲＰ") == "咳ですか。\n「ＣＲＰ」\nA. はい\nB. いいえ"
     assert user_message(FINDING, "ＣＲＰ").endswith("「ＣＲＰ」")

@@ -23,7 +23,9 @@ from igakulm.tasks.find_layouts import layouts_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.layouts import TASKS_FILE, read_tasks
 from igakulm.tasks.load import Split
-from igakulm.tasks.prompts import chat_answer, chat_prompt
+from igakulm.tasks.prompts import chat_answer, chat_prompt, listed
+from igakulm.text.preparation import read_preparation
+from igakulm.text.prepared import Form, prepare
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.training import finetune as finetune_module
 from igakulm.training.finetune import finetune
@@ -83,7 +85,7 @@ def tune(base: Path, tokenizer: Path, out: Path, progress: Progress = QUIET, **k
 
 def test_only_the_answer_and_its_end_are_learnt(tokenizer: Path) -> None:
     encoder = TextEncoder.load(tokenizer)
-    row = render_row(item(1), encoder)
+    row = render_row(item(1), encoder, "cleaned")
     learnt = row.targets[row.targets >= 0].tolist()
     assert learnt == [*encoder.encode(chat_answer(item(1))), encoder.eos]
     first = int(np.flatnonzero(row.targets >= 0)[0])
@@ -100,10 +102,32 @@ def test_long_rows_are_left_out_and_reported(base: Path, tokenizer: Path, tmp_pa
     assert (summary["rows"], summary["rows_left_out"]) == (13, 1)
 
 
-def test_the_layouts_of_the_rows_are_kept(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+def test_the_folder_says_how_text_is_prepared_and_laid_out(base: Path, tokenizer: Path, tmp_path: Path) -> None:
     tune(base, tokenizer, tmp_path / "out")
-    assert read_tasks(tmp_path / "out" / TASKS_FILE) == layouts_of(ITEMS)
+    assert read_tasks(tmp_path / "out" / "model" / TASKS_FILE) == layouts_of(ITEMS)
     assert layouts_of(ITEMS)
+    assert read_preparation(tmp_path / "out" / "model") == "cleaned"  # as the corpus of the vocabulary
+    tune(base, tokenizer, tmp_path / "width", preparation="width", steps=1)
+    assert read_preparation(tmp_path / "width" / "model") == "width"
+
+
+def test_rows_are_prepared_as_the_recipe_says(tokenizer: Path) -> None:
+    encoder = TextEncoder.load(tokenizer)
+    wide = Item("1", "finding", "entities", "所見は\n「ＣＴで①肺炎...」", (), ("ＣＴ", "肺炎..."), "ＣＴで①肺炎...")
+    written = {"cleaned": ("CT", "肺炎…"), "width": ("CT", "肺炎..."), "raw": ("ＣＴ", "肺炎...")}
+    forms: tuple[Form, ...] = ("cleaned", "width", "raw")
+    for form in forms:
+        row = render_row(wide, encoder, form)
+        learnt = row.targets[row.targets >= 0].tolist()
+        assert learnt == [*encoder.encode(listed(written[form])), encoder.eos]
+        first = int(np.flatnonzero(row.targets >= 0)[0])
+        assert row.ids[2:first].tolist() == encoder.encode(prepare(wide.question, form).text)
+
+
+def test_a_resumed_run_of_another_preparation_is_refused(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    tune(base, tokenizer, tmp_path / "out", steps=4)
+    with pytest.raises(InputError, match="preparation"):
+        tune(base, tokenizer, tmp_path / "out", preparation="raw")
 
 
 def test_the_number_of_epochs_is_said(base: Path, tokenizer: Path, tmp_path: Path, items: list[str]) -> None:
@@ -125,7 +149,7 @@ def test_it_learns_and_writes_a_chat_folder(base: Path, tokenizer: Path, tmp_pat
     assert summary["loss_tokens"] == 40 * 5 * 2
     model = AutoModelForCausalLM.from_pretrained(out / "model")
     assert model.config.vocab_size == 128  # 103 entries, padded
-    rows, _ = render_rows(ITEMS, TextEncoder.load(tokenizer), 120, QUIET)
+    rows, _ = render_rows(ITEMS, TextEncoder.load(tokenizer), 120, QUIET, form="raw")
     longest = max(len(row.ids) for row in rows)
     assert 24 < model.config.max_position_embeddings == longest
     assert (out / "model" / "chat_template.jinja").is_file()
@@ -162,11 +186,11 @@ def test_rows_without_answers_and_no_rows_are_refused(tokenizer: Path) -> None:
     encoder = TextEncoder.load(tokenizer)
     empty = Item("7", "posts", "choice", "q", ("a", "b"), ())
     with pytest.raises(InputError, match="posts, row 7"):
-        render_row(empty, encoder)
+        render_row(empty, encoder, "raw")
     with pytest.raises(InputError, match="no training rows"):
-        render_rows({"posts": [item(1)]}, encoder, 3, QUIET)
+        render_rows({"posts": [item(1)]}, encoder, 3, QUIET, form="raw")
     with pytest.raises(InputError, match="no training rows"):
-        render_rows({}, encoder, 100, QUIET)
+        render_rows({}, encoder, 100, QUIET, form="raw")
 
 
 def test_a_base_model_of_a_smaller_vocabulary_is_refused(base: Path, tokenizer: Path, tmp_path: Path) -> None:
@@ -201,7 +225,7 @@ def conversations(folder: Path, repeats: int = 1) -> Chats:
 def test_every_assistant_turn_is_learnt_and_nothing_else(tokenizer: Path, tmp_path: Path) -> None:
     encoder = TextEncoder.load(tokenizer)
     chat = read_chats([conversations(tmp_path)])[0]
-    row = render_conversation(chat, encoder)
+    row = render_conversation(chat, encoder, "cleaned")
     assert row.targets[row.targets >= 0].tolist() == [
         *encoder.encode("何度"),
         encoder.eos,

@@ -14,7 +14,8 @@ from igakulm.answering.reading_choices import parse_letters
 from igakulm.answering.reading_entities import parse_entities
 from igakulm.answering.reading_numbers import parse_number
 from igakulm.tasks.items import Item
-from igakulm.text.literals import MAX_CHARACTERS, python_list, whole_characters
+from igakulm.text.broken import whole_characters
+from igakulm.text.literals import MAX_CHARACTERS, python_list
 
 Prediction: TypeAlias = tuple[str, ...] | None
 """Sorted capital letters, strings, one string of digits, or one free text; None = could not be read."""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from igakulm.text.broken import whole_characters
 from igakulm.text.lists import list_items
-from igakulm.text.literals import MAX_CHARACTERS, json_or_literal, whole_characters
+from igakulm.text.literals import MAX_CHARACTERS, json_or_literal
 
 Strings = tuple[str, ...]
 _SIGNS = str.maketrans("［］｛｝＇＂“”„‘’，；：（）＜＞【】", '[]{}\'""""\'\',;:()<>[]')

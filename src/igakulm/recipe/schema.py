@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from igakulm.recipe.keys import Count, Data, DataPath, Positive, Section, Share, SplitName, Unhashed, Workers
+from igakulm.recipe.keys import Count, Data, DataPath, Form, Positive, Section, Share, SplitName, Unhashed, Workers
 from igakulm.recipe.text_sections import (
     CorpusSection,
     Decontamination,
@@ -78,6 +78,8 @@ class TrainSection(Section):
     checkpoint_every: Annotated[Positive, Unhashed()] = 3200
     keep_last: Annotated[Positive, Unhashed()] = 2
     keep_every: Annotated[Count, Unhashed()] = 0  # checkpoints at its multiples are never removed; 0 = none
+    # go on from a checkpoint of another number of threads, instruction set or GPU: the bytes are then no other run's
+    mixed_arithmetic: Annotated[bool, Unhashed()] = False
     log_every: Annotated[Positive, Unhashed()] = 1
     tensorboard: Annotated[bool, Unhashed()] = False  # the step log for TensorBoard too (extra `tensorboard`)
     validate_every: Positive = 500
@@ -105,6 +107,9 @@ class FinetuneSection(TrainSection):
     neftune_alpha: float = Field(default=5.0, ge=0)
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     max_length: Positive = 2048  # tokens of one row; longer rows are reported and left out
+    # How the text of rows is prepared, and from then on all that the model is asked (section 2.2.1): cleaned = as the
+    # corpus is, but nothing personal is deleted; width = only width and compatibility forms; raw = as it is.
+    preparation: Form | None = None  # null = as the base's text was: cleaned for our own vocabularies, raw for others
     split: SplitName = "published"  # which training rows; evaluation then takes the test items of the same split
     chats: tuple[Chats, ...] = ()  # conversations beside the benchmarks' rows
     validation_share: float = Field(default=0.0, ge=0.0, lt=0.5)  # rows held out for validation, whole documents
@@ -130,7 +135,8 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text", "items"]
+    # items: rows as `igakulm task train` writes them
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
     by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward

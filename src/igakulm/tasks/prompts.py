@@ -8,56 +8,65 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections.abc import Iterable
 
 from igakulm.tasks.items import LETTERS, Item
 
 BASE_SUFFIX = "\n答え："
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code) not in "，．～"}
-_HALF_KANA = re.compile("[\uff66-\uff9f]+")
 
 
 def chat_prompt(item: Item) -> str:
     """The user message: the question, then one line for each option.
 
     When every option carries an example after its first line (JCSTS), only the first lines are kept: the examples
-    are the same in all items, and leaving them out saves four fifths of the tokens. Letters and digits take the width
-    that they have in a cleaned corpus (`narrow`), except where the answer must be a piece of the text (entities).
+    are the same in all items, and leaving them out saves four fifths of the tokens. The text is as its authors wrote
+    it: whoever asks a model prepares the whole message for it (text/prepared.py).
 
     >>> print(chat_prompt(Item("1", "t", "choice", "咳の薬はどれか。", ("甲", "乙"), ("A",))))
     咳の薬はどれか。
     A. 甲
     B. 乙
     """
-    text = "\n".join([item.question, *_lettered(short_choices(item.choices))])
-    return text if item.kind == "entities" else narrow(text)
-
-
-def narrow(text: str) -> str:
-    """Full-width letters, digits and signs half-width, half-width kana full-width.
-
-    Nothing else changes: NFKC would make an 11日 of ①1日. A tokenizer made of cleaned text has pieces for the one form
-    and only bytes for the other, which take a third of the tokens of CRADE's prompts.
-
-    >>> narrow("ＣＲＰ１２．３（ﾃﾞｰﾀ）、①1日")
-    'CRP12．3(データ)、①1日'
-    """
-    return _HALF_KANA.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text.translate(_WIDE))
+    return "\n".join([item.question, *_lettered(short_choices(item.choices))])
 
 
 def chat_answer(item: Item) -> str:
     """The assistant text: letters ("A" or "A,C"), a JSON list of the entities, or the digits of a number.
 
-    >>> chat_answer(Item("1", "t", "entities", "q", (), ("発熱", "咳")))
-    '["発熱", "咳"]'
+    >>> chat_answer(Item("1", "t", "entities", "「咳、発熱」", (), ("発熱", "咳"), "咳、発熱"))
+    '["咳", "発熱"]'
     >>> chat_answer(Item("1", "t", "choice", "q", ("a", "b", "c"), ("A", "C"), wanted=2))
     'A,C'
     """
     if item.kind == "entities":
-        return json.dumps(list(item.answer), ensure_ascii=False)
+        return listed(in_text_order(item.answer, item.document or item.question))
     return ",".join(item.answer)
+
+
+def in_text_order(strings: Iterable[str], text: str) -> list[str]:
+    """Strings of a text in the order in which they first stand in it, the longer one first where two begin together.
+
+    Published rows have them as a set's, in no order: a model would have to learn which of n! orders is meant. In the
+    text's own order the next item is always further on.
+
+    >>> in_text_order(["咳", "肺炎", "細菌性肺炎", "熱"], "細菌性肺炎で咳")
+    ['細菌性肺炎', '肺炎', '咳', '熱']
+    """
+
+    def place(string: str) -> tuple[int, int]:
+        found = text.find(string)
+        return (found if found >= 0 else len(text), -len(string))
+
+    return sorted(strings, key=place)
+
+
+def listed(strings: Iterable[str]) -> str:
+    """A list of strings as a model answers it.
+
+    >>> listed(["発熱", "咳"])
+    '["発熱", "咳"]'
+    """
+    return json.dumps(list(strings), ensure_ascii=False)
 
 
 def base_prompt(item: Item) -> str:

@@ -6,6 +6,7 @@ folder with the adopted tokenizer, say what the base was. Does not: train.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from igakulm.model.base import describe_base
 from igakulm.model.folder import write_folder
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection
+from igakulm.tasks.layouts import TASKS_FILE
+from igakulm.text.preparation import PREPARATION_FILE
+from igakulm.tokenizer.base_source import find_base
 from igakulm.tokenizer.open import load_encoder
 from igakulm.training.pretrain import same_tokenizer, starting_model, starts_with_chat
 from igakulm.training.world import current_world
@@ -43,6 +47,9 @@ def take_base(section: ModelSection, tokenizer_dir: Path, out_dir: Path, progres
         )
     model, scale = starting_model(section, encoder, 1, 0, progress)
     write_folder(model, scale, encoder, tokenizer_dir, out_dir / "model", chat=starts_with_chat(section, encoder))
+    for name in (PREPARATION_FILE, TASKS_FILE):  # a base that was made here says how it is asked
+        if (said := find_base(source) / name).is_file():
+            shutil.copyfile(said, out_dir / "model" / name)
     write_json(out_dir / BASE_FILE, record.json())
     parameters = sum(weight.numel() for weight in model.parameters())
     return {"parameters": parameters, "steps": 0, "tokens": 0, "base": record.json()}

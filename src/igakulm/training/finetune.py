@@ -24,13 +24,15 @@ from igakulm.model.folder import continue_greedily, write_folder
 from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder, vocabulary_rows
 from igakulm.progress import Progress
+from igakulm.recipe.keys import Form
 from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
 from igakulm.tasks.chats import Chat, read_chats
 from igakulm.tasks.find_layouts import layouts_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.tasks.load import load_split
-from igakulm.tasks.prompts import chat_answer, chat_prompt
+from igakulm.tasks.turns import turns_of_chat, turns_of_item
+from igakulm.text.preparation import read_preparation, write_preparation
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.fit import device_peak, say_warnings
@@ -59,9 +61,9 @@ def finetune(
 ) -> dict[str, Any]:
     """Tune the base model of `pretrain_dir`; after a kill the same call goes on from `out_dir/checkpoints`.
 
-    Writes `model/`, `checkpoints/`, `metrics.json`, `left_out.jsonl` (rows longer than `max_length`), `tasks.json` (how
-    the messages of the rows are laid out), `logs/steps.jsonl`. With several processes the leading one writes; the
-    others take part and return nothing.
+    Writes `model/` with its `preparation.json` (how its text is prepared) and `tasks.json` (how the messages of the
+    rows are laid out), `checkpoints/`, `metrics.json`, `left_out.jsonl` (rows longer than `max_length`),
+    `logs/steps.jsonl`. With several processes the leading one writes; the others take part and return nothing.
 
     Raises:
         InputError: no training rows, a row without answer, a base model of another vocabulary, and all that
@@ -69,18 +71,18 @@ def finetune(
     """
     encoder = load_encoder(tokenizer_dir)
     items, chats = load_split(benchmarks, train_section.split).train, read_chats(train_section.chats)
-    found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats)
+    form = form_of_rows(train_section, pretrain_dir / "model", encoder)
+    found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats, form=form)
     kept, held_out = hold_out(found, train_section.validation_share, train_section.seed or 0)
     rows = TuningRows(kept)
     if current_world().leads:
         write_jsonl(out_dir / "left_out.jsonl", left_out)
-        write_tasks(out_dir / TASKS_FILE, layouts_of(items))
     counts = _tell(train_section, _counts(train_section, rows, kept, held_out, left_out), progress)
     longest = max(len(row.ids) for row in found)
     base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
-    identity = {"tokenizer": encoder.sha256, "model": model.model_dump(mode="json")}
+    identity = {"tokenizer": encoder.sha256, "model": model.model_dump(mode="json"), "preparation": form}
     job = _job(train_section, base, scale, rows, validation_of(held_out), out_dir, **identity)
-    asked = _questions(items, chats)
+    asked = _questions(items, chats, form)
     if held_out:
         job = replace(job, samples=partial(_samples_now, asked, encoder, job.objective))
     say_warnings(size_of_model(base), train_section, train_section.max_length, out_dir, progress)
@@ -88,6 +90,8 @@ def finetune(
     if not current_world().leads:
         return {}
     write_folder(base, scale, encoder, tokenizer_dir, folder := out_dir / "model", chat=True)
+    write_preparation(folder, form)
+    write_tasks(folder / TASKS_FILE, layouts_of(items))
     samples = _samples(asked, encoder, lambda prompts: continue_greedily(folder, prompts, SAMPLE_TOKENS))
     return write_metrics(out_dir, base, train_section, history, samples, **counts)
 
@@ -106,6 +110,7 @@ def _counts(
     counts: dict[str, Any] = {
         "rows": len(rows),
         "rows_left_out": len(left_out),
+        "answers_lost": sum(len(row.lost) for row in kept),
         "epochs": round(section.steps * section.global_batch / len(rows), 3),
         "rows_by_task": dict(sorted(tasks.items())),
     }
@@ -123,6 +128,8 @@ def _tell(section: FinetuneSection, counts: dict[str, Any], progress: Progress) 
         f"{f' ({by_task})' if by_task else ''}; "
         f"{section.steps:,} steps of {section.global_batch} rows are {counts['epochs']:.1f} epochs"
     )
+    if counts["answers_lost"]:
+        progress.say(f"{counts['answers_lost']:,} strings of answers hold only characters that no model reads")
     if "validation_rows" in counts:
         progress.say(f"{counts['validation_rows']:,} rows are held out for validation, by document")
     return counts
@@ -187,16 +194,27 @@ def tuning_model(
     return base, scale
 
 
-def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat]) -> list[Question]:
-    """The first row of every task, and the last question of the first conversation."""
-    asked: list[Question] = [
-        (item.task, [{"role": "user", "content": chat_prompt(item)}], chat_answer(item))
-        for task in items
-        for item in items[task][:SAMPLES_A_TASK]
-    ]
+def form_of_rows(section: FinetuneSection, base: Path, encoder: Encoder) -> Form:
+    """How the rows are prepared: as the recipe says, else as the base model's text was.
+
+    The corpus of a vocabulary of our own was cleaned; a base with an adopted one says it in its folder, or reads raw.
+    """
+    if section.preparation is not None:
+        return section.preparation
+    return read_preparation(base) if encoder.adopted else "cleaned"
+
+
+def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat], form: Form) -> list[Question]:
+    """The first row of every task, and the last question of the first conversation, as the model reads them."""
+    asked: list[Question] = []
+    for task in items:
+        for item in items[task][:SAMPLES_A_TASK]:
+            question, answer = turns_of_item(item, form, f"{task}, row {item.id}").messages
+            asked.append((task, [question], answer["content"]))
     for chat in chats[:SAMPLES_A_TASK]:
-        last = max(place for place, message in enumerate(chat.messages) if message["role"] == "assistant")
-        asked.append((CHATS, list(chat.messages[:last]), chat.messages[last]["content"]))
+        messages = turns_of_chat(chat.messages, form, chat.where).messages
+        last = max(place for place, message in enumerate(messages) if message["role"] == "assistant")
+        asked.append((CHATS, list(messages[:last]), messages[last]["content"]))
     return asked
 
 

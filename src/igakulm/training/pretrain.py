@@ -23,7 +23,8 @@ from igakulm.model.objective import Objective
 from igakulm.model.presets import model_config, new_model, vocabulary_rows
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
-from igakulm.tokenizer.adopted import AdoptedEncoder
+from igakulm.tasks.layouts import TASKS_FILE, write_tasks
+from igakulm.text.preparation import write_preparation
 from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.batch import Row
@@ -50,7 +51,8 @@ def pretrain(
 ) -> dict[str, Any]:
     """Train a base model; after a kill the same call goes on from `out_dir/checkpoints`.
 
-    Writes `model/` (stock folder, scale folded), `checkpoints/`, `metrics.json`, `logs/steps.jsonl`.
+    Writes `model/` (stock folder, scale folded; `preparation.json`, and `tasks.json` without a task), `checkpoints/`,
+    `metrics.json`, `logs/steps.jsonl`.
 
     Raises:
         InputError: rows of another tokenizer, damaged rows, impossible sizes, a checkpoint of other settings,
@@ -60,7 +62,7 @@ def pretrain(
     rows = PackedRows.open(packed_dir / "train", encoder.sha256)
     held_out = PackedRows.open(packed_dir / "valid", encoder.sha256)
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
-    if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
+    if encoder.adopted or start.config.model_type != "arcee":
         refuse_other_reading(encoder, start.config.model_type)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
@@ -85,7 +87,10 @@ def pretrain(
     history = train(job, progress)
     if not current_world().leads:
         return {}
-    write_folder(start, scale, encoder, tokenizer_dir, out_dir / "model", chat=starts_with_chat(model, encoder))
+    folder = out_dir / "model"
+    write_folder(start, scale, encoder, tokenizer_dir, folder, chat=starts_with_chat(model, encoder))
+    write_preparation(folder, "cleaned")  # what the packed rows are made of
+    write_tasks(folder / TASKS_FILE, [])
     return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
 
 
@@ -137,7 +142,7 @@ def _opened(
     if not same_tokenizer(folder, encoder):
         progress.say(f"{folder} has another tokenizer: its embedding and head are replaced by new ones for ours")
         init.replace_vocabulary(model, rows, seed)
-    elif entries < encoder.base_size and isinstance(encoder, AdoptedEncoder):
+    elif entries < encoder.base_size and encoder.adopted:
         # Some tokenizers name control tokens, of images for instance, that their text model has no rows for.
         init.grow_vocabulary(model, rows, seed)
     elif entries < encoder.base_size:
@@ -150,8 +155,7 @@ def _opened(
 
 def same_tokenizer(base: Path, encoder: Encoder) -> bool:
     """Whether a tokenizer is a base's own, or was adopted from it."""
-    known = {encoder.sha256, encoder.source_sha256} if isinstance(encoder, AdoptedEncoder) else {encoder.sha256}
-    return vocabulary_sha256(find_base(base)) in known
+    return vocabulary_sha256(find_base(base)) in {encoder.sha256, encoder.source_sha256}
 
 
 def starts_with_chat(section: ModelSection, encoder: Encoder) -> bool:

@@ -47,7 +47,7 @@ class Sample(Part):
 
 class Metrics(Stored):
     """metrics.json. `tokens` counts repetitions, `loss_tokens` those of the answers in tuning; `rows` are the training
-    rows of tuning, `rows_left_out` the longer ones.
+    rows of tuning, `rows_left_out` the longer ones, `answers_lost` the strings of answers that no model reads.
     """
 
     parameters: int | None = None
@@ -58,6 +58,7 @@ class Metrics(Stored):
     loss_last: Figure = None
     rows: int | None = None
     rows_left_out: int | None = None
+    answers_lost: int | None = None
     validation_rows: int | None = None
     epochs: Figure = None
     rows_by_task: dict[str, int] = Field(default_factory=dict)

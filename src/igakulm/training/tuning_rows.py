@@ -1,6 +1,7 @@
 """Tuning rows: benchmark items and conversations as token ids, with the loss on the answers only (section 2.4.2).
 
-Does: render, leave out what is too long, hold whole documents out for validation. Does not: read files or train.
+Does: render prepared messages, leave out what is too long, hold whole documents out for validation.
+Does not: read files or train.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy as np
 
 from igakulm.errors import InputError
 from igakulm.progress import Progress, track
+from igakulm.recipe.keys import Form
 from igakulm.tasks.chats import Chat, document_hash
 from igakulm.tasks.items import Item
-from igakulm.tasks.prompts import chat_answer, chat_prompt
 from igakulm.tasks.splits import documents_of, linked_groups
+from igakulm.tasks.turns import Turns, turns_of_chat, turns_of_item
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder
 from igakulm.training.batch import NO_TARGET, Ids, Row
@@ -33,7 +35,7 @@ class TuningRow:
     """One rendered row: `ids` (T,) int64 and `targets` (T,), -100 where nothing is learnt.
 
     `documents`: hashes of what it is about. `answer_bytes`: UTF-8 bytes of all that is learnt. `repeats`: times that it
-    stands among the training rows.
+    stands among the training rows. `lost`: strings of its answers of which preparing leaves nothing.
     """
 
     task: str
@@ -43,6 +45,7 @@ class TuningRow:
     documents: frozenset[str] = frozenset()
     answer_bytes: int = 0
     repeats: int = 1
+    lost: tuple[str, ...] = ()
 
     def row(self) -> Row:
         """As one document."""
@@ -82,8 +85,12 @@ def render_rows(
     max_length: int,
     progress: Progress,
     chats: Sequence[Chat] = (),
+    *,
+    form: Form,
 ) -> tuple[list[TuningRow], list[dict[str, Any]]]:
     """Rows in the order of tasks and items, then of conversations; and what was left out for its length.
+
+    `form`: how the text of all messages is prepared.
 
     Raises:
         InputError: a row without an answer token; nothing left to train on.
@@ -92,7 +99,7 @@ def render_rows(
     left_out: list[dict[str, Any]] = []
     flat: list[Item | Chat] = [item for task in items for item in items[task]]
     for source in track(progress, [*flat, *chats], "render rows", unit="rows"):
-        row = render_row(source, encoder) if isinstance(source, Item) else render_conversation(source, encoder)
+        row = _row(source, encoder, form)
         if len(row.ids) <= max_length:
             rows.append(row)
             continue
@@ -108,27 +115,30 @@ def render_rows(
     return rows, left_out
 
 
-def render_row(item: Item, encoder: Encoder) -> TuningRow:
+def _row(source: Item | Chat, encoder: Encoder, form: Form) -> TuningRow:
+    return render_row(source, encoder, form) if isinstance(source, Item) else render_conversation(source, encoder, form)
+
+
+def render_row(item: Item, encoder: Encoder, form: Form) -> TuningRow:
     """One item as a conversation; the loss runs from after `<|assistant|>` to `<|end_of_text|>` (section 2.4.2)."""
     where = f"{item.task}, row {item.id}"
-    answer = chat_answer(item)
-    if not answer.strip():
-        raise InputError("a training row has no answer to learn", where=where)
-    messages = [{"role": "user", "content": chat_prompt(item)}, {"role": "assistant", "content": answer}]
-    ids, targets = _tokens(messages, encoder, where)
     about = documents_of(item) or {item.question}
     documents = frozenset(filter(None, map(document_hash, about)))
-    return TuningRow(
-        item.task, f"{item.task}/{item.id}", ids, targets, documents, len(answer.encode("utf-8", "surrogatepass"))
-    )
+    return _rendered(item.task, item.id, turns_of_item(item, form, where), encoder, where, documents)
 
 
-def render_conversation(chat: Chat, encoder: Encoder) -> TuningRow:
+def render_conversation(chat: Chat, encoder: Encoder, form: Form) -> TuningRow:
     """One conversation; the loss is on every assistant turn, each to its own end token."""
-    ids, targets = _tokens(chat.messages, encoder, chat.where)
-    answers = (message["content"] for message in chat.messages if message["role"] == "assistant")
-    size = sum(map(_size, answers))
-    return TuningRow(CHATS, f"{CHATS}/{chat.name}", ids, targets, chat.documents, size, chat.repeats)
+    turns = turns_of_chat(chat.messages, form, chat.where)
+    return _rendered(CHATS, chat.name, turns, encoder, chat.where, chat.documents, chat.repeats)
+
+
+def _rendered(
+    task: str, name: str, turns: Turns, encoder: Encoder, where: str, documents: frozenset[str], repeats: int = 1
+) -> TuningRow:
+    ids, targets = _tokens(turns.messages, encoder, where)
+    answers = (message["content"] for message in turns.messages if message["role"] == "assistant")
+    return TuningRow(task, f"{task}/{name}", ids, targets, documents, sum(map(_size, answers)), repeats, turns.lost)
 
 
 def _size(text: str) -> int:
