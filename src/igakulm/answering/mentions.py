@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from igakulm.tasks.items import LETTERS
@@ -69,9 +70,13 @@ class Options:
         """All mentions in the order of the text, labels joined with their texts; none where there are more than
         `MOST`: such a text has no end and no answer.
         """
-        found = list(self._texts(text))
+        found = list(islice(self._texts(text), MOST + 1))
         taken = [(mention.start, mention.end) for mention in found]
-        found += [one for one in self._labels(text) if not any(start <= one.start < end for start, end in taken)]
+        found += [
+            one
+            for one in islice(self._labels(text), MOST + 1)
+            if not any(start <= one.start < end for start, end in taken)
+        ]
         if len(found) > MOST:
             return []
         return self._joined(sorted(found, key=lambda mention: mention.start), text)
