@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step
+from igakulm.inference.constraint import Constraint
+from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step, lengths_of
 from igakulm.inference.model import Model
 from igakulm.tokenizer.encoder import Message
 
@@ -92,15 +93,16 @@ class RuleEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = lambda count: None,
     ) -> list[list[int]]:
         self.prompts += [list(prompt) for prompt in prompts]
         self.stops.append(tuple(stop))
         done(len(prompts))
-        return [CharacterEncoder().encode(self.text)[:max_new_tokens] for _ in prompts]
+        return [CharacterEncoder().encode(self.text)[:most] for most in lengths_of(max_new_tokens, prompts)]
 
     def stream(
         self,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from igakulm.errors import InputError
+from igakulm.inference.constraint import Constraint
 from igakulm.tokenizer.encoder import Message
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -75,14 +76,14 @@ class Sampling:
         top_p: draw from the likeliest tokens whose probabilities (at this temperature) sum to this; 1 = from all.
         seed: same prompt, sampling and seed give the same answer on one machine and engine.
         top: how many of the likeliest tokens each step tells with their log-probabilities; None = no log-probabilities.
-        schema: JSON schema that the text of the answer follows; None = any text.
+        constraint: what the text of the answer is held to; None = any text.
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
     top: int | None = None
-    schema: Mapping[str, Any] | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,20 @@ class EndpointFailed(EngineFailed):
 
 
 GREEDY = Sampling()
+
+
+def lengths_of(max_new_tokens: int | Sequence[int], prompts: Sequence[Sequence[int]]) -> list[int]:
+    """The longest answer to each prompt.
+
+    >>> lengths_of(5, [[1], [2]]), lengths_of([3, 4], [[1], [2]])
+    ([5, 5], [3, 4])
+    """
+    return [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+
+
+def samplings_of(constraints: Sequence[Constraint], prompts: Sequence[Sequence[int]]) -> list[Sampling]:
+    """Greedy sampling for each prompt, held to its constraint where there are constraints."""
+    return [Sampling(constraint=one) for one in constraints] or [GREEDY] * len(prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +200,21 @@ class Engine(Protocol):
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = ...,
     ) -> list[list[int]]:
-        """Greedy continuations without the stop token."""
+        """Greedy continuations without the stop token.
+
+        Args:
+            prompts: token ids.
+            max_new_tokens: the longest answer, to all or to each of them.
+            stop: ids that end an answer.
+            constraints: what each answer is held to; empty = any texts.
+            done: told how many prompts are finished since the last time.
+        """
 
     def stream(
         self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
