@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from igakulm import __version__
+from igakulm.bundle.answer_change import TEXT_TOKENS, AnswerChange
 from igakulm.bundle.card_text import ENGLISH, JAPANESE, Words
 
 
@@ -140,14 +141,30 @@ def _files(facts: CardFacts, words: Words) -> list[str]:
 
 
 def _checks(entry: Mapping[str, Any], words: Words) -> str:
-    """What was measured about a converted file: divergence of its predictions and the change in score."""
+    """What was measured about a converted file: divergence of its predictions, answers that differ."""
     found = []
-    runtime, score = entry.get("llamacpp"), entry.get("score")
+    runtime, answers = entry.get("llamacpp"), entry.get("answers")
     if isinstance(runtime, Mapping) and isinstance(runtime.get("kl_mean"), int | float):
         found.append(words.divergence.format(mean=runtime["kl_mean"], same=runtime["same_first_choice"]))
-    if isinstance(score, Mapping) and isinstance(score.get("quantised"), int | float):
-        found.append(words.score.format(before=score["original"], after=score["quantised"], n=score["n"]))
+    if isinstance(answers, Mapping):
+        found += _changes(AnswerChange(**answers), words)
     return words.comma.join(["", *found]) if found else ""
+
+
+def _changes(change: AnswerChange, words: Words) -> list[str]:
+    """How the answers to the evaluation's own questions differ from those of the original, kind by kind."""
+    found = []
+    for kind, sentence in (
+        (change.options, words.options),
+        (change.lists, words.answer_lists),
+        (change.text, words.text),
+    ):
+        if kind is not None:
+            scores = {"before": kind.original or 0.0, "after": kind.quantised or 0.0}
+            found.append(
+                sentence.format(changed=kind.changed, n=kind.n, share=kind.share, tokens=TEXT_TOKENS, **scores)
+            )
+    return found
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

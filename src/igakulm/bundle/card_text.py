@@ -37,7 +37,9 @@ class Words:
     llama: str
     gguf: str
     divergence: str
-    score: str
+    options: str
+    answer_lists: str
+    text: str
     comma: str
     ids: str
 
@@ -76,7 +78,13 @@ JAPANESE = Words(
     llama="：同じ値を計算する Llama 形式（vLLM などの実行環境用）",
     gguf="：llama.cpp 用（{kind}）",
     divergence="元のモデルとの KL 平均 {mean} nat、首位の一致 {same:.1%}",
-    score="選択問題の正答率 {before:.3f} → {after:.3f}（{n} 問）",
+    options=(
+        "選択問題 {n} 問のうち元のモデルと答えが違うもの {changed}（{share:.1%}、正答率 {before:.3f} → {after:.3f}）"
+    ),
+    answer_lists=(
+        "抽出 {n} 件のうち元のモデルと答えが違うもの {changed}（{share:.1%}、部分一致 F1 {before:.3f} → {after:.3f}）"
+    ),
+    text="自由回答 {n} 件のうち冒頭 {tokens} トークンまでに違いが出るもの {changed}（{share:.1%}）",
     comma="、",
     ids=(
         "llama.cpp には文字列ではなくトークン番号を渡してください（`igakulm chat`、`igakulm serve` はそうします）。"
@@ -117,7 +125,14 @@ ENGLISH = Words(
     llama=": a Llama that computes the same values, for vLLM and other runtimes",
     gguf=": for llama.cpp ({kind})",
     divergence="mean KL to the original {mean} nats, same first choice {same:.1%}",
-    score="accuracy in choice tasks {before:.3f} -> {after:.3f} ({n} items)",
+    options=(
+        "{changed} of {n} answers to choice items differ from the original's ({share:.1%}, accuracy {before:.3f} -> "
+        "{after:.3f})"
+    ),
+    answer_lists=(
+        "{changed} of {n} extractions differ from the original's ({share:.1%}, overlap F1 {before:.3f} -> {after:.3f})"
+    ),
+    text="{changed} of {n} free answers differ within {tokens} tokens ({share:.1%})",
     comma=", ",
     ids=(
         "Send token ids to llama.cpp, not text (`igakulm chat` and `igakulm serve` do): its own tokenizer can split "
