@@ -141,7 +141,7 @@ def log_probability(engine: object, prompt: list[int], answer: list[int]) -> flo
 
 
 def test_probabilities_are_those_of_the_whole_vocabulary(engine: object) -> None:
-    found = classify(model_of(engine), POSTS, "朝から咳")  # type: ignore[arg-type]
+    found = classify(model_of(engine), POSTS, "朝から咳")
     prompt = prompt_ids(user_message(POSTS, "朝から咳"))
     weights = [math.exp(log_probability(engine, prompt, answer_ids(TINY, letter))) for letter in "AB"]
     shares = [probability for _, _, probability in found.options]
@@ -158,14 +158,14 @@ def test_labels_can_be_weighed_whole_or_by_token(engine: object) -> None:
         ("labels", sums),
         ("labels-normalised", [value / len(label) for value, label in zip(sums, labels, strict=True)]),
     ):
-        found = classify(model_of(engine), POSTS, "朝から咳", by=by)  # type: ignore[arg-type]
+        found = classify(model_of(engine), POSTS, "朝から咳", by=by)
         odds = math.log(found.options[0][2] / found.options[1][2])
         assert odds == pytest.approx(values[0] - values[1], abs=1e-3)
 
 
 def test_several_answers_are_weighed_as_sets(engine: object) -> None:
     choices = ["甲", "乙", "丙", "丁"]
-    found = exam(model_of(engine), "二つ選べ。", choices, 2)  # type: ignore[arg-type]
+    found = exam(model_of(engine), "二つ選べ。", choices, 2)
     prompt = prompt_ids(exam_message("二つ選べ。", choices))
     sets: dict[tuple[str, ...], float] = {
         pair: math.exp(log_probability(engine, prompt, answer_ids(TINY, ",".join(pair))))
@@ -178,16 +178,16 @@ def test_several_answers_are_weighed_as_sets(engine: object) -> None:
     assert sum(probability for *_, probability in found.options) == pytest.approx(2)
     assert found.answer == ",".join(max(sets.items(), key=lambda entry: entry[1])[0])
     with pytest.raises(InputError, match="letters only"):
-        exam(model_of(engine), "二つ選べ。", choices, 2, by="labels")  # type: ignore[arg-type]
+        exam(model_of(engine), "二つ選べ。", choices, 2, by="labels")
 
 
 def test_two_sentences_are_compared(engine: object) -> None:
-    found = compare(model_of(engine), SIMILARITY, "熱が出た。", "発熱した。")  # type: ignore[arg-type]
+    found = compare(model_of(engine), SIMILARITY, "熱が出た。", "発熱した。")
     assert len(found.options) == 6 and sum(probability for *_, probability in found.options) == pytest.approx(1)
     with pytest.raises(InputError, match="no text"):
-        compare(model_of(engine), SIMILARITY, "熱が出た。", "")  # type: ignore[arg-type]
+        compare(model_of(engine), SIMILARITY, "熱が出た。", "")
     with pytest.raises(InputError, match="the model reads 512"):
-        compare(model_of(engine), SIMILARITY, "熱" * 600, "咳")  # type: ignore[arg-type]
+        compare(model_of(engine), SIMILARITY, "熱" * 600, "咳")
 
 
 def test_a_message_is_as_the_user_wrote_it() -> None:

@@ -42,8 +42,8 @@ def choose_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: 
         prompts = [fit_prompt(model, item, manner, room) for item, room in zip(chunk, longest, strict=True)]
         scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
         for item, prompt, choices, continuations in zip(chunk, prompts, texts, scores, strict=True):
-            sums = [one.log_probability for one in continuations]
-            values = _by_mode(choices, sums, item.wanted) if by_text else {OPTIONS: [*sums]}
+            sums: list[float | None] = [one.log_probability for one in continuations]
+            values = _by_mode(choices, sums, item.wanted) if by_text else {OPTIONS: sums}
             found.append(Raw(prompt.text, prompt.truncated, options=values))
     return found
 
@@ -62,7 +62,7 @@ def _ids(model: Model, text: str, manner: Manner) -> list[int]:
     return model.encoder.continuation_ids(text)
 
 
-def _by_mode(texts: Sequence[str], sums: Sequence[float], wanted: int) -> dict[str, list[float | None]]:
+def _by_mode(texts: Sequence[str], sums: Sequence[float | None], wanted: int) -> dict[str, list[float | None]]:
     """An option without text (it was a picture) has no value."""
     plain = [value if text else None for text, value in zip(texts, sums, strict=True)]
     sizes = [len(text.encode("utf-8", "surrogatepass")) for text in texts]

@@ -15,6 +15,8 @@ from igakulm.errors import InputError
 from igakulm.recipe.keys import Count, Positive, Section, Share
 from igakulm.recipe.loading import load_yaml
 
+MOST_LABELS = 26
+"""One capital letter each."""
 OwnTaskKind = Literal["classify", "extract", "compare", "question-answer", "free-text"]
 TaskName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -59,8 +61,8 @@ class OwnTaskSection(Section):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> OwnTaskSection:
-        if self.kind == "classify" and len(self.labels) < 2:
-            raise ValueError("a classification has at least two labels")
+        if self.kind in ("classify", "compare") and not 2 <= len(self.labels) <= MOST_LABELS:
+            raise ValueError(f"the kind {self.kind} has 2 to {MOST_LABELS} labels")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("a label stands twice")
         if self.kind in ("compare", "question-answer") and not self.second:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from igakulm.recipe.task_file import MOST_LABELS
 from igakulm.tasks.own.tables import Table
 from igakulm.tasks.own.values import divided, label_form, marks_of, read_date, separator_of
 
 Role = Literal["text", "id", "patient", "date", "label", "entities", "written", "none"]
 LOOKED_AT = 2000
-MOST_LABELS = 30
 LONGEST_LABEL = 40
 MOST_GRADES = 7
 _NAMES: Mapping[str, re.Pattern[str]] = {

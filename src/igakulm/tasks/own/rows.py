@@ -162,8 +162,6 @@ def answer_of(task: OwnTaskSection, cell: str, text: str) -> tuple[tuple[str, ..
     if task.kind in ("question-answer", "free-text"):
         return (cell.strip(),), ()
     known = {label_form(label): label for label in task.labels}
-    if not known:
-        return (label_form(cell),), ()
     parts = divided(cell, task.separator) if task.multiple else [cell]
     found = []
     for part in parts:
