@@ -158,7 +158,7 @@ def test_labels_can_be_weighed_whole_or_by_token(engine: object) -> None:
         ("labels", sums),
         ("labels-normalised", [value / len(label) for value, label in zip(sums, labels, strict=True)]),
     ):
-        found = classify(model_of(engine), POSTS, "朝から咳", by=by)
+        found = classify(model_of(engine), POSTS, "朝から咳", by=by)  # type: ignore[arg-type]
         odds = math.log(found.options[0][2] / found.options[1][2])
         assert odds == pytest.approx(values[0] - values[1], abs=1e-3)
 
