@@ -9,57 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
 from igakulm.answering.extraction import extract_all
 from igakulm.answering.options import answer_ids, choose, set_texts
 from igakulm.bundle.proof_questions import Question, Questions, prompt_of
 from igakulm.evaluation.metrics import entity_metrics, is_right
+from igakulm.inference.bundle_file import AnswerChange, KindChange, TaskChange
 from igakulm.inference.engine import nothing
 from igakulm.inference.model import Model
 from igakulm.tasks.items import LETTERS
 
 TEXT_TOKENS = 48
 """Tokens of a free answer that are compared."""
-
-
-class Kind(BaseModel):
-    """One kind of answers: how many, how many of them are others after conversion, and the mean scores of both.
-
-    `original`, `quantised`: share of right answers of options, overlap F1 of lists; None of free text.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    n: int
-    changed: int
-    original: float | None = None
-    quantised: float | None = None
-
-    @property
-    def share(self) -> float:
-        """The share of answers that differ."""
-        return self.changed / self.n
-
-
-class TaskScore(BaseModel):
-    """A task's score on both sides, by the metric of its kind."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    metric: str
-    n: int
-    changed: int
-    original: float
-    quantised: float
-
-
-class AnswerChange(BaseModel):
-    """What bundle.json says of a converted file's answers; a kind that was not asked is None."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    options: Kind | None = None
-    lists: Kind | None = None
-    text: Kind | None = None
-    tasks: dict[str, TaskScore] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +68,25 @@ def answer_change(questions: Questions, original: Answers, converted: Answers) -
     return AnswerChange(
         options=_kind(choices),
         lists=_kind(lists),
-        text=Kind(n=len(original.texts), changed=changed) if original.texts else None,
+        text=KindChange(n=len(original.texts), changed=changed, tokens=TEXT_TOKENS) if original.texts else None,
         tasks=_tasks(choices, "accuracy") | _tasks(lists, "overlap_f1"),
     )
+
+
+_LINES = {
+    "options": "options {changed} of {n} differ (accuracy {original:.3f} -> {quantised:.3f})",
+    "lists": "lists {changed} of {n} differ (overlap F1 {original:.3f} -> {quantised:.3f})",
+    "text": "free answers {changed} of {n} differ",
+}
 
 
 def change_lines(change: AnswerChange) -> list[str]:
     """What changed, in a few English words for each kind.
 
-    >>> change_lines(AnswerChange(options=Kind(n=4, changed=1, original=0.5, quantised=0.25)))
+    >>> change_lines(AnswerChange(options=KindChange(n=4, changed=1, original=0.5, quantised=0.25)))
     ['options 1 of 4 differ (accuracy 0.500 -> 0.250)']
     """
-    lines = []
-    for name, kind, metric in (("options", change.options, "accuracy"), ("lists", change.lists, "overlap F1")):
-        if kind is not None:
-            scores = f"{metric} {kind.original or 0.0:.3f} -> {kind.quantised or 0.0:.3f}"
-            lines.append(f"{name} {kind.changed} of {kind.n} differ ({scores})")
-    if change.text is not None:
-        lines.append(f"free answers {change.text.changed} of {change.text.n} differ")
-    return lines
+    return [_LINES[name].format(**told) for name, told in change.kinds()]
 
 
 _Compared = tuple[Question, bool, float, float]
@@ -137,22 +97,22 @@ def _overlap(question: Question, said: tuple[str, ...] | None) -> float:
     return entity_metrics([question.item], [said])[0].value
 
 
-def _kind(rows: Sequence[_Compared]) -> Kind | None:
+def _kind(rows: Sequence[_Compared]) -> KindChange | None:
     if not rows:
         return None
     before, after = _means(rows)
-    return Kind(n=len(rows), changed=sum(row[1] for row in rows), original=before, quantised=after)
+    return KindChange(n=len(rows), changed=sum(row[1] for row in rows), original=before, quantised=after)
 
 
 def _means(rows: Sequence[_Compared]) -> tuple[float, float]:
     return round(sum(row[2] for row in rows) / len(rows), 4), round(sum(row[3] for row in rows) / len(rows), 4)
 
 
-def _tasks(rows: Sequence[_Compared], metric: str) -> dict[str, TaskScore]:
+def _tasks(rows: Sequence[_Compared], metric: str) -> dict[str, TaskChange]:
     found = {}
     for task in sorted({row[0].item.task for row in rows}):
         own = [row for row in rows if row[0].item.task == task]
         before, after = _means(own)
         changed = sum(row[1] for row in own)
-        found[task] = TaskScore(metric=metric, n=len(own), changed=changed, original=before, quantised=after)
+        found[task] = TaskChange(metric=metric, n=len(own), changed=changed, original=before, quantised=after)
     return found

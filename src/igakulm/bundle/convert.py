@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.bundle.answer_change import AnswerChange, Answers, answer, answer_change, change_lines
+from igakulm.bundle.answer_change import Answers, answer, answer_change, change_lines
 from igakulm.bundle.gguf import write_gguf
 from igakulm.bundle.gguf_check import check_gguf
 from igakulm.bundle.huggingface import same_logits, same_tokenizer
@@ -25,6 +25,7 @@ from igakulm.bundle.predictions import (
 )
 from igakulm.bundle.proof_questions import Questions, read_questions
 from igakulm.bundle.quantise import GgufKind
+from igakulm.inference.bundle_file import AnswerChange
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
@@ -112,7 +113,7 @@ def _compare(path: Path, kind: GgufKind, original: Original, progress: Progress)
         found["llamacpp"] = compare_predictions(original.predictions, converted)
         refuse_divergence(found["llamacpp"], kind, path)
     if original.answers is not None:
-        found["answers"] = _answers(path, kind, original, original.answers, progress).model_dump()
+        found["answers"] = _answers(path, kind, original, original.answers, progress).model_dump(exclude_none=True)
     found["reading"] = compare_reading(path, load_encoder(original.folder), SENTENCES)
     said = f"mean KL to the original {found['llamacpp']['kl_mean']} nats"
     if "answers" in found:

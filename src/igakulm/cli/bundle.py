@@ -82,7 +82,8 @@ def _export_section(gguf: str, as_: str | None, name: str) -> Any:
 
 
 def _print_export(out: Path, summary: dict[str, Any]) -> None:
-    from igakulm.bundle.answer_change import AnswerChange, change_lines
+    from igakulm.bundle.answer_change import change_lines
+    from igakulm.inference.bundle_file import AnswerChange
 
     print(f"{out}: {summary['files']} files, {summary['bytes'] / 1e6:,.1f} MB, {summary['parameters']:,} parameters")
     for file, entry in summary["gguf"].items():
