@@ -206,6 +206,6 @@ def _scores(finished: Finished, split: str, upstream: Mapping[str, float], sampl
         **upstream,
     }
     for metric in measure(finished.items, finished.parsed):
-        low, high = resampler.interval(metric.statistics, metric.combine)
+        low, high = resampler.interval(metric.statistics, metric.combine, metric.bounds)
         scores[metric.name] = {"value": metric.value, "low": low, "high": high}
     return scores
