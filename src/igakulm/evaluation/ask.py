@@ -29,7 +29,8 @@ Asked = Model | TextModel | Recorded
 class Reply:
     """One item's prompt as sent, the answer's text, how it was read, and the published scorer's reading.
 
-    `shares`: the probability of each option, where the options were weighed. `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
+    `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
+    `shares`: the probability of each option, where the options were weighed.
     """
 
     prompt: str
@@ -77,6 +78,11 @@ def identity_of(model: Asked) -> str:
     if isinstance(model, Recorded):
         return "recorded answers"
     return str(getattr(model, "identity", "") or "endpoint")
+
+
+def precision_of(model: Asked) -> str:
+    """The precision of a local model's weights; empty where only a server or a file knows it."""
+    return model.precision if isinstance(model, Model) else ""
 
 
 def is_chat(model: Model | TextModel, manner: Manner) -> bool:

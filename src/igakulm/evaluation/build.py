@@ -15,7 +15,7 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Asked, ask, identity_of, prompt_style
+from igakulm.evaluation.ask import Asked, ask, identity_of, precision_of, prompt_style
 from igakulm.evaluation.board import CHANCE, Board, Column
 from igakulm.evaluation.intervals import FEW
 from igakulm.evaluation.item_files import BASELINE, Answered
@@ -36,7 +36,7 @@ STORE = Path("logs") / "answers.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model to be scored: how to open it (one is open at a time), and how to ask it, which can depend on what it is."""
+    """A model to be scored: how to open it (one is open at a time), and how to ask it (a function of what it is)."""
 
     open: Callable[[], Asked]
     manners: tuple[Manner, ...] | Callable[[Asked], tuple[Manner, ...]]
@@ -235,7 +235,9 @@ def _ask_column(
         if known:
             continue  # entities are generated in every mode
         parsed, upstream = [reply.parsed for reply in replies], [reply.upstream for reply in replies]
-        board.add(column, Answered(name, "model", mode, style, parsed, upstream, replies))
+        wording = manner.wording.origin(column.items[0]) if style.startswith("published") else ""
+        who = Answered(name, "model", mode, style, parsed, upstream, replies, wording, precision_of(model))
+        board.add(column, who)
 
 
 def _context(splits: Mapping[str, Split], screen: Screen, max_items: int | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How near a free text comes to its references: exact and normalised match, ROUGE and BLEU on MeCab words and characters.
+"""How near a free text comes to its references: matches, ROUGE and BLEU on MeCab words and on characters.
 
 Does: compute one score for each item with the libraries rouge-score and sacrebleu. Does not: judge meaning (judge.py).
 

@@ -22,7 +22,7 @@ from igakulm.evaluation.ask import Asked
 from igakulm.evaluation.build import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
 from igakulm.evaluation.manner import Manner
-from igakulm.evaluation.scoreboard import SCOREBOARD
+from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard
 from igakulm.evaluation.target import Options, Target, manners_for, open_target
 from igakulm.files import MANIFEST, explain_os_error, locked, read_json, sha256_json, write_text
 from igakulm.manifest import (
@@ -37,6 +37,7 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
+from igakulm.report.numbers import Language
 from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
 
@@ -60,10 +61,11 @@ def evaluate_model(
     options: Options,
     out_dir: Path,
     progress: Progress,
+    language: Language = "ja",
     more: Sequence[Target] = (),
 ) -> dict[str, Any]:
     """Score a model, and `more` models beside it, and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html`
-    and `manifest.json`.
+    (in the given language) and `manifest.json`.
 
     Returns:
         The scoreboard.
@@ -94,8 +96,8 @@ def evaluate_model(
             _config(options), benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict
         )
         board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
-        write_text(out_dir / "scoreboard.md", render_markdown(board))
-        build_evaluation_report(out_dir, ", ".join(targets))
+        write_text(out_dir / "scoreboard.md", render_markdown(read_scoreboard(out_dir)))
+        build_evaluation_report(out_dir, ", ".join(targets), language)
         _finish(out_dir, _ingredients(benchmarks, targets, options, manners), start)
     return board
 
