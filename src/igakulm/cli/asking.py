@@ -36,7 +36,11 @@ class Asking:
 
 def _asking(
     model: Annotated[
-        Path | None, typer.Option(help="A Hugging Face folder, a bundle, or a GGUF file.", rich_help_panel="Model")
+        list[Path] | None,
+        typer.Option(
+            help="A Hugging Face folder, a bundle, or a GGUF file; may be repeated, to compare.",
+            rich_help_panel="Model",
+        ),
     ] = None,
     endpoint: Annotated[
         str | None,
@@ -145,7 +149,7 @@ def _asking(
         engine=engine,
         gguf=gguf,
     )
-    first, *others = model or [None]
+    first, *others = model or (None,)
     if others and (name or endpoint):
         raise InputError("several models have the names of their folders", hint="leave --name and --endpoint out")
     target = how(model=first, endpoint=endpoint, name=name)

@@ -11,10 +11,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from igakulm.answering.reading import Prediction
 from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.details import calibration, class_rows, subgroup_rows
 from igakulm.evaluation.intervals import FEW, Resampler, document_groups
-from igakulm.evaluation.item_files import BASELINE, Answered, file_name, write_items
+from igakulm.evaluation.item_files import BASELINE, CHANCE, Answered, file_name, write_items
 from igakulm.evaluation.manner import GENERATE
 from igakulm.evaluation.measured import Measured
 from igakulm.evaluation.metrics import chance_metrics, measure, measure_upstream
@@ -26,7 +27,6 @@ from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import prompt_sha256
 
-CHANCE = "chance"
 FEWEST = 5
 """Fewer items than this make no column of their own."""
 
@@ -69,10 +69,7 @@ class Board:
 
     def add(self, column: Column, answered: Answered) -> None:
         """Score what was answered, and the same answers on the items that share nothing with the training rows."""
-        name = file_name(answered.model, column.task, column.split, answered.mode)
-        write_items(self.out_dir / name, column.items, answered, column.shared)
-        where = {"model": answered.model, "task": column.task, "split": column.split, "answer_mode": answered.mode}
-        self.files.append({**where, "file": name})
+        where = self._write_file(column, answered)
         self._score(column, answered)
         benchmark = benchmark_of(column.task)
         if benchmark and benchmark.passing:
@@ -84,10 +81,21 @@ class Board:
         for subset, rest in _unshared(column):
             self._score(subset, _only(answered, rest))
 
-    def add_chance(self, column: Column) -> None:
-        """Score blind choice as it is on average, without one draw of it (choices and numbers only)."""
-        for some in (column, *(subset for subset, _ in _unshared(column))):
-            self._score(some, Answered(CHANCE, "baseline", BASELINE, "", (), ()), chance_metrics(some.items))
+    def add_chance(self, column: Column, drawn: Sequence[Prediction]) -> None:
+        """Score blind choice (of choices and numbers) as it is on average; the file of answers holds one draw of it."""
+        answered = Answered(CHANCE, "baseline", BASELINE, "", drawn, drawn)
+        self._write_file(column, answered)
+        self._score(column, answered, chance_metrics(column.items))
+        for subset, rest in _unshared(column):
+            self._score(subset, _only(answered, rest), chance_metrics(subset.items))
+
+    def _write_file(self, column: Column, answered: Answered) -> dict[str, str]:
+        """Write the file of answers; what it holds, as it stands in the board."""
+        name = file_name(answered.model, column.task, column.split, answered.mode)
+        write_items(self.out_dir / name, column.items, answered, column.shared)
+        where = {"model": answered.model, "task": column.task, "split": column.split, "answer_mode": answered.mode}
+        self.files.append({**where, "file": name})
+        return where
 
     def _details(self, column: Column, answered: Answered) -> dict[str, Any]:
         """Classes, calibration and subgroups of one model's answers."""

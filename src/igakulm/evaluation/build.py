@@ -16,9 +16,9 @@ from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
 from igakulm.evaluation.ask import Asked, ask, identity_of, precision_of, prompt_style
-from igakulm.evaluation.board import CHANCE, Board, Column
+from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.intervals import FEW
-from igakulm.evaluation.item_files import BASELINE, Answered
+from igakulm.evaluation.item_files import BASELINE, CHANCE, Answered
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.leakage import leaked_items
 from igakulm.evaluation.manner import Manner
@@ -160,10 +160,11 @@ def _add_baselines(
 
 def _predicted(board: Board, baseline: str, column: Column, setting: baselines.Setting) -> baselines.Predictions | None:
     """A baseline's answers; blind choice among options is scored by what it gives on average instead."""
-    if baseline == CHANCE and column.items[0].kind in ("choice", "number"):
-        board.add_chance(column)
+    found = baselines.predict(baseline, column.items, setting)
+    if found is not None and baseline == CHANCE and column.items[0].kind in ("choice", "number"):
+        board.add_chance(column, found)
         return None
-    return baselines.predict(baseline, column.items, setting)
+    return found
 
 
 def _baseline(name: str, found: baselines.Predictions) -> Answered:
@@ -197,11 +198,10 @@ def _add_folds(
             items = [item for fold in folds for item in fold.test[task]]
             column = Column(task, f"{config.folds}-fold", items)
             for baseline in config.baselines:
-                if baseline == CHANCE and items[0].kind in ("choice", "number"):
-                    board.add_chance(column)
-                    continue
                 found = baselines.predict_folds(baseline, task, folds, setting)
-                if found is not None:
+                if found is not None and baseline == CHANCE and items[0].kind in ("choice", "number"):
+                    board.add_chance(column, found)
+                elif found is not None:
                     board.add(column, _baseline(baseline, found))
                 bar.advance()
 

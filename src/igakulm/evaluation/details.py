@@ -31,8 +31,8 @@ class ClassRow(TypedDict):
     right: int
     precision: float | None
     recall: float | None
-    precision_interval: tuple[float, float] | None
-    recall_interval: tuple[float, float] | None
+    precision_interval: list[float] | None
+    recall_interval: list[float] | None
 
 
 class Bin(TypedDict):
@@ -98,8 +98,8 @@ def class_rows(items: Sequence[Item], predictions: Sequence[Prediction]) -> list
                 "right": right,
                 "precision": right / said if said else None,
                 "recall": right / gold if gold else None,
-                "precision_interval": wilson(right, said) if said else None,
-                "recall_interval": wilson(right, gold) if gold else None,
+                "precision_interval": list(wilson(right, said)) if said else None,
+                "recall_interval": list(wilson(right, gold)) if gold else None,
             }
         )
     return rows

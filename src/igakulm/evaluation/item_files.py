@@ -25,6 +25,8 @@ from igakulm.tasks.wording import is_exam
 from igakulm.text.broken import whole_characters
 
 BASELINE = BASELINE_MODE
+CHANCE = "chance"
+"""The baseline that is scored by its expectation; its file holds one draw."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,9 @@ def chance_of(item: Item) -> float:
     """
     accepted = {tuple(sorted(set(answer))) for answer in (item.answer, *item.also)}
     if item.kind == "number":
-        return len(accepted) / 10 ** len(item.answer[0])
+        return float(len(accepted) / 10 ** len(item.answer[0]))
     options = len(item.choices)
-    sets = math.comb(options, item.wanted) if item.wanted else 2**options - 1
+    sets = math.comb(options, item.wanted) if item.wanted else (1 << options) - 1
     return sum(item.wanted in (0, len(answer)) for answer in accepted) / sets
 
 

@@ -76,16 +76,18 @@ def evaluate_model(
     targets = {one.label(): one for one in (target, *more)}
     if len(targets) <= len(more):
         raise InputError("two models have one name", where=", ".join(targets), hint="evaluate them one by one, --name")
+    stores = {name: out_dir / "logs" / store_name(one) for name, one in targets.items() if one.endpoint}
     # Read twice, here and by `evaluate`, so that a wrong file shows before anything is opened or replaced.
     found = load_split(benchmarks, options.split, strict=options.strict, need_train=options.baselines)
     if not any(found.test.values()):
         raise InputError("there is no test item", where=options.split, hint="choose another benchmark or split")
     _check_folder(out_dir)
-    with _claimed(out_dir), ExitStack() as stores:
+    with _claimed(out_dir), ExitStack() as opened:
         start = time.monotonic()
         manners: dict[str, tuple[Manner, ...]] = {}
         candidates = {
-            name: _candidate(name, one, options, _store(one, out_dir, stores), manners) for name, one in targets.items()
+            name: _candidate(name, one, options, _store(stores.get(name), opened), manners)
+            for name, one in targets.items()
         }
         first, *_ = targets
         model = candidates[first].open()
@@ -102,11 +104,9 @@ def evaluate_model(
     return board
 
 
-def _store(target: Target, out_dir: Path, stores: ExitStack) -> ResponseStore | None:
-    """Where an endpoint's answers are kept."""
-    if not target.endpoint:
-        return None
-    return stores.enter_context(closing(ResponseStore(out_dir / "logs" / store_name(target))))
+def _store(path: Path | None, opened: ExitStack) -> ResponseStore | None:
+    """The store of an endpoint's answers."""
+    return opened.enter_context(closing(ResponseStore(path))) if path else None
 
 
 def _candidate(
