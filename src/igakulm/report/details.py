@@ -5,7 +5,6 @@ Does: arrange what evaluation/details.py computed. Does not: compute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -79,5 +78,3 @@ def reliability(title: str, subtitle: str, found: CalibrationFigures) -> Reliabi
         if one.confidence is not None and one.accuracy is not None
     ]
     return Reliability(title, subtitle, x, y, dots)
-
-
