@@ -8,7 +8,7 @@ from pathlib import Path
 from igakulm.inference.constraint import Constraint
 from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step, lengths_of
 from igakulm.inference.model import Model
-from igakulm.tokenizer.encoder import Message
+from igakulm.tokenizer.encoder import Message, Part
 
 FIRST = 16
 
@@ -17,7 +17,8 @@ class CharacterEncoder:
     """Ids are code points shifted by `FIRST`; see `Encoder`."""
 
     folder, files = Path(), ()
-    adopted, runtime = False, "plain"
+    adopted, runtime, cut_after = False, "plain", ""
+    fallback: frozenset[int] = frozenset()
     identity = sha256 = source_sha256 = "characters"
     bos, eos, newline, unk = 1, 2, 3, 0
     system, user, assistant = 4, 5, 6
@@ -35,6 +36,18 @@ class CharacterEncoder:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
+
+    def encode_in_parts(self, line: str) -> Iterable[list[int]]:
+        yield self.encode(line)
+
+    def parts(self, text: str) -> list[Part]:
+        return [Part(character, 1) for character in text]
+
+    def without_and_with_mecab(self, sentence: str) -> None:
+        """No MeCab here."""
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        return [self.decode([token]) for token in ids]
 
     def plain_ids(self, text: str) -> list[int]:
         return [self.bos, *self.encode(text)]

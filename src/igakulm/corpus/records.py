@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from igakulm.files import read_json
 from igakulm.stored import Part, Stored, parse, refuse_newer
@@ -58,12 +58,13 @@ class FunnelFile(Stored):
 
 
 class SourceEntry(Part):
-    """What is kept of a source."""
+    """What is kept of a source; `personal_data`: what was done about it (corpus/personal_data.py)."""
 
     kind: str = ""
     licences: tuple[str, ...] = ()
     documents: int = 0
     characters: int = 0
+    personal_data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Statistics(Part):
