@@ -196,8 +196,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("export", 2, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        4,
-        (),
+        5,
+        ("report",),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,
         "one HTML page about all of it",
