@@ -138,9 +138,7 @@ def _ask_all(
         journal.add(place, entry)
 
 
-def _answered(
-    row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model: Model
-) -> tuple[dict[str, str], bool]:
+def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model: Model) -> tuple[dict[str, str], bool]:
     """The answers of one row, and whether the model's process failed under it."""
     text = row.cells.get(task_file.columns.text, "")
     problem = row.problem or ("" if text.strip() else "本文がありません")
