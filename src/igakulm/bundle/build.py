@@ -1,6 +1,6 @@
 """The export stage: a bundle that stock tools load, proved to be the trained model, with hashes of every file.
 
-Does: write huggingface/, llama/ where wished, gguf/, evaluation/, tasks.json, MODEL_CARD.md, LICENCES.md, LICENSES/ and
+Does: write huggingface/, llama/ where wished, gguf/, evaluation/, MODEL_CARD.md, LICENCES.md, LICENSES/ and
 bundle.json. Does not: train, score or serve; convert.py proves the files, verify.py checks a bundle later.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 from igakulm import __version__
 from igakulm.bundle.card import CardFacts, model_card
-from igakulm.bundle.contents import BUNDLE, describe
 from igakulm.bundle.convert import add_llama, convert
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
 from igakulm.bundle.licences import write_licences
@@ -30,9 +29,11 @@ from igakulm.bundle.records import (
     tuning_of,
 )
 from igakulm.bundle.tasks import tasks_of
-from igakulm.bundle.verify import DIGEST, FORMAT, description_digest
 from igakulm.errors import InputError
+from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard
 from igakulm.files import atomic_path, write_json, write_text
+from igakulm.inference.bundle_folder import BUNDLE, DIGEST, FORMAT, GGUF, describe, description_digest
+from igakulm.inference.bundle_folder import MODEL as HUGGINGFACE
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.report.evaluation import build_evaluation_report
@@ -47,7 +48,7 @@ CHECK_TEXTS = (
     "今日の天気を教えてください。",
 )
 """Texts whose next tokens are compared between the original and every converted file."""
-HUGGINGFACE, LLAMA, GGUF, EVALUATION = "huggingface", "llama", "gguf", "evaluation"
+LLAMA, EVALUATION = "llama", "evaluation"
 
 
 def export_folder(
@@ -118,8 +119,8 @@ def export(
     same_tokenizer(folder, encoder, CHECK_TEXTS)
     llama = add_llama(folder, out_dir / LLAMA, prompts, progress) if config.as_llama else None
     gguf = convert(config.name, config.gguf, folder, out_dir / GGUF, prompts, records.evaluation_dir, progress)
-    tasks = tasks_of(records.finetune_dir or model_dir, records.evaluation_dir)
-    write_tasks(out_dir / TASKS_FILE, tasks)
+    if tasks := tasks_of(records.finetune_dir or model_dir, records.evaluation_dir):
+        write_tasks(folder / TASKS_FILE, tasks)
     board = _write_evaluation(records, out_dir / EVALUATION, config.name)
     facts = _write_papers(config.name, model, gguf, board, records, out_dir, llama is not None)
     description = _describe(facts, encoder, llama, licences_of(records), out_dir)
@@ -141,13 +142,13 @@ def _refuse_name(name: str) -> None:
         raise InputError(what, where=f"export.name = {name!r}", hint="letters, digits, - and _, e.g. igakulm-ward")
 
 
-def _write_evaluation(records: Records, target: Path, name: str) -> dict[str, Any]:
+def _write_evaluation(records: Records, target: Path, name: str) -> Scoreboard | None:
     """Scoreboard and report. The answers stay behind: they hold the test items' texts, maybe those of patients."""
     board = scoreboard_of(records)
     if board and records.evaluation_dir is not None:
         target.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target / "scoreboard.json") as temporary:
-            shutil.copyfile(records.evaluation_dir / "scoreboard.json", temporary)
+        with atomic_path(target / SCOREBOARD) as temporary:
+            shutil.copyfile(records.evaluation_dir / SCOREBOARD, temporary)
         build_evaluation_report(target, name)
     return board
 
@@ -156,7 +157,7 @@ def _write_papers(
     name: str,
     model: dict[str, Any],
     gguf: dict[str, dict[str, Any]],
-    board: dict[str, Any],
+    board: Scoreboard | None,
     records: Records,
     out_dir: Path,
     llama: bool,
@@ -166,7 +167,7 @@ def _write_papers(
         name,
         model,
         sources_of(records),
-        board.get("rows", []),
+        board.rows if board else (),
         gguf,
         tuning_of(records),
         lists_of(records),

@@ -22,6 +22,7 @@ from igakulm.cli.lexicon import lexicon_app
 from igakulm.cli.options import (
     QUICKSTART,
     JsonOption,
+    Language,
     RecipeOption,
     SetOption,
     WaitOption,
@@ -32,7 +33,9 @@ from igakulm.cli.options import (
     run_stage,
     write_slurm,
 )
+from igakulm.cli.personal_data import deidentify
 from igakulm.cli.serving import audit, chat, serve
+from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.errors import InputError
 
@@ -195,15 +198,23 @@ def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = Fa
 
 
 @app.command()
-def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+def report(
+    recipe: RecipeOption,
+    set_: SetOption = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Another language than the recipe's report.language.")
+    ] = None,
+    wait: WaitOption = False,
+) -> None:
     """Stage: the HTML report of the whole run."""
-    run_stage(recipe, set_, "report", wait)
+    run_stage(recipe, [*(set_ or ()), *([f"report.language={language}"] if language else ())], "report", wait)
 
 
 app.add_typer(lexicon_app, name="lexicon")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(task_app, name="task")
 app.command()(scoreboard)
 
 
@@ -216,6 +227,7 @@ app.command()(chat)
 app.command()(audit)
 app.command()(ask)
 app.command()(extract)
+app.command()(deidentify)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from igakulm.cli.options import JsonOption, Language, LanguageOption
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Asking:
     options: Options
     out: Path | None
     as_json: bool
+    language: Language
 
 
 def _asking(
@@ -111,15 +113,37 @@ def _asking(
     threads: Annotated[
         int | None, typer.Option(help="Threads of llama.cpp.", min=1, rich_help_panel="Local model")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="weights (as trained), or as they are served: auto, llamacpp or transformers.",
+            rich_help_panel="Local model",
+        ),
+    ] = "weights",
+    gguf: Annotated[
+        str | None, typer.Option(help="Which GGUF file of a bundle, e.g. q8_0.", rich_help_panel="Local model")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for answers, scores and report; default evaluations/BENCHMARK-MODEL.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    language: LanguageOption = "ja",
+    as_json: JsonOption = False,
 ) -> Asking:
     from igakulm.evaluation.target import Options, Target
 
     target = Target(
-        model, endpoint, name, route, system_role, tokens_parameter, concurrency, precision, batch_tokens, threads
+        model=model,
+        endpoint=endpoint,
+        name=name,
+        route=route,
+        system_role=system_role,
+        tokens_parameter=tokens_parameter,
+        concurrency=concurrency,
+        precision=precision,
+        batch_tokens=batch_tokens,
+        threads=threads,
+        engine=engine,
+        gguf=gguf,
     )
     if folds == 1:
         raise InputError("one fold is no split", where="--folds", hint="use 2 to 20, or 0 for none")
@@ -136,7 +160,7 @@ def _asking(
         samples=samples,
         seed=seed,
     )
-    return Asking(target, options, out, as_json)
+    return Asking(target, options, out, as_json, language)
 
 
 def _answers(given: list[str] | None) -> tuple[Any, ...]:

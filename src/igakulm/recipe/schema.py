@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from igakulm.recipe.keys import Count, Data, DataPath, Form, Positive, Section, Share, SplitName, Unhashed, Workers
+from igakulm.recipe.personal_data import PersonalData
 from igakulm.recipe.text_sections import (
     CorpusSection,
     Decontamination,
@@ -32,8 +33,8 @@ __all__ = [
     "BenchmarksSection", "Chats", "CorpusSection", "Count", "Data", "DataPath", "Decontamination", "EvaluateSection",
     "ExportSection", "Filters", "FinetuneSection", "Igakuqa", "Jmed", "LexiconSection", "ModelSection",
     "NearDuplicates", "PackSection", "PlanSection", "Positive", "Privacy", "Quality", "Recipe", "RepeatedText",
-    "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList", "TokenizerSection",
-    "TrainSection", "Unhashed", "Workers", "Writer",
+    "ReportSection", "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList",
+    "TokenizerSection", "TrainSection", "Unhashed", "Workers", "Writer",
 ]  # fmt: skip
 
 
@@ -78,6 +79,8 @@ class TrainSection(Section):
     checkpoint_every: Annotated[Positive, Unhashed()] = 3200
     keep_last: Annotated[Positive, Unhashed()] = 2
     keep_every: Annotated[Count, Unhashed()] = 0  # checkpoints at its multiples are never removed; 0 = none
+    # go on from a checkpoint of another number of threads, instruction set or GPU: the bytes are then no other run's
+    mixed_arithmetic: Annotated[bool, Unhashed()] = False
     log_every: Annotated[Positive, Unhashed()] = 1
     tensorboard: Annotated[bool, Unhashed()] = False  # the step log for TensorBoard too (extra `tensorboard`)
     validate_every: Positive = 500
@@ -92,6 +95,7 @@ class Chats(Section):
 
     path: Data  # file, folder or glob
     repeats: Positive = 1  # times each conversation stands in the training rows: the weight of this source
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = nothing is done, and the card says so
 
 
 class FinetuneSection(TrainSection):
@@ -133,10 +137,12 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text", "items"]
+    # items: rows as `igakulm task train` writes them
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
     by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = nothing is done, and the card says so
 
 
 class BenchmarkSet(Section):
@@ -252,6 +258,12 @@ class SynthSection(Section):
     seed: int | None = None
 
 
+class ReportSection(Section):
+    """The page about the whole run."""
+
+    language: Literal["ja", "en"] = "ja"
+
+
 class Recipe(Section):
     """A whole run. Stages read only their own sections, so that a fingerprint covers exactly what changes a result."""
 
@@ -270,6 +282,7 @@ class Recipe(Section):
     benchmarks: BenchmarksSection = BenchmarksSection()
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
+    report: ReportSection = ReportSection()
     plan: PlanSection = PlanSection()
 
     @property

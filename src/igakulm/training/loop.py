@@ -27,6 +27,7 @@ import torch
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
+from igakulm.machine import arithmetic
 from igakulm.model.objective import Batch, Objective
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TrainSection, Unhashed
@@ -168,6 +169,8 @@ def _checkpoints(job: Job) -> Checkpoints:
         every=section.checkpoint_every,
         last=section.steps,
         keep_every=section.keep_every,
+        arithmetic=arithmetic(current_world().device()),
+        mixed=section.mixed_arithmetic,
     )
 
 
