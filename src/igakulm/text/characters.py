@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from igakulm.text.broken import REPLACEMENT
 from igakulm.text.lookalikes import BEFORE_NFKC, LETTER_SIGNS, UNIFIED
 from igakulm.text.symbol_fonts import FIRST, LAST
 
@@ -23,8 +24,6 @@ SEPARATOR = "\x1e"
 UNSEEN, GAP = 1, 2
 """What stands for a deleted character until the characters around it are known: for one that nobody sees (a mark, a
 control, a joiner), and for one that was seen."""
-LOST = "\ufffd"
-"""Stands for a character that could not be read; deleted like any other that is seen."""
 
 PROTECTED = "…℃℉．，"
 """NFKC would decompose the first three; the full-width stop and comma are settled later, by what surrounds them."""
@@ -60,7 +59,7 @@ SIGNS = "+-.,/:^*=<>%~〜±×÷≤≥'\"．，…°_#"
 FAST, EXPANDED, NUMBER, ROMAN, LETTER_SIGN, MIDDLE_DOT, BRACKET, FONT, VOICED, JOINED, RARE = range(11)
 """How a character becomes its form: by the table of 1:1 forms; as several characters; by a rule that looks at its
 neighbours (expansion.py); VOICED, JOINED and RARE with the character before it, RARE by a pattern first."""
-RARE_CHARACTERS = "\u20dd\u20e3\u0336\u3099\u309a" + LOST
+RARE_CHARACTERS = "\u20dd\u20e3\u0336\u3099\u309a" + REPLACEMENT
 
 
 @dataclass(frozen=True, slots=True)

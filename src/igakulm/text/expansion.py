@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.text import characters as ch
-from igakulm.text.characters import LOST, SEPARATOR, tables
+from igakulm.text.broken import REPLACEMENT
+from igakulm.text.characters import SEPARATOR, tables
 from igakulm.text.lookalikes import BEFORE_NFKC
 from igakulm.text.mapped import MappedCodes, Positions
 from igakulm.text.replacement import repair
@@ -73,7 +74,7 @@ def _edit_rare(text: str, codes: MappedCodes) -> str:
     for literal, pattern, written in _RARE:
         if literal in text:
             text = _replace(text, codes, [(*found.span(), written(found)) for found in pattern.finditer(text)])
-    return _replace(text, codes, list(repair(text))) if LOST in text else text
+    return _replace(text, codes, list(repair(text))) if REPLACEMENT in text else text
 
 
 def _replace(text: str, codes: MappedCodes, edits: list[tuple[int, int, str]]) -> str:

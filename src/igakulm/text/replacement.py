@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from igakulm.text.characters import LOST
+from igakulm.text.broken import REPLACEMENT
 
 _UNITS = r"(?:g|L|l|m|M|U|mol|kat|Sv|Gy|s|sec|V|A)(?![A-Za-z])"
-_DEGREE = re.compile(rf"(?<=[0-9０-９])( ?){LOST}(?=[CＣ](?![A-Za-zア-ンー]))")
-_MICRO = re.compile(rf"(?<=[0-9０-９/／(（×])( ?){LOST}(?={_UNITS})")
+_DEGREE = re.compile(rf"(?<=[0-9０-９])( ?){REPLACEMENT}(?=[CＣ](?![A-Za-zア-ンー]))")
+_MICRO = re.compile(rf"(?<=[0-9０-９/／(（×])( ?){REPLACEMENT}(?={_UNITS})")
 _NAMES = (
     "Sjögren",
     "Ménière",
@@ -25,7 +25,7 @@ _NAMES = (
     "Raynaud",
     "Waldenström",
 )
-_NAME = re.compile(rf"[A-Z](?:[A-Za-z-]*{LOST})+[A-Za-z-]*|{LOST}[A-Za-z]+")
+_NAME = re.compile(rf"[A-Z](?:[A-Za-z-]*{REPLACEMENT})+[A-Za-z-]*|{REPLACEMENT}[A-Za-z]+")
 
 
 def repair(text: str) -> Iterator[tuple[int, int, str]]:
@@ -37,7 +37,7 @@ def repair(text: str) -> Iterator[tuple[int, int, str]]:
     found = [(*match.span(), match[1] + sign) for sign, pattern in (("°", _DEGREE), ("μ", _MICRO))
              for match in pattern.finditer(text)]  # fmt: skip
     for match in _NAME.finditer(text):
-        shape = re.compile(re.escape(match[0]).replace(re.escape(LOST), "[^A-Za-z]{1}"))
+        shape = re.compile(re.escape(match[0]).replace(re.escape(REPLACEMENT), "[^A-Za-z]{1}"))
         names = [name for name in _NAMES if shape.fullmatch(name)]
         if len(names) == 1:
             found.append((*match.span(), names[0]))
@@ -54,6 +54,6 @@ def unreadable(text: str) -> int:
     >>> unreadable("37.5�C"), unreadable("5�2と�")
     (0, 2)
     """
-    if LOST not in text:
+    if REPLACEMENT not in text:
         return 0
-    return text.count(LOST) - sum(text[start:end].count(LOST) for start, end, _ in repair(text))
+    return text.count(REPLACEMENT) - sum(text[start:end].count(REPLACEMENT) for start, end, _ in repair(text))
