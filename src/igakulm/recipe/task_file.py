@@ -81,7 +81,7 @@ class TaskFile(Section):
     header_rows: Annotated[int, Field(ge=0, le=3)] = 0
     encoding: str | None = None
     columns: ColumnsSection
-    personal_data: PersonalData = "removed"
+    personal_data: PersonalData = "replace"
     split: OwnSplitSection = OwnSplitSection()
     longest_text: Positive = 200_000
     tasks: Annotated[tuple[OwnTaskSection, ...], Field(min_length=1)]

@@ -73,9 +73,10 @@ def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, prog
     table = read_table(source, sheet=task_file.sheet, header_rows=task_file.header_rows, encoding=task_file.encoding)
     asked = _asked(task_file, model)
     _check_columns(table, task_file)
+    layouts = [asdict(layout) for one in asked for layout in one.layouts]
     work = {
         "input": sha256_file(source) if source.is_file() else sha256_json([row.cells for row in table.rows]),
-        "tasks": sha256_json([task_file.model_dump(mode="json")["tasks"], [asdict(t) for a in asked for t in a.layouts]]),
+        "tasks": sha256_json([[task.model_dump(mode="json") for task in task_file.tasks], layouts]),
         "model": model.identity,
         "engine": model.kind,
     }  # fmt: skip
@@ -184,7 +185,7 @@ def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, 
     if task.kind in ("classify", "compare"):
         second = row.cells.get(task.second or "", "")
         chosen = compare(model, layouts[0], text, second) if task.second else classify(model, layouts[0], text)
-        letter, label, chance = next(option for option in chosen.options if option[0] == chosen.answer)
+        _, label, chance = next(option for option in chosen.options if option[0] == chosen.answer)
         return label, f"{chance:.3f}", ""
     raise InputError(f"tasks of kind {task.kind} are not applied to tables yet", where=task.name)
 
