@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from foreign_tokenizers import byte_level
 from igakulm.corpus import filter as filter_reasons
 from igakulm.corpus import funnel
 from igakulm.evaluation.corpus_tokens import SourceTokens, funnel_text, table_one, tokens_by_source
@@ -11,6 +12,7 @@ from igakulm.files import Doc, write_documents, write_json
 from igakulm.recipe.schema import Privacy
 from igakulm.report.corpus import PERSONAL, REASONS, STEPS, corpus_section
 from igakulm.report.inputs import RunRecord
+from igakulm.tokenizer.adopt import adopt
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
 
@@ -60,6 +62,13 @@ def counted(corpus: Path) -> dict[str, int]:
 def test_a_small_corpus_is_counted_whole(corpus: Path) -> None:
     found = tokens_by_source(corpus, tokenizer_folder())
     assert found == {name: SourceTokens(number, True) for name, number in counted(corpus).items()}
+
+
+def test_an_adopted_tokenizer_counts_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("adopted")
+    adopt(byte_level(folder / "source"), folder / "tokenizer")
+    found = tokens_by_source(corpus, folder / "tokenizer")
+    assert found.keys() == {"law", "web"} and all(one.exact and one.tokens > 0 for one in found.values())
 
 
 def test_a_large_corpus_is_estimated_from_a_sample(corpus: Path) -> None:

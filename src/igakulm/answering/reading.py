@@ -12,8 +12,9 @@ import unicodedata
 from typing import TypeAlias
 
 from igakulm.tasks.items import LETTERS, Item
+from igakulm.text.broken import whole_characters
 from igakulm.text.lists import list_items
-from igakulm.text.literals import MAX_CHARACTERS, python_list, whole_characters
+from igakulm.text.literals import MAX_CHARACTERS, python_list
 
 Prediction: TypeAlias = tuple[str, ...] | None
 """Sorted capital letters, strings, or one string of digits; None = could not be read."""

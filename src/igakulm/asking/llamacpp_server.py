@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
+from igakulm.machine import cores
 
 API_KEY_VARIABLE = "IGAKULM_API_KEY"  # the client sends it; the child then asks for it
 
@@ -40,12 +41,11 @@ def serve_gguf(
     """
     if importlib.util.find_spec("xllamacpp") is None:
         raise InputError("llama.cpp is not installed", hint="pip install 'igakulm[llamacpp]'")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     settings = {
         "path": str(path.resolve()),
         "context_length": context_length,
         "slots": slots,
-        "threads": threads or cores,
+        "threads": threads or cores(),
         "embeddings": embeddings,
     }
     with tempfile.TemporaryFile() as errors:

@@ -27,6 +27,7 @@ from igakulm.corpus.work import Result, Worker
 from igakulm.errors import InputError
 from igakulm.files import DOC_COLUMNS, read_json, read_shard, sha256_file, write_json
 from igakulm.recipe.schema import CorpusSection
+from igakulm.text.broken import whole_characters
 
 GENERATED_KIND = "medical"
 _BATCH_CHARACTERS = 1 << 20
@@ -187,7 +188,7 @@ class _FirstPass:
         before = row.text if row.text != text else ""
         self.funnel.drop(source, reason, row.id, text)
         self._names["dropped"].append(_name_hash(row.id))
-        before = before.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate fits in no file
+        before = whole_characters(before)
         self._gone.add((row.id, source, reason, detail, text, before))
 
     def arrays(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.files import read_json
-from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
+from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.open import load_encoder
 
 BUDGET = 8_000_000
 """Characters that are encoded; some seconds of work."""
@@ -40,11 +41,11 @@ def tokens_by_source(corpus_dir: Path, tokenizer_dir: Path, budget: int = BUDGET
         InputError: a tokenizer whose files are damaged.
     """
     shards = sorted((corpus_dir / "documents").glob("*.parquet"))
-    if not shards or not (tokenizer_dir / ENCODER_FILE).is_file():
+    if not shards or not (tokenizer_dir / TOKENIZER_FILE).is_file():
         return {}
     sources: dict[str, Any] = read_json(corpus_dir / "sources.json")
     total = sum(row["characters"] for row in sources.values())
-    encoder = TextEncoder.load(tokenizer_dir)
+    encoder = load_encoder(tokenizer_dir)
     characters: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
     for names, texts in _sampled(shards, min(1.0, budget / max(total, 1))):

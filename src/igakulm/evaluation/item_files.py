@@ -22,9 +22,9 @@ from igakulm.files import read_jsonl, write_jsonl
 from igakulm.tasks.items import Item
 from igakulm.tasks.splits import documents_of
 from igakulm.tasks.wording import is_exam
+from igakulm.text.broken import whole_characters
 
 BASELINE = BASELINE_MODE
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "tag": item.tag,
             "group": item.group,
             "part": item.part,
-            "prompt": _storable(reply.prompt) if reply else "",
+            "prompt": whole_characters(reply.prompt) if reply else "",
             "truncated": bool(reply and reply.truncated),
-            "answer": _storable(reply.text) if reply else "",
-            "failure": _storable(reply.failure) if reply else "",
+            "answer": whole_characters(reply.text) if reply else "",
+            "failure": whole_characters(reply.failure) if reply else "",
             "answer_mode": reply.mode if reply else answered.mode,
-            "parsed": None if parsed is None else [_storable(part) for part in parsed],
-            "upstream": None if upstream is None else [_storable(part) for part in upstream],
+            "parsed": None if parsed is None else [whole_characters(part) for part in parsed],
+            "upstream": None if upstream is None else [whole_characters(part) for part in upstream],
             "gold": list(item.answer),
             "also": [list(other) for other in item.also],
             "choices": len(item.choices),
@@ -101,11 +101,6 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             if item.kind == "entities"
             else float(is_right(item, parsed)),
         }
-
-
-def _storable(text: str) -> str:
-    """A text that UTF-8 can hold: a server can send half of a surrogate pair."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _short_hash(text: str) -> str:

@@ -23,7 +23,7 @@ from igakulm.tasks.fields import check_fields
 from igakulm.tasks.items import Item
 from igakulm.tasks.left_out import Screen, counts
 from igakulm.tasks.rows import read_rows
-from igakulm.text.literals import whole_characters
+from igakulm.text.broken import whole_characters
 
 NO_ANSWER = 'write "text": "" for items without an answer'
 

@@ -27,6 +27,7 @@ from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
+from igakulm.machine import cores
 
 PATIENCE = 120.0
 """Seconds without a message after which a request under way makes the child count as hung."""
@@ -43,7 +44,7 @@ def available() -> bool:
 
 def default_threads() -> int:
     """One thread fewer than cores: when decoding shares all cores with other work it becomes ten times slower."""
-    return max(1, len(os.sched_getaffinity(0)) - 1) if hasattr(os, "sched_getaffinity") else max(1, os.cpu_count() or 1)
+    return max(1, cores() - 1)
 
 
 class _Call:

@@ -135,7 +135,8 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text", "items"]
+    # items: rows as `igakulm task train` writes them
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
     by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward

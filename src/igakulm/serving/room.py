@@ -13,20 +13,20 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import EndpointFailed, Engine, EngineFailed
+from igakulm.inference.engine import EndpointFailed, EngineFailed
+from igakulm.inference.model import Model
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
 from igakulm.serving.turns import Busy, Turns, WaitedTooLong
-from igakulm.tokenizer.open import Encoder
+from igakulm.text.broken import whole_characters
 
 T = TypeVar("T")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadRequest(Exception):
@@ -64,17 +64,16 @@ class Room:
     """One model and those who wait for it.
 
     Args:
-        engine: does the work. Routes use the room's own `engine`, which counts and stops with the request.
-        encoder: the model's tokenizer.
-        name: the model's name in the API.
+        model: does the work. Routes use the room's own `model`, whose engine counts and stops with the request.
         limits: sizes and times.
     """
 
-    def __init__(self, engine: Engine, encoder: Encoder, name: str, limits: Limits | None = None) -> None:
-        self.engine, self.encoder, self.name = CountingEngine(engine), encoder, name
+    def __init__(self, model: Model, limits: Limits | None = None) -> None:
+        self.inner, self.name, lanes = model.engine, model.name, model.engine.lanes
+        self.model = replace(model, engine=CountingEngine(model.engine))
         self.limits = limits or Limits()
-        self.turns = Turns(self.limits.queue, engine.lanes, self.limits.turn_seconds)
-        self.threads = ThreadPoolExecutor(engine.lanes, "engine")
+        self.turns = Turns(self.limits.queue, lanes, self.limits.turn_seconds)
+        self.threads = ThreadPoolExecutor(lanes, "engine")
         self.started = int(time.time())
 
     async def json_body(self, request: Request) -> dict[str, Any]:
@@ -221,7 +220,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=refuse)
         if _SURROGATE_ESCAPE.search(body):
-            value = _whole_characters(value)
+            value = _mended(value)
     except (ValueError, RecursionError) as error:
         # The error's own text quotes the body, which may be a patient's record.
         raise BadRequest("the body is not valid JSON in UTF-8", code="invalid_json") from error
@@ -230,13 +229,13 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _whole_characters(value: Any) -> Any:
+def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return whole_characters(value)
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [_mended(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {_mended(key): _mended(item) for key, item in value.items()}
     return value
 
 

@@ -40,6 +40,7 @@ class Item:
     ordered: bool = False  # the choices are steps of a scale: kappa takes linear weights
     part: str = ""  # the paper of an examination, "A" to "F" for IgakuQA
     forbidden: tuple[str, ...] = ()  # letters of contra-indicated choices: too many of them fail the examination
+    patient: str = ""  # rows of one patient never stand on two sides of a split, and are resampled together
     labels: tuple[tuple[str, str], ...] = ()  # further (field, value) pairs of the row, for scores by subgroup
 
 

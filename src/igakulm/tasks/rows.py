@@ -21,6 +21,7 @@ from igakulm.recipe.schema import RowTask
 from igakulm.tasks.exam_answers import choices_of, right_answers
 from igakulm.tasks.exams import read_exam
 from igakulm.tasks.fields import Row, check_fields, id_field, label_field, labels, rows_of, strings_field, text_field
+from igakulm.tasks.item_rows import item_of_row
 from igakulm.tasks.items import LETTERS, Item, normalised_document
 from igakulm.tasks.left_out import OddRow, Screen
 from igakulm.tasks.splits import linked_groups
@@ -72,6 +73,7 @@ def read_rows(path: Path, task: RowTask, screen: Screen | None = None) -> list[I
         "classification": _classification_item,
         "entities": _entities_item,
         "free-text": _text_item,
+        "items": lambda row, task, where: item_of_row(row, task.name, where),
     }
     build = builders[task.kind]
     return rows_of(path, task.name, lambda row, where: build(row, task, where), screen)

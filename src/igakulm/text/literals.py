@@ -11,6 +11,8 @@ import ast
 import json
 import warnings
 
+from igakulm.text.broken import whole_characters
+
 MAX_CHARACTERS = 20_000
 """Longer texts are not read. Python's parser is safe at this length, whatever is nested in it."""
 MAX_ITEMS = 1_000
@@ -52,15 +54,6 @@ def _json_or_literal(text: str) -> object:
         return ast.literal_eval(_parsed(text))
     except UNREADABLE:
         return None
-
-
-def whole_characters(text: str) -> str:
-    """The text with every half of a surrogate pair, which no file can hold, as U+FFFD.
-
-    >>> whole_characters("a" + chr(0xD83D))
-    'a\ufffd'
-    """
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def python_list(text: str) -> list[object] | None:

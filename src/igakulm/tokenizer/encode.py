@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,10 @@ import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.text.broken import whole_characters
+from igakulm.tokenizer.encoder import Message, Part, without_template
 from igakulm.tokenizer.padding import padded
+from igakulm.tokenizer.spelling import METASPACE, is_text, join_characters
 
 if TYPE_CHECKING:
     from igakulm.tokenizer.segment import Segmenter
@@ -37,8 +41,6 @@ TOKENIZER_FILES = (
 )
 """Everything that a model's folder needs of a tokenizer's folder; the last is absent without a user dictionary."""
 
-METASPACE = "▁"
-"""sentencepiece writes the space so (section 2.2.1). A real U+2581 in a text goes through byte pieces instead."""
 CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>")
 SENTENCE_END = "。"
 """No piece of our vocabularies holds it beside another character, so text can be cut after it."""
@@ -53,34 +55,29 @@ RUNTIMES = ("plain", "mecab")
 FORMAT = 1
 
 PieceKind = Literal["normal", "unknown", "control", "byte", "newline"]
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _METASPACE_SPLIT = re.compile(f"({METASPACE})")
 _SENTENCE = re.compile(f"[^{SENTENCE_END}]*{SENTENCE_END}|[^{SENTENCE_END}]+")
 
 
 class TextEncoder:
-    """The tokenizer of a folder.
+    """A tokenizer of this project; see `Encoder`.
 
     Attributes:
         bos, eos, newline, unk: ids. `system`, `user`, `assistant`: ids of the chat tokens.
-        begin: ids before every document and prompt. `stops`: ids that end an answer. `chat_tokens`: ids that a base
-            model never saw.
-        files: names of everything that a model's folder needs of the tokenizer's.
-        base_size: entries of the vocabulary without the chat tokens; `size`: with them.
-        sha256: hash of tokenizer.json; token files and checkpoints remember it.
-        identity: hash of everything that decides the ids: all files of the tokenizer, and the runtime.
-        runtime: "plain", or "mecab" when text is segmented by MeCab before it is encoded.
-        merge_function_words: whether that segmentation joins chains of function words.
+        merge_function_words: whether MeCab's segmentation joins chains of function words.
     """
 
-    files = TOKENIZER_FILES
+    adopted = False
+    cut_after = SENTENCE_END
+    files: tuple[str, ...] = TOKENIZER_FILES
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
         """Use `TextEncoder.load`."""
         self.folder = folder
         self.runtime: str = description["runtime"]
         self.merge_function_words = bool(description.get("merge_function_words", False))
-        self.sha256: str = description["sha256"][TOKENIZER_FILE]
+        self.sha256: str = description["sha256"][TOKENIZER_FILE]  # token files and checkpoints remember it
+        self.source_sha256 = self.sha256
         self.identity: str = sha256_json(description)
         self._model = sentencepiece.SentencePieceProcessor(model_file=str(folder / MODEL_FILE))
         self.base_size: int = self._model.vocab_size()
@@ -91,6 +88,8 @@ class TextEncoder:
         self.begin: tuple[int, ...] = (self.bos,)
         self.chat_tokens: tuple[int, ...] = (self.system, self.user, self.assistant)
         self.stops: tuple[int, ...] = (self.eos, *self.chat_tokens)
+        self.line_end: tuple[int, ...] = (self.eos, self.newline)
+        self.chat = (folder / TEMPLATE_FILE).is_file()
         self._metaspace_ids = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in METASPACE.encode()]
         pieces = self.pieces()
         self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in pieces]
@@ -102,12 +101,29 @@ class TextEncoder:
         self._inner_pairs: frozenset[str] | None = None
         self._stock: Any = None
         self._segmenter: Segmenter | None = None
+        self._dictionary = folder / DICTIONARY_FILE if DICTIONARY_FILE in description["sha256"] else None
         if self.runtime == "mecab":
-            from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
+            self._segmenter = self._words_of_mecab
 
-            dictionary = folder / DICTIONARY_FILE
-            found = dictionary if DICTIONARY_FILE in description["sha256"] else None
-            self._segmenter = Segmenter(found, self.merge_function_words)
+    @cached_property
+    def _words_of_mecab(self) -> Segmenter:
+        from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
+
+        return Segmenter(self._dictionary, self.merge_function_words)
+
+    @cached_property
+    def fallback(self) -> frozenset[int]:
+        """See `PlainEncoder`."""
+        pieces = enumerate(zip(self.pieces(), self._bytes, strict=True))
+        return frozenset(number for number, ((_, _, kind), piece) in pieces if kind == "unknown" or not is_text(piece))
+
+    def parts(self, text: str) -> list[Part]:
+        """See `PlainEncoder`."""
+        return join_characters(map(self.token_bytes, self.encode(text)))
+
+    def without_and_with_mecab(self, sentence: str) -> tuple[list[int], list[int]] | None:
+        """See `PlainEncoder`."""
+        return self.encode_words([sentence]), self.encode_words(self._words_of_mecab.words(sentence))
 
     @classmethod
     def load(cls, folder: Path, runtime: str | None = None) -> TextEncoder:
@@ -156,7 +172,7 @@ class TextEncoder:
         try:
             encoded = iter(self._encode_lines(lines))
         except (RuntimeError, TypeError, UnicodeEncodeError):
-            mended = [_LONE_SURROGATE.sub("\ufffd", line) for line in lines]
+            mended = [whole_characters(line) for line in lines]
             if mended == lines:
                 raise
             encoded = iter(self._encode_lines(mended))
@@ -256,6 +272,35 @@ class TextEncoder:
             self._stock = Tokenizer.from_file(str(self.folder / TOKENIZER_FILE)).model
         return [token.id for token in self._stock.tokenize(text)]
 
+    def plain_ids(self, text: str) -> list[int]:
+        """See `Encoder`."""
+        return [*self.begin, *self.encode(text)]
+
+    def continuation_ids(self, text: str) -> list[int]:
+        """See `Encoder`; this tokenizer never puts a space before a text."""
+        return self.encode(text)
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[list[int], list[bool]]:
+        """See `Encoder`: each message is its role's token and its content, an answer closed by the end token.
+
+        Raises:
+            InputError: the folder of a base model, which has no chat template.
+        """
+        if not self.chat:
+            raise without_template(self.folder)
+        role_ids = {"system": self.system, "user": self.user, "assistant": self.assistant}
+        contents = self.encode_batch([message["content"] for message in messages])
+        ids, mask = [self.bos], [False]
+        for message, content in zip(messages, contents, strict=True):
+            learnt = message["role"] == "assistant"
+            part = [role_ids[message["role"]], *content, *([self.eos] if learnt else [])]
+            ids += part
+            mask += [False, *([learnt] * (len(part) - 1))]
+        if add_generation_prompt:
+            ids.append(self.assistant)
+            mask.append(False)
+        return ids, mask
+
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; control, chat, unknown and padding ids are rendered as nothing, broken UTF-8 as U+FFFD.
 
@@ -263,6 +308,11 @@ class TextEncoder:
             ValueError: an id outside the vocabulary.
         """
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", "replace")
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """See `Encoder`."""
+        pieces = self.pieces()
+        return [pieces[token][0] if token < len(pieces) else "" for token in ids]
 
     def token_bytes(self, token: int) -> bytes:
         """UTF-8 bytes that one token stands for (part of a character for a byte piece, empty for a control token)."""

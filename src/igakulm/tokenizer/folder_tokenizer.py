@@ -9,15 +9,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from igakulm.errors import InputError
-
-Message = Mapping[str, str]
+from igakulm.tokenizer.encoder import Message
 
 DATE = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July", "%A": "Friday", "%a": "Fri"}
 """What templates that write today's date are told, so that a prompt does not change from day to day."""
@@ -46,7 +45,7 @@ class FolderTokenizer:
     Attributes:
         control: spelling of every control token -> its id.
         spelled: matches the spelling of any control token.
-        end: the end-of-text id, where there is one.
+        end, unknown: ids of the end of text and of an unknown character, where there are such.
         entries: the largest id plus one.
         kind: name of the stock class.
         template: the folder's chat template ("" where it has none); `has_template`: whether there is one.
@@ -66,6 +65,7 @@ class FolderTokenizer:
         longest_first = sorted(self.control, key=lambda spelling: (-len(spelling), spelling))
         self.spelled = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self.end: int | None = self._stock.eos_token_id
+        self.unknown: int | None = self._stock.unk_token_id
         self.entries = max(map(int, self._stock.get_vocab().values())) + 1
         self.kind: str = type(self._stock).__name__
         self.template = self._chat_template()

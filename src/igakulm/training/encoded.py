@@ -14,7 +14,6 @@ import hashlib
 import itertools
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -29,6 +28,7 @@ import numpy.typing as npt
 
 from igakulm.errors import InputError
 from igakulm.files import Doc, atomic_path, read_json, read_shard, sha256_file, sha256_json, write_text
+from igakulm.machine import cores
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
 from igakulm.tokenizer.open import Encoder, load_encoder
@@ -245,7 +245,7 @@ class _Encoding:
     """Encodes batches in this process, or in several where the corpus is large; the result is the same."""
 
     def __init__(self, config: PackSection, encoder: Encoder, characters: int) -> None:
-        workers = config.workers or _cores()
+        workers = config.workers or cores()
         self._encoder = encoder
         self._pool: ProcessPoolExecutor | None = None
         self._ahead = 2 * workers
@@ -299,11 +299,6 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
         what = f"the tokenizer gave the id {wrong:,}, but it has only {encoder.size:,} entries"
         raise InputError(what, hint="build the tokenizer again")
     return [len(row) for row in rows], tokens.astype(token_dtype(encoder.size)).tobytes()
-
-
-def _cores() -> int:
-    # What this process may use, which in containers is less than the machine has; unknown to macOS.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 _worker_encoder: Encoder | None = None
