@@ -77,7 +77,8 @@ def work_part(folder: Path, number: int, advance: Callable[[int], None] = lambda
         worker = _worker(plan.key, folder)
         for batch in _batches(_rows(plan, plan.parts[number], advance), pass_):
             texts, sources = [row.text for _, _, row in batch], [source for source, _, _ in batch]
-            pass_.add(batch, worker(texts, sources, [row.meta for _, _, row in batch]))
+            ids, metas = [row.id for _, _, row in batch], [row.meta for _, _, row in batch]
+            pass_.add(batch, worker(texts, sources, ids, metas))
     arrays = part_file(folder, number, "npz")
     save_arrays(arrays, pass_.arrays())
     record = {
@@ -169,7 +170,9 @@ class _FirstPass:
 
     def add(self, batch: list[Labelled], result: Result) -> None:
         """Take over a batch that was worked on."""
-        self.funnel.personal.update(result.personal)
+        for name, found in result.personal.items():
+            self.funnel.personal.update(found)
+            self.funnel.sources[name].personal.update(found)
         self.matches |= {self._kept.count + place: match for place, match in enumerate(result.matches) if match}
         for (source, _, row), text, reason in zip(batch, result.texts, result.reasons, strict=True):
             counts = self.funnel.sources[source]

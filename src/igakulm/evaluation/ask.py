@@ -78,6 +78,11 @@ def identity_of(model: Asked) -> str:
     return str(getattr(model, "identity", "") or "endpoint")
 
 
+def precision_of(model: Asked) -> str:
+    """The precision of a local model's weights; empty where only a server or a file knows it."""
+    return model.precision if isinstance(model, Model) else ""
+
+
 def is_chat(model: Model | TextModel, manner: Manner) -> bool:
     """Whether the model is asked with chat messages."""
     if manner.plain:

@@ -29,7 +29,10 @@ BASELINE = BASELINE_MODE
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines."""
+    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines.
+
+    `wording` and `precision`: see `scoreboard.Score`.
+    """
 
     model: str
     role: str  # "model" or "baseline"
@@ -38,6 +41,8 @@ class Answered:
     parsed: Sequence[Prediction]
     upstream: Sequence[Prediction]
     replies: Sequence[Reply] = ()
+    wording: str = ""
+    precision: str = ""
 
 
 def file_name(model: str, task: str, split: str, mode: str) -> str:

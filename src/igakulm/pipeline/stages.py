@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        2,
+        3,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,
@@ -176,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        5,
+        6,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
@@ -196,8 +196,8 @@ STAGES: tuple[Stage, ...] = (
     Stage("export", 2, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        4,
-        (),
+        5,
+        ("report",),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,
         "one HTML page about all of it",

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from igakulm.recipe.keys import Count, Data, Positive, Section, Share, Unhashed, Workers
+from igakulm.recipe.personal_data import PersonalData
 
 
 class Source(Section):
@@ -25,8 +26,16 @@ class Source(Section):
     text_field: str = "text"
     id_field: str | None = "id"
     licence: str | None = None  # None: each row's own `licence` field is required
-    kind: Literal["general", "medical"] = "general"
+    kind: Literal["general", "medical", "records"] = "general"  # records = a hospital's notes: personal_data is asked
+    personal_data: PersonalData | None = None
+    # replace, kept, or how (keys of docs/personal-data.md); unset = `corpus.privacy`, which is for public text only
     max_documents: Positive | None = None  # the first N documents, for trials
+
+    @model_validator(mode="after")
+    def _records_say_what_becomes_of_personal_data(self) -> Source:
+        if self.kind == "records" and self.personal_data is None:
+            raise ValueError("a source of records needs `personal_data: replace`, or `personal_data: kept` on purpose")
+        return self
 
 
 class Filters(Section):

@@ -34,7 +34,7 @@ def string_list(text: str) -> tuple[str, ...] | None:
     """
     if len(text) > MAX_CHARACTERS:
         return None
-    value = _json_or_literal(text.strip())
+    value = json_or_literal(text.strip())
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         return None
     if not all(isinstance(entry, (str, int, float)) and not isinstance(entry, bool) for entry in value):
@@ -45,7 +45,8 @@ def string_list(text: str) -> tuple[str, ...] | None:
         return None
 
 
-def _json_or_literal(text: str) -> object:
+def json_or_literal(text: str) -> object:
+    """The value of JSON or of a Python literal; None when the text is neither. The caller limits its length."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from igakulm.text.personal.spans import Piece
 
@@ -86,6 +86,38 @@ def find_birth_dates(seen: str) -> Iterator[Piece]:
             yield Piece(*found.span("date"), 0.96)
     if "orn" in seen:
         yield from (Piece(*found.span("date"), 0.96) for found in _BORN_ENGLISH.finditer(seen))
+
+
+_BESIDE = re.compile(
+    rf"[ ]?(?:様|殿|さん|氏)?[ 　,、/・|(（]{{0,3}}(?:[男女]性?|[MF])?[ 　,、/・|(（]{{0,2}}(?P<date>{DATE}|"
+    rf"{_ERA_SOLID})"
+)
+_WITH_AGE = re.compile(rf"(?P<date>{DATE}|{_ERA_SOLID})[ ]?[(（][ ]?(?:満)?[0-9]{{1,3}} ?[歳才]")
+_NEWBORN = 18
+"""A date of the Western calendar or Heisei beside a name is one of birth if it is so many years before the others."""
+
+
+def find_birth_dates_beside(seen: str, ends: Iterable[int]) -> Iterator[Piece]:
+    """Dates of birth without a label: with an age in brackets, or after a name where the date is old enough.
+
+    Args:
+        seen: text as `reading.read` gives it.
+        ends: where the names of the document end.
+    """
+    if "歳" in seen or "才" in seen:
+        yield from (Piece(*found.span("date"), 0.95) for found in _WITH_AGE.finditer(seen))
+    for end in ends:
+        found = _BESIDE.match(seen, end)
+        if found and _is_old(found["date"], seen):
+            yield Piece(*found.span("date"), 0.85)
+
+
+def _is_old(date: str, seen: str) -> bool:
+    if re.match("明治|大正|昭和|[MTSmts][0-9.]", date):
+        return True
+    year = year_of(date)
+    years = [int(number) for number in re.findall(r"(?<![0-9])20[0-9]{2}(?=[年/.-])", seen)] or [2020]
+    return year is not None and year <= max(years) - _NEWBORN
 
 
 def find_ages(seen: str) -> Iterator[Piece]:

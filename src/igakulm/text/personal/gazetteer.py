@@ -46,9 +46,16 @@ class Gazetteer:
         (2, 0)
         """
         for place in range(min(len(text) - 1, 4), 0, -1):
-            if text[:place] in self.surnames and text[place:] in self.given:
+            if text[:place] in self.surnames and self.is_given(text[place:]):
                 return place
         return 0
+
+    def is_given(self, text: str) -> bool:
+        """Whether a text is a given name in kanji or, of two letters and more, in kana."""
+        if text in self.given:
+            return True
+        kana = "".join(chr(ord(one) + 0x60) if "ぁ" <= one <= "ゖ" else one for one in text)
+        return len(text) > 1 and kana in self.given_readings
 
 
 @cache
@@ -67,7 +74,7 @@ def gazetteer() -> Gazetteer:
             readings[kind].add(reading)
     return Gazetteer(
         frozenset(surnames["姓"]),
-        frozenset(surnames["名"]),
+        frozenset(surnames["名"]) | _MODERN_GIVEN,
         frozenset(readings["姓"]),
         frozenset(readings["名"]),
         frozenset(map(romanised, readings["姓"])) - _ENGLISH_WORDS,
@@ -77,6 +84,22 @@ def gazetteer() -> Gazetteer:
     )
 
 
+_MODERN_GIVEN = frozenset(
+    words(
+        "蓮 湊 蒼 樹 凪 陽翔 悠真 湊斗 朝陽 陽向 蒼空 律 暖 碧 伊織 颯 颯太 颯真 大翔 陽太 悠人 結翔 奏太 奏 蒼真 "
+        "琉生 "
+        "瑛太 遥斗 海斗 晴 晴翔 悠斗 颯斗 一颯 絢斗 仁 慧 岳 煌 旭 新 丈 匠 翼 駿 陸 陸斗 隼 隼人 翔 翔太 琉 怜 玲 "
+        "陽菜 結衣 葵 芽依 紬 結菜 凛 澪 莉子 咲良 陽葵 紗菜 心春 心結 莉愛 美桜 杏 楓 詩 結月 柚希 琴音 美結 愛莉 "
+        "彩葉 "
+        "芽生 花 花音 彩花 萌 凜 栞 雫 茜 心愛 愛菜 優奈 優花 優月 ひより 瑠奈 梨央 七海 美羽 美月 美空 沙羅 沙耶 "
+        "紗良 "
+        "彩乃 彩音 菜々子 菜月 真央 真帆 麻央 麻衣 舞 舞香 千尋 千夏 夏希 夏帆 春香 春菜 秋穂 冬馬 拓海 拓真 拓斗 "
+        "直輝 直樹 "
+        "和輝 大輝 大和 大地 優斗 優真 勇斗 勇輝 健斗 健人 健太 亮介 亮太 亮 潤 諒 涼 涼介 涼太 龍之介 龍一 竜也 "
+        "達也 哲也"
+    )
+)
+"""Given names of the last decades that the dictionary of 2007 lacks."""
 _ENGLISH_WORDS = frozenset(
     words("an are ate do go he hi in i me mi no note on one same so to toe ran rate sake sore tai tan ten ton")
 )

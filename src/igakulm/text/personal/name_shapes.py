@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from igakulm.text.personal.exceptions import COMPANY_END, EPONYM_END, NO_NAME, NO_NAME_END, WORD_NAMES
+from igakulm.text.personal.exceptions import COMPANY_END, EPONYM_END, NO_NAME, NO_NAME_END, WORD_NAMES, words
 from igakulm.text.personal.gazetteer import Gazetteer
 from igakulm.text.personal.reading import HAN, composed
 
@@ -17,7 +17,8 @@ _RUN_BEFORE = re.compile(
     rf"(?:[{HAN}]{{1,8}}[ \n]{{1,2}})?[{HAN}]{{1,10}}(?:[ぁ-ん]{{0,4}})$|"
     rf"(?:[{HAN}]{{1,8}}[ \n]?)[ぁ-んァ-ヺー]{{1,5}}$"
 )
-_KATAKANA_BEFORE = re.compile(r"(?:[ァ-ヺー゛゜]{1,10}[ ・\n=])?[ァ-ヺー゛゜]{2,12}$")
+_KATAKANA_BEFORE = re.compile(r"(?:[ァ-ヺー゛゜]{1,10}[ ・\n=]){0,3}[ァ-ヺー゛゜]{2,12}$")
+_HIRAGANA_PAIR_BEFORE = re.compile(r"(?<![ぁ-ん])(?P<first>[ぁ-ん]{2,6})[ \n](?P<second>[ぁ-ん]{2,6})$")
 _HIRAGANA_BEFORE = re.compile(r"[ぁ-ん]{2,8}$")
 _LATIN_BEFORE = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z'-]+(?:[ .]{1,2}[A-Z][A-Za-z'-]*)*$")
 _LEAD = re.compile(
@@ -36,6 +37,10 @@ _FORWARD_PAIR_OPEN = re.compile(
 _FORWARD_MIXED = re.compile(
     rf"(?P<first>[{HAN}]{{1,4}})(?P<second>[ぁ-ん]{{2,4}}|[ァ-ヺー]{{2,5}})(?![ぁ-んァ-ヺー{HAN}])"
 )
+_WHOLE = re.compile(
+    rf"(?P<name>[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
+    rf"Dr|様|さん|[0-9]))"
+)
 _FORWARD_KANA = re.compile(
     r"(?:[ァ-ヺー゛゜]{1,10}(?:[ ・=]{1,2}[ァ-ヺー゛゜]{1,12}){0,3}|[ぁ-んー]{1,8}(?:[ ・]{1,2}[ぁ-んー]{1,8})?)"
 )
@@ -43,6 +48,11 @@ _FORWARD_LATIN = re.compile(r"[A-Z][A-Za-z'’-]*\.?(?:,? {1,2}[A-Z][A-Za-z'’-
 _HONORIFIC_END = re.compile(
     r"(?:様|さま|さん|氏|殿|君|くん|ちゃん|先生|医師|看護師|Dr|Ns|NS|主任|師長|部長|医長|院長|教授|講師|助教|PT|OT|"
     r"ST|MSW|薬剤師|保健師|技師)"
+)
+
+
+_AFTER_NAMES = frozenset(
+    words("さん さま くん ちゃん より から まで など です とも との には では へは かも ので のみ だけ")
 )
 
 
@@ -127,6 +137,9 @@ def _kana_or_latin_before(seen: str, low: int, end: int, lists: Gazetteer) -> Na
         if word not in NO_NAME and not word.endswith(NO_NAME_END):
             return Name(found.start(), end, _surname_of_kana(found[0], lists), 0.85)
         return None
+    found = _HIRAGANA_PAIR_BEFORE.search(seen, low, end)
+    if found and katakana(found["first"]) in lists.surname_readings:
+        return Name(found.start("first"), end, len(found["first"]), 0.85)
     found = _HIRAGANA_BEFORE.search(seen, low, end)
     if found:
         for place in range(len(found[0]) - 1):
@@ -187,6 +200,10 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     if bare and bare.start() and second not in lists.given:
         second, end = second[: bare.start()], found.start("second") + bare.start()
     known = found["first"] in lists.surnames
+    bounded = _FORWARD_PAIR.match(seen, start) is not None and end == found.end()
+    whole = known and bounded and len(second) <= 3 and (sure or lists.is_given(second))
+    if whole and second not in NO_NAME and (second not in lists.words or second in lists.given):
+        return Name(start, end, len(found["first"]), 0.95)
     for size in range(len(second), 0, -1):
         word = second[:size]
         if known and (word in lists.given or katakana(word) in lists.given_readings):
@@ -204,7 +221,12 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
 
 def _joined(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     mixed = _FORWARD_MIXED.match(seen, start)
-    if mixed and mixed["first"] in lists.surnames and katakana(mixed["second"]) in lists.given_readings:
+    if (
+        mixed
+        and mixed["second"] not in _AFTER_NAMES
+        and mixed["first"] in lists.surnames
+        and katakana(mixed["second"]) in lists.given_readings
+    ):
         return Name(start, mixed.end(), len(mixed["first"]), 0.93)
     found = _FORWARD_HAN.match(seen, start)
     if not found:
@@ -230,6 +252,26 @@ def _joined(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
         return Name(start, start + len(word), len(word), 0.92)
     if word in lists.given and (sure or titled or word not in lists.words):
         return Name(start, start + len(word), 0, 0.85)
+    return None
+
+
+def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
+    """The name after the colon of a label that is said of persons mostly (「診断者：佐藤蓮」「妻：トメ」)."""
+    pair = _pair(seen, start, lists, sure=True)
+    if pair:
+        return pair
+    found = _WHOLE.match(seen, start)
+    if not found:
+        return None
+    word = found["name"]
+    if word in NO_NAME or word.endswith(NO_NAME_END) or word in lists.words or is_eponym(seen, found.end()):
+        return None
+    if not re.match(f"[{HAN}]", word):
+        return Name(start, found.end(), 0, 0.8) if lists.is_given(word) else None
+    for size in range(min(4, len(word)), 0, -1):
+        rest = word[size:]
+        if word[:size] in lists.surnames and (not rest or (len(rest) <= 3 and rest not in lists.words)):
+            return Name(start, found.end(), size, 0.8)
     return None
 
 

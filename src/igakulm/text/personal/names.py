@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME
 from igakulm.text.personal.gazetteer import Gazetteer
-from igakulm.text.personal.name_shapes import Name, begins_at, ends_at, is_eponym, katakana, latin_name
+from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, katakana, latin_name
 from igakulm.text.personal.reading import HAN, composed
 from igakulm.text.personal.spans import Span
 
@@ -25,8 +25,9 @@ _PERSON = (
     r"ローマ字|Patient name|Patient Name|Patient|Name|NAME|Physician|Doctor|Surgeon)"
 )
 _STAFF = (
-    r"(?:主治医|担当医|担当医師|受持医|受け持ち医|指導医|執刀医|執刀者|執刀|術者|第[一二三1-3]助手|助手|麻酔科?医|"
-    r"麻酔担当|麻酔|紹介医|紹介元医師|依頼医|処方医|読影医|読影者|診断医|"
+    r"(?:主治医|当直|日直|夜勤|日勤|確認|依頼|通訳|連絡先?|申し送り|報告|担当医|担当医師|受持医|受け持ち医|指導医|"
+    r"執刀医|執刀者|執刀|術者|第[一二三1-3]助手|助手|麻酔科?医|"
+    r"麻酔担当|麻酔|紹介医|紹介元医師|依頼医|処方医|読影医|読影者|読影|診断医|診断者|判定者|評価者|検者|説明者|"
     r"病理医|病理診断医|病理診断|検査医|検査者|撮影者|施行医|施行者|報告医|報告者|確認者|承認者|作成者|作成|記録者|"
     r"記録|記載者|記載|記入者|入力者|担当看護師|受持看護師|受け持ち看護師|プライマリー?(?:看護師|Ns)?|"
     r"看護師|担当薬剤師|薬剤師|担当者|担当|療法士|理学療法士|作業療法士|言語聴覚士|管理栄養士|栄養士|検査技師|"
@@ -51,8 +52,8 @@ _LABELLED = tuple(
         ("label of family", False, _KIN, rf"(?:\([^)\n]{{1,6}}\))?(?:{_AFTER}|[(・、](?=[^0-9]))"),
     )
 )
+_DOINGS = re.compile("確認|連絡|報告|依頼|記録|記載|作成|申し送り|担当(?!者|医|[A-Za-z])|診断(?!者|医)|麻酔|説明")
 _LOOSE = re.compile(r"は、?[ ]?$|[A-Za-z][ ]+$")
-_INSIDE = re.compile("[一-鿿A-Za-z]")
 _LONE = re.compile(rf"(?P<name>[{HAN}]{{1,3}})(?=[ ]?(?:$|[\n、。)）,|(（/・]|医師|先生|Dr|様|さん))")
 _MORE = re.compile(r"[ ]?(?:[、,/・&]|および|及び|と|ならびに)[ ]?")
 _ATTACHED_KIN = re.compile(
@@ -66,7 +67,8 @@ _SURE = re.compile(
     r"ns\.?(?![A-Za-z])|NS(?![A-Za-z])|ナース|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
     r"ケアマネ|"
     r"相談員|PT(?![A-Za-z])|OT(?![A-Za-z])|ST(?![A-Za-z])|MSW(?![A-Za-z])|CM(?![A-Za-z])|RN(?![A-Za-z])|"
-    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|講師|助教|技師|栄養士|研修医|医員"
+    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|講師|助教|技師|栄養士|研修医|医員|巡査|警部|校長|園長|教諭|"
+    r"社長|救命士|介護士"
 )
 """Branches that begin with a literal each: then the search skips over everything else."""
 _READING_BEFORE = re.compile(r"[(（《〈][ぁ-んァ-ヺー゛゜・ A-Za-z]{1,20}[)）》〉]$")
@@ -77,9 +79,22 @@ _ANYBODY = re.compile(r"さん|様|さま|殿|氏|くん|君|ちゃん|先生|�
 _TITLE = re.compile(r"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr|DR|Prof|Ns|NS)(?:\. ?| )(?=[A-Zァ-ヺ一-鿿])")
 _TO_PERSON = re.compile(r"(?P<end>)(?:[ ]?(?:御侍史|御机下|侍史|机下|先生御))")
 _HAN_RUN = re.compile(rf"[{HAN}]+")
-_HAN_PAIR = re.compile(
-    rf"(?<![{HAN}])(?P<first>[{HAN}]{{1,4}})[ ](?P<second>[{HAN}]{{1,4}}|[ぁ-ん]{{2,4}}|"
-    rf"[ァ-ヺー]{{2,5}})(?![{HAN}ァ-ヺー])"
+_WORD = re.compile(rf"[{HAN}]+|[ぁ-ん]+|[ァ-ヺー]+")
+_DEPARTMENT_NAME = re.compile(
+    rf"(?:[科部室局課]|病棟|センター|外来|クリニック|医院|病院|薬局)(?P<gap>[ ]+|(?=[{HAN}]{{2,4}}(?:[\n。、]|$)))"
+    rf"(?P<name>[{HAN}]{{1,4}}(?:[ ][{HAN}]{{1,3}})?)(?=[ ]?(?:$|[\n、。,)）/]|先生|医師|Dr|拝))"
+)
+_DEPARTMENT_GAP = re.compile(
+    r"(?:[科部室局課]|病棟|センター|外来|クリニック|医院|病院|薬局|大学|ステーション|院長|医師)[ ]{1,2}(?=[一-鿿])"
+)
+_BOUND = re.compile(r"$|[ \n、。,)）(（・/]|へ|より|から|に(?!く)|と(?!し)|が|も|は")
+_NAME_DEPARTMENT = re.compile(
+    rf"(?P<name>[{HAN}]{{1,3}})[(（][^)）\n]{{0,8}}(?:科|医師?|看護師|薬剤師|部|病棟|PT|OT|ST|Ns|Dr)[)）]"
+)
+_STAFF_BEFORE = re.compile(
+    r"(?:SW|MSW|PSW|PT|OT|ST|CM|Ns|NS|Dr|DR|CW|相談員|看護師|薬剤師|保健師|助産師|栄養士|技師|師長|主任|ケアマネ|"
+    r"ヘルパー|介護士|医師|担当|主治医|"
+    r"研修医|当直医|執刀医|麻酔科医)[.]?[ ]?(?=[一-鿿])"
 )
 _KANA_PAIR = re.compile(
     r"(?<![ァ-ヺー゛゜])(?P<first>[ァ-ヺー゛゜]{2,8})[ ・](?P<second>[ァ-ヺー゛゜]{2,8})(?![ァ-ヺー゛゜])"
@@ -100,7 +115,7 @@ def find_labelled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     for rule, certain, pattern in _LABELLED:
         for found in pattern.finditer(seen):
             start, sure = found.end(), certain and not _LOOSE.search(found[0])
-            if not certain and _INSIDE.match(seen[found.start() - 1 : found.start()]):
+            if not certain and _inside(seen, found):
                 continue
             while name := begins_at(seen, start, lists, sure) or _lone_surname(seen, found, start, lists):
                 if (
@@ -117,12 +132,22 @@ def find_labelled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     yield from _related_names(seen, lists)
 
 
+def _inside(seen: str, label: re.Match[str]) -> bool:
+    """Whether a label is the end of a longer word (「産婦人科担当」 is none, 「担当PT」 is a label)."""
+    before = seen[max(0, label.start() - 2) : label.start()]
+    if before in ("担当", "主任", "病棟", "外来", "訪問", "紹介", "受持", "依頼", "責任", "指導", "夜勤", "日勤"):
+        return False
+    return bool(re.search(r"[A-Za-z]\Z" if label[0][0].isascii() else r"[一-鿿A-Za-z]\Z", before))
+
+
 def _lone_surname(seen: str, label: re.Match[str], start: int, lists: Gazetteer) -> Name | None:
-    """One of the surnames that are words (林, 森) where nothing else follows the label and its colon."""
-    alone = _LONE.match(seen, start) if label[0].rstrip()[-1:] in ":;|=「【" else None
+    """What stands alone after a label: one of the surnames that are words (林, 森), or after a colon a rarer name."""
+    if not re.search(r"[:;|=「【(（ \n]$", label[0]):
+        return None
+    alone = _LONE.match(seen, start)
     if alone and alone["name"] in lists.surnames and alone["name"] not in NO_NAME:
         return Name(start, alone.end("name"), alone.end("name") - start, 0.85)
-    return None
+    return None if _DOINGS.match(label[0]) else after_colon(seen, start, lists)
 
 
 def _related_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
@@ -180,15 +205,29 @@ def find_full_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             and _telling(found[0], surname, lists)
         ):
             yield Span(*found.span(), "name", "surname and given name", 0.8)
-    for found in _HAN_PAIR.finditer(seen):
-        known = found["first"] in lists.surnames and found["first"] not in NO_NAME
-        second = found["second"]
-        given = second in lists.given if re.match("[一-鿿]", second) else katakana(second) in lists.given_readings
-        if known and given and _unlikely_words(found["first"], second, lists) and not is_eponym(seen, found.end()):
-            yield Span(*found.span(), "name", "surname and given name", 0.85)
+    yield from _parted_names(seen, lists)
     for found in _MIXED.finditer(seen):
         if found["first"] in lists.surnames and found["second"] in lists.given_readings and len(found["first"]) > 1:
             yield Span(*found.span(), "name", "surname and given name in kana", 0.75)
+
+
+def _parted_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
+    """Surname, space, given name: every two neighbouring words are looked at."""
+    last: re.Match[str] | None = None
+    for word in _WORD.finditer(seen):
+        first, last = last, word
+        if first is None or word.start() - first.end() != 1 or seen[first.end()] != " ":
+            continue
+        surname, given = first[0], word[0]
+        if len(surname) > 4 or surname not in lists.surnames or len(given) > 5:
+            continue
+        known = (
+            given in lists.given
+            if re.match("[一-鿿]", given)
+            else len(given) > 1 and katakana(given) in lists.given_readings
+        )
+        if known and _unlikely_words(surname, given, lists) and not is_eponym(seen, word.end()):
+            yield Span(first.start(), word.end(), "name", "surname and given name", 0.85)
 
 
 def _telling(run: str, surname: int, lists: Gazetteer) -> bool:
@@ -223,6 +262,27 @@ def find_kana_and_latin_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             english and not re.match(r"[' ]?(?:s |virus|disease|syndrome|test|sign)", seen[found.end() :])
         ):
             yield Span(*found.span(), "name", "name in Latin letters", 0.8)
+
+
+def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
+    """A surname after a department at the end of a clause, before a department in brackets, or after a title."""
+    for found in _DEPARTMENT_NAME.finditer(seen):
+        name = found["name"].split(" ")[0]
+        if name in lists.surnames and name not in NO_NAME and (found["gap"] or name not in lists.words):
+            yield Span(*found.span("name"), "name", "after a department", 0.85)
+    for found in _DEPARTMENT_GAP.finditer(seen):
+        name = begins_at(seen, found.end(), lists, sure=False)
+        if name and name.confidence >= 0.93 and name.end - name.start > 2:
+            yield _span(name, "after a department")
+    for found in _NAME_DEPARTMENT.finditer(seen):
+        alone = not re.match(rf"[{HAN}]", seen[found.start() - 1 : found.start()])
+        if alone and found["name"] in lists.surnames and found["name"] not in NO_NAME:
+            yield Span(*found.span("name"), "name", "before a department", 0.8)
+    for found in _STAFF_BEFORE.finditer(seen):
+        name = re.match(rf"[{HAN}]{{1,4}}", seen[found.end() : found.end() + 5])
+        told = name and name[0] in lists.surnames and name[0] not in NO_NAME
+        if name and told and _BOUND.match(seen, found.end() + len(name[0])):
+            yield Span(found.end(), found.end() + len(name[0]), "name", f"after {found[0].strip(' .')}", 0.8)
 
 
 def find_calling_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
