@@ -18,7 +18,7 @@ from igakulm.errors import InputError
 from igakulm.files import read_documents
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Filters, Privacy, RowTask, Slurm
-from igakulm.text.personal_data import mask_texts
+from igakulm.text.personal.masking import mask_texts
 from small_corpus import prose
 
 PROSE = "高血圧症は、安静時の血圧が持続的に高い状態をいう。減塩と運動が治療の土台である。家庭での測定も役に立つ。"

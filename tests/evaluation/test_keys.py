@@ -35,8 +35,8 @@ def rows(count: int, first: int) -> str:
 def benchmarks(tmp_path: Path) -> BenchmarksSection:
     (tmp_path / "test.jsonl").write_text(rows(8, 0), encoding="utf-8")
     (tmp_path / "train.jsonl").write_text(rows(30, 4), encoding="utf-8")
-    files = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
-    return BenchmarksSection(rows=(RowTask(name="posts", kind="classification", **files),))
+    train, test = (str(tmp_path / f"{name}.jsonl") for name in ("train", "test"))
+    return BenchmarksSection(rows=(RowTask(name="posts", kind="classification", train=train, test=test),))
 
 
 def board(folder: Path, benchmarks: BenchmarksSection, **keys: Any) -> str:

@@ -108,7 +108,8 @@ def of_writers(lexicon: Path, out: Path, exams: int = 4, **keys: Any) -> tuple[A
     ],
 )
 def test_writers(key: str, value: object, lexicon: Path, tmp_path: Path) -> None:
-    assert of_writers(lexicon, tmp_path / "usual") != of_writers(lexicon, tmp_path / "changed", **{key: value})
+    changed: dict[str, Any] = {key: value}
+    assert of_writers(lexicon, tmp_path / "usual") != of_writers(lexicon, tmp_path / "changed", **changed)
 
 
 def test_the_key_of_a_server_stands_where_the_writer_says(

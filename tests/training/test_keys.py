@@ -196,7 +196,7 @@ def base(tokenizer: Path, tmp_path: Path) -> Path:
 def write_rows(folder: Path) -> tuple[RowTask, Path]:
     """Rows of one task, some of which share a document with its test items, and a file of conversations."""
     choices = ["ある", "ない"]
-    test = {"id": "t", "document": "ＣＲＰ　１．２、咳の記録1", "choices": choices, "answer": ["A"]}
+    test: dict[str, Any] = {"id": "t", "document": "ＣＲＰ　１．２、咳の記録1", "choices": choices, "answer": ["A"]}
     texts = [f"ＣＲＰ　１．２、咳の記録{number % 7}" for number in range(12)]
     train = [{**test, "id": f"{n}", "document": text, "answer": ["AB"[n % 2]]} for n, text in enumerate(texts)]
     train[8]["document"] += "長い" * 40
