@@ -143,10 +143,8 @@ def _files(facts: CardFacts, t: Words) -> list[str]:
 
 
 def _checks(file: GgufFile, t: Words) -> list[str]:
-    """What was measured about a converted file: divergence of its predictions and the change in score."""
-    found, runtime, score = [], file.llamacpp, file.score
+    """What was measured about a converted file: divergence of its predictions, and answers that differ, by kind."""
+    found, runtime = [], file.llamacpp
     if runtime.kl_mean is not None and runtime.same_first_choice is not None:
         found.append(t("card.divergence", mean=runtime.kl_mean, same=runtime.same_first_choice))
-    if score.quantised is not None and score.original is not None:
-        found.append(t("card.score", before=score.original, after=score.quantised, n=score.n))
-    return found
+    return found + [t(f"card.changed_{name}", **told) for name, told in file.answers.kinds()]

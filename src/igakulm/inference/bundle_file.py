@@ -6,6 +6,7 @@ stands here, below the room that writes it, because the report and the card are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
@@ -32,12 +33,50 @@ class Divergence(Part):
     same_first_choice: Figure = None
 
 
-class ScoreChange(Part):
-    """Share of right answers of the original and of the converted file, to `n` items."""
+class KindChange(Part):
+    """One kind of answers: how many, how many of them are others after conversion, and the mean scores of both.
 
-    n: int | None = None
+    `original`, `quantised`: share of right answers of options, overlap F1 of lists; None of free text, of which
+    `tokens` are compared.
+    """
+
+    n: int
+    changed: int
     original: Figure = None
     quantised: Figure = None
+    tokens: int | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of answers that differ."""
+        return self.changed / self.n if self.n else 0.0
+
+
+class TaskChange(Part):
+    """A task's score on both sides, by the metric of its kind."""
+
+    metric: str
+    n: int
+    changed: int
+    original: float
+    quantised: float
+
+
+class AnswerChange(Part):
+    """How the answers of a converted file differ from the original's, to questions of the model's own evaluation; a
+    kind that was not asked is None.
+    """
+
+    options: KindChange | None = None
+    lists: KindChange | None = None
+    text: KindChange | None = None
+    tasks: dict[str, TaskChange] = Field(default_factory=dict)
+
+    def kinds(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """The kinds that were asked, by name, with the figures of a sentence about each."""
+        for name, kind in (("options", self.options), ("lists", self.lists), ("text", self.text)):
+            if kind is not None and kind.n:
+                yield name, {**kind.model_dump(exclude_none=True), "share": kind.share}
 
 
 def _measured(value: object) -> object:
@@ -57,7 +96,7 @@ class GgufFile(Part):
     compared: int | None = None
     largest_error: Figure = None
     llamacpp: Annotated[Divergence, BeforeValidator(_measured)] = Divergence()
-    score: Annotated[ScoreChange, BeforeValidator(_measured)] = ScoreChange()
+    answers: AnswerChange = AnswerChange()
 
 
 class BundleFile(Stored):

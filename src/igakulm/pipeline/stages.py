@@ -186,14 +186,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        4,
+        5,
         ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 2, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 3, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
         5,
