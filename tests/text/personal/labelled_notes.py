@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from igakulm.recipe.personal_data import Kind
+from igakulm.text.personal.finder import Finder
+from igakulm.text.personal.measuring import Measured, measure
 
 Half = Literal["a", "b"]
 FOLDER = Path(__file__).with_name("notes")
@@ -173,3 +175,9 @@ class Filling:
 
     def _digits(self, size: int) -> str:
         return "".join(self.draw.choice("0123456789") for _ in range(size))
+
+
+def measure_half(half: Half, finder: Finder) -> Measured:
+    notes = [*hand_written(half), *from_templates(half)]
+    name = f"IgakuLM notes {half} ({'seen while the rules were written' if half == 'a' else 'held out'})"
+    return measure(name, [(note.text, note.spans) for note in notes], hard_negatives(half), finder)

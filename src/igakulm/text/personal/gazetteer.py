@@ -46,7 +46,12 @@ class Gazetteer:
         (2, 0)
         """
         for place in range(min(len(text) - 1, 4), 0, -1):
-            if text[:place] in self.surnames and self.is_given(text[place:]):
+            rest = text[place:]
+            if (
+                text[:place] in self.surnames
+                and self.is_given(rest)
+                and (place > 1 or len(rest) > 2 or rest in self.given)
+            ):
                 return place
         return 0
 

@@ -191,6 +191,8 @@ def _run_start(seen: str, end: int) -> int:
 def _own_word(seen: str, run: re.Match[str]) -> bool:
     """Whether hiragana before the ending stands alone and does not look like the end of a clause."""
     before = seen[run.start() - 1 : run.start()]
+    if len(run[0]) > 6 or re.search("から|ので|けど|って|たら|ない|そろ|まま", run[0]):
+        return False
     plain = len(run[0]) > 2 and run[0][-1] in "たるいすうと" and run[0] not in _BOUND_WORDS
     return (plain or not _NO_HIRAGANA.match(run[0])) and not re.match("[一-鿿々ァ-ヺーA-Za-z0-9]", before)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME
+from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME, words
 from igakulm.text.personal.gazetteer import Gazetteer
 from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, katakana, latin_name
 from igakulm.text.personal.reading import HAN, composed
@@ -54,25 +54,39 @@ _LABELLED = tuple(
 )
 _DOINGS = re.compile("確認|連絡|報告|依頼|記録|記載|作成|申し送り|担当(?!者|医|[A-Za-z])|診断(?!者|医)|麻酔|説明")
 _LOOSE = re.compile(r"は、?[ ]?$|[A-Za-z][ ]+$")
-_LONE = re.compile(rf"(?P<name>[{HAN}]{{1,3}})(?=[ ]?(?:$|[\n、。)）,|(（/・]|医師|先生|Dr|様|さん))")
+_LONE = re.compile(rf"(?P<name>[{HAN}]{{1,3}})(?=[ ]?(?:$|[\n、。)）,|(（/・0-9]|医師|先生|Dr|様|さん))")
 _MORE = re.compile(r"[ ]?(?:[、,/・&]|および|及び|と|ならびに)[ ]?")
 _ATTACHED_KIN = re.compile(
     r"(?<![一-鿿])(?:患者|妻|夫|長男|次男|三男|長女|次女|三女|息子|娘|孫|友人|知人|叔父|叔母|旧姓|故)(?:の|は|"
     r"、)?(?=[一-鿿]{2,6})"
 )
 _SURE = re.compile(
-    r"さん(?!ざん)(?!回目)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法])|"
+    r"さん(?!ざん)(?!回目)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法病])|"
     r"くん(?![だでじすの])|君(?![津主])|"
     r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|ドクター|Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
     r"ns\.?(?![A-Za-z])|NS(?![A-Za-z])|ナース|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
     r"ケアマネ|"
     r"相談員|PT(?![A-Za-z])|OT(?![A-Za-z])|ST(?![A-Za-z])|MSW(?![A-Za-z])|CM(?![A-Za-z])|RN(?![A-Za-z])|"
-    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|講師|助教|技師|栄養士|研修医|医員|巡査|警部|校長|園長|教諭|"
+    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|宅(?![配急地老])|邸|講師|助教|技師|栄養士|研修医|医員|巡査|"
+    r"警部|校長|園長|教諭|"
     r"社長|救命士|介護士"
 )
 """Branches that begin with a literal each: then the search skips over everything else."""
 _READING_BEFORE = re.compile(r"[(（《〈][ぁ-んァ-ヺー゛゜・ A-Za-z]{1,20}[)）》〉]$")
 _UNLIKE = re.compile(r"様(?=[一-鿿ァ-ヺのにでなA-Za-z(])(?!ご|御|方|宅|宛|本人|より)|(?:先生|せんせい)(?=に)")
+_COMMON = frozenset(
+    words(
+        "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 斎藤 清水 山崎 森 "
+        "池田 橋本 阿部 石川 "
+        "山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 斉藤 福田 太田 西村 藤井 金子 "
+        "岡本 藤原 中野 三浦 "
+        "原田 中川 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 内田 柴田 酒井 宮崎 横山 高木 安藤 宮本 大野 "
+        "小島 谷口 今井 工藤 "
+        "高田 増田 丸山 杉山 村田 大塚 新井 小山 平野 藤本 河野 上野 野口 武田 松井 千葉 岩崎 菅原 木下 久保 佐野 "
+        "野村 松尾 市川"
+    )
+)
+"""Frequent surnames: one alone, where only a person can stand, is taken for one although it is a place as well."""
 _WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同多異一有王神何"), "氏": tuple("摂華")}
 """沈殿, 仕様, 摂氏."""
 _ANYBODY = re.compile(r"さん|様|さま|殿|氏|くん|君|ちゃん|先生|せんせい")
@@ -86,6 +100,18 @@ _DEPARTMENT_NAME = re.compile(
 )
 _DEPARTMENT_GAP = re.compile(
     r"(?:[科部室局課]|病棟|センター|外来|クリニック|医院|病院|薬局|大学|ステーション|院長|医師)[ ]{1,2}(?=[一-鿿])"
+)
+_SIGNED = re.compile(
+    rf"(?:^|[。\n]|(?<=記)[:：）)])[ ]?(?:[(（/]|文責[:： ]|"
+    rf"記載[:： ])?[ ]?(?P<name>[{HAN}]{{2,4}})[ ]?[)）]?[ ]?(?=\n|$)",
+    re.MULTILINE,
+)
+_SAYS = re.compile(
+    rf"「(?P<name>[{HAN}]{{2,4}})(?:です|と申します|ですが|でございます)|(?P<named>[{HAN}]{{2,4}})と名乗"
+)
+_COLLEAGUE = re.compile(
+    rf"(?:同僚|上司|部下|先輩|後輩|同期|隣人|大家|民生委員|受持ち|担当)の(?P<name>[{HAN}]{{1,4}})(?=が|は|より|"
+    rf"から|に|へ|と|も|、|。|（|\()"
 )
 _BOUND = re.compile(r"$|[ \n、。,)）(（・/]|へ|より|から|に(?!く)|と(?!し)|が|も|は")
 _NAME_DEPARTMENT = re.compile(
@@ -278,6 +304,15 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         alone = not re.match(rf"[{HAN}]", seen[found.start() - 1 : found.start()])
         if alone and found["name"] in lists.surnames and found["name"] not in NO_NAME:
             yield Span(*found.span("name"), "name", "before a department", 0.8)
+    for rule, pattern in (("signature", _SIGNED), ("says the name", _SAYS), ("after a relation", _COLLEAGUE)):
+        for found in pattern.finditer(seen):
+            group = "name" if found["name"] else "named"
+            if (
+                found[group] in lists.surnames
+                and found[group] not in NO_NAME
+                and _plain_surname(found[group], rule, lists)
+            ):
+                yield Span(*found.span(group), "name", rule, 0.75)
     for found in _STAFF_BEFORE.finditer(seen):
         name = re.match(rf"[{HAN}]{{1,4}}", seen[found.end() : found.end() + 5])
         told = name and name[0] in lists.surnames and name[0] not in NO_NAME
@@ -285,17 +320,15 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             yield Span(found.end(), found.end() + len(name[0]), "name", f"after {found[0].strip(' .')}", 0.8)
 
 
+def _plain_surname(name: str, rule: str, lists: Gazetteer) -> bool:
+    return rule == "after a relation" or (name not in lists.words and name not in lists.places) or name in _COMMON
+
+
 def find_calling_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     """A surname that calls, reports or is told something (「田中より電話あり」)."""
     for found in _CALLS.finditer(seen):
         run = re.search(r"(?<![一-鿿々ヶ])[一-鿿々ヶ]{2,5}$", seen[max(0, found.start() - 8) : found.start()])
-        if (
-            run
-            and run[0] in lists.surnames
-            and run[0] not in lists.words
-            and run[0] not in NO_NAME
-            and run[0] not in lists.places
-        ):
+        if run and run[0] in lists.surnames and run[0] not in NO_NAME and _plain_surname(run[0], "", lists):
             yield Span(found.start() - len(run[0]), found.start(), "name", "surname that speaks", 0.7)
 
 
