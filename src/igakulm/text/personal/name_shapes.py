@@ -38,8 +38,9 @@ _FORWARD_MIXED = re.compile(
     rf"(?P<first>[{HAN}]{{1,4}})(?P<second>[ぁ-ん]{{2,4}}|[ァ-ヺー]{{2,5}})(?![ぁ-んァ-ヺー{HAN}])"
 )
 _WHOLE = re.compile(
-    rf"(?P<name>[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
-    rf"Dr|様|さん|[0-9]))"
+    rf"(?P<name>[{HAN}]{{1,4}}[ぁ-んァ-ヺー]{{2,4}}|[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|"
+    rf"[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
+    rf"Dr|様|さん|[0-9])|[ ])"
 )
 _FORWARD_KANA = re.compile(
     r"(?:[ァ-ヺー゛゜]{1,10}(?:[ ・=]{1,2}[ァ-ヺー゛゜]{1,12}){0,3}|[ぁ-んー]{1,8}(?:[ ・]{1,2}[ぁ-んー]{1,8})?)"
@@ -116,7 +117,7 @@ def _gapped(run: str, gap: re.Match[str], start: int, end: int, lists: Gazetteer
     for place in range(len(first)):
         if first[place:] in lists.surnames and first[place:] not in NO_NAME and len(second) <= 4:
             known = second in lists.given
-            lone = second in NO_NAME or second in lists.surnames
+            lone = second in NO_NAME
             if known or (sure and not lone and (place == 0 or _LEAD.search(first[:place]))):
                 return Name(start + place, end, len(first) - place, 0.97 if known else 0.9)
     return None
@@ -200,11 +201,13 @@ def begins_at(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | Non
 
 def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     found = _FORWARD_PAIR.match(seen, start) or _FORWARD_PAIR_OPEN.match(seen, start)
-    if not found or found["first"] in NO_NAME:
+    if not found or found["first"] in NO_NAME or found["first"].endswith(NO_NAME_END):
         return None
     second, end = found["second"], found.end()
     bare = _HONORIFIC_END.search(second)
-    if bare and bare.start() and second not in lists.given:
+    if bare and not bare.start():
+        return None
+    if bare and second not in lists.given:
         second, end = second[: bare.start()], found.start("second") + bare.start()
     known = found["first"] in lists.surnames
     bounded = _FORWARD_PAIR.match(seen, start) is not None and end == found.end()
@@ -271,6 +274,9 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
     if not found:
         return None
     word = found["name"]
+    tail = re.search("[ぁ-ん]+$", word)
+    if tail and tail.start() and tail[0] in _AFTER_NAMES:
+        return None
     single = len(word) == 1 and word in lists.given
     if (
         word in NO_NAME
@@ -285,7 +291,10 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
         return Name(start, found.end(), 0, 0.8)
     for size in range(min(4, len(word)), 0, -1):
         rest = word[size:]
-        if word[:size] in lists.surnames and (not rest or (len(rest) <= 3 and rest not in lists.words)):
+        plain = len(rest) <= 3 or re.match("[ぁ-んァ-ヺー]", rest)
+        if word[:size] in lists.surnames and (
+            not rest or (plain and rest not in lists.words and rest not in _AFTER_NAMES)
+        ):
             return Name(start, found.end(), size, 0.8)
     return None
 
