@@ -57,12 +57,14 @@ class CharacterEncoder:
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[list[int], list[bool]]:
         roles = {"system": self.system, "user": self.user, "assistant": self.assistant}
-        ids = [self.bos]
+        ids, learnt = [self.bos], [False]
         for message in messages:
-            ends = [self.eos] if message["role"] == "assistant" else []
-            ids += [roles[message["role"]], *self.encode(message["content"]), *ends]
-        ids += [self.assistant] * add_generation_prompt
-        return ids, [False] * len(ids)
+            answers = message["role"] == "assistant"
+            part = [*self.encode(message["content"]), *([self.eos] if answers else [])]
+            ids += [roles[message["role"]], *part]
+            learnt += [False, *([answers] * len(part))]
+        ends = [self.assistant] * add_generation_prompt
+        return ids + ends, learnt + [False] * len(ends)
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
@@ -100,7 +102,7 @@ class RuleEngine:
 
     def _value(self, option: Sequence[int]) -> Continuation:
         """Each character costs its place in the rank."""
-        letters = [chr(token - FIRST).upper() for token in option]
+        letters = [chr(token - FIRST).upper() for token in option if chr(token - FIRST) != ","]
         return Continuation(-float(sum(self.rank.index(letter) for letter in letters)), len(option))
 
     def generate(

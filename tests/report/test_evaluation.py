@@ -4,7 +4,6 @@ import json
 import random
 import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,15 @@ from typing import Any
 import pytest
 
 from igakulm.errors import InputError
+from igakulm.evaluation.comparisons import pairs_of
+from igakulm.evaluation.score_tables import Board, Line, Task, lines_of
+from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.files import write_json, write_jsonl
-from igakulm.report.board import Board, Line, Task, lines_of
+from igakulm.report.charts import Axis
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.exam import exam_part
-from igakulm.report.forest import Axis, Estimate, Reported, forest_chart
-from igakulm.report.paired import pairs_of
+from igakulm.report.words import LANGUAGES
+from report_html import assert_closed, parsed, section
 
 Row = dict[str, Any]
 ATTACK = "<script>alert('x')</script><img src=\"http://evil.example/a.png\">&\x00\x1b\u202e\u2066"
@@ -27,7 +29,6 @@ MODELS = {"base": 0.3, "tuned": 0.62, "org/Large-Japanese-Medical-Instruct-8B-v0
 BASELINES = {"chance": 0.25, "majority": 0.3, "ngram": 0.5}
 SYMPTOMS = ("発熱", "咳嗽", "呼吸困難", "腹痛", "悪心", "浮腫", "頭痛", "下痢")
 FILLER = ("を認めたため入院となった。", "は軽快した。", "が続き、", "のため経過観察とした。", "を訴えて受診した。")
-VOID = {"meta", "br", "col"}
 
 
 def choice_rows(task: str, n: int, options: int, skill: float, chance: random.Random, mode: str) -> list[Row]:
@@ -92,6 +93,7 @@ def figure(model: str, role: str, task: str, split: str, metric: str, value: flo
     style = "" if role == "baseline" else "base" if model == "base" else "chat" if model == "tuned" else "published"
     row = {
         "model": model, "role": role, "task": task, "split": split, "answer_mode": mode, "prompt_style": style,
+        "wording": "own" if style == "published" else "", "precision": "" if role == "baseline" else "bf16",
         "kind": "entities" if task in ENTITIES else "choice", "metric": metric, "value": value, "low": value - 0.09,
         "high": value + 0.08, "n": 60, "documents": 50, "unparsed": 0.1 if mode == "generate" else 0.0, "truncated": 0,
         "prompt_sha256": "" if role == "baseline" else hash_of(model + task) * 4,
@@ -106,7 +108,9 @@ def write_board(folder: Path, models: dict[str, float] = MODELS, n: int = 60) ->
     files: list[Row] = []
     splits = {"published": 0.0, "published-unshared": -0.06, "document-disjoint": -0.1}
     for task in (*CHOICE, *ENTITIES):
-        metrics = ("overlap_f1", "exact_f1", "partial_f1_upstream") if task in ENTITIES else ("kappa", "accuracy")
+        metrics = ("overlap_f1", "exact_f1", "partial_f1_upstream")
+        if task not in ENTITIES:
+            metrics = ("kappa", "accuracy", "kappa_upstream")
         for role, skills in (("baseline", BASELINES), ("model", models)):
             for model, skill in skills.items():
                 modes = ["baseline"] if role == "baseline" else ["generate"] if task in ENTITIES else ["options-letter"]
@@ -130,12 +134,18 @@ def write_board(folder: Path, models: dict[str, float] = MODELS, n: int = 60) ->
         figure(model, "model", "igakuqa", "text-only", "score_share", 0.2 + 0.5 * skill, "options-letter", n=1471)
         for model, skill in models.items()
     ]
-    board = {"rows": rows, "items": files, "paired": comparisons(models, splits, chance), **examination(models, chance)}
+    board = {
+        "format": 2,
+        "rows": rows,
+        "items": files,
+        "paired": comparisons(models, splits, chance),
+        **examination(models, chance),
+    }
     board |= {
         "published": [
             {"model": f"Outside-{k}B", "task": task, "kind": "choice", "metric": metric, "value": 0.1 * k,
              "split": "published", "source": "JMED-LLM leaderboard"}
-            for task, metric in (("quiz", "kappa"), ("posts", "kappa"), ("nursing", "partial_f1_upstream"))
+            for task, metric in (("quiz", "kappa_upstream"), ("nursing", "partial_f1_upstream"))
             for k in (2, 5, 7)
         ],
         "leakage": [
@@ -211,59 +221,21 @@ def html(evaluation: Path) -> str:
     return build_evaluation_report(evaluation, "八課題").read_text(encoding="utf-8")
 
 
-class Structure(HTMLParser):
-    """Collects elements and checks that they nest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-
-def parsed(html: str) -> Structure:
-    structure = Structure()
-    structure.feed(html)
-    structure.close()
-    assert structure.open == []
-    return structure
-
-
-def part(html: str, anchor: str) -> str:
-    found = re.search(rf'<section id="{anchor}".*?</section>', html, re.DOTALL)
-    assert found, anchor
-    return found[0]
+def board_of(value: Row) -> Board:
+    """An invented board that stands in no folder."""
+    return Board(Scoreboard.model_validate({"format": 2} | value))
 
 
 def test_sections_and_navigation_agree(html: str) -> None:
     structure = parsed(html)
-    anchors = [attributes["id"] for tag, attributes in structure.seen if tag == "section"]
-    assert anchors == ["scores", "paired", "exam", "leakage", "answers", "published", "provenance"]
-    assert [a["href"] for tag, a in structure.seen if tag == "a"] == ["#main", *(f"#{anchor}" for anchor in anchors)]
+    anchors = ["scores", "paired", "exam", "leakage", "answers", "published", "provenance"]
+    assert structure.sections == anchors
+    assert structure.links == ["#main", *(f"#{anchor}" for anchor in anchors)]
     assert "<title>八課題 — IgakuLM 評価</title>" in html
 
 
 def test_nothing_is_fetched_or_executed(html: str) -> None:
-    structure = parsed(html)
-    tags = {tag for tag, _ in structure.seen}
-    assert not tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "image", "use"}
-    for _, attributes in structure.seen:
-        assert not {"src", "srcset", "action", "poster"} & set(attributes)
-        assert not [name for name in attributes if name.startswith("on")]
-        assert "url(" not in (attributes.get("style") or "")
-    assert "default-src 'none'" in html
+    assert_closed(html)
 
 
 def test_headings_do_not_skip_levels(html: str) -> None:
@@ -282,11 +254,12 @@ def test_eight_tasks_and_models_stay_below_three_megabytes(tmp_path: Path) -> No
 
 
 def test_every_split_has_a_table_with_manner_and_intervals(html: str) -> None:
-    scores = part(html, "scores")
-    text = " ".join(parsed(scores).text)
+    scores = section(html, "scores")
+    text = parsed(scores).text
     for wanted in (
         "公表どおりの分割", "公表分割のうち文書を共有しない問題", "文書が重ならない分割", "画像を使わない問題",
-        "記号の尤度／自由生成 · 公表と同じ指示文", "自由生成 · 対話形式", "不読 10 %", "n = 60", "（2,000 回）",
+        "記号の尤度／自由生成 · 公表の配置・自作の指示文 · bf16", "自由生成 · 対話形式", "文書 50",
+        "不読 10 %", "n = 60", "（2,000 回）",
         "基準線（言語モデルを使わない）", "公表値（3 モデル）",
     ):  # fmt: skip
         assert wanted in text, wanted
@@ -298,7 +271,7 @@ def test_every_split_has_a_table_with_manner_and_intervals(html: str) -> None:
 def test_a_model_asked_in_two_ways_has_two_lines() -> None:
     def scored(task: str, *modes: str) -> Task:
         rows = [figure("m", "model", task, "published", "kappa", 0.5, mode) for mode in modes]
-        return Board({"rows": rows}, None).tasks[0]
+        return board_of({"rows": rows}).tasks[0]
 
     tasks = [
         scored("a", "options-letter", "generate"),
@@ -313,16 +286,16 @@ def test_a_model_asked_in_two_ways_has_two_lines() -> None:
 
 
 def test_comparisons_are_corrected_and_cautious(html: str) -> None:
-    paired = part(html, "paired")
+    paired = section(html, "paired")
     assert "差があるとは言えない" in paired and "A の方が高い" in paired and "B の方が高い" in paired
-    assert "言語モデルを使わない最良の基準線との比較" in paired and "基準線より低い課題" in paired
+    assert "言語モデルを使わない基準線との比較" in paired and "基準線より低い課題" in paired
     rows = [
         {"task": "a", "split": "s", "first": "x", "second": "y", "difference": 0.1, "p": p} for p in (0.02, 0.03, 0.001)
     ]
     rows.append({"task": "b", "split": "s", "first": "x", "second": "y", "difference": -0.1, "p": 0.04})
     rows.append({"task": "c", "split": "s", "first": "x", "second": "y", "difference": -0.1, "p": None})
     rows.append({"task": "c", "split": "s", "first": "x", "second": "y", "difference": None, "p": 0.5})
-    pairs = pairs_of(Board({"paired": rows}, None))
+    pairs = pairs_of(board_of({"paired": rows}))
     assert [pair.adjusted for pair in pairs] == [
         pytest.approx(0.04),
         pytest.approx(0.04),
@@ -344,7 +317,7 @@ def test_too_few_samples_for_the_comparisons_are_named(tmp_path: Path) -> None:
 
 
 def test_an_examination_with_left_out_questions_is_not_judged(html: str) -> None:
-    exam = part(html, "exam")
+    exam = section(html, "exam")
     assert exam.count("判定しない</td>") == 2 and exam.count("基準に達していない</td>") == 6
     assert "その年の全問を採点していない" in exam and "基準 160" in exam and "上限 3" in exam
     assert "問題区分別の得点：調整後モデル · 記号の尤度" in exam
@@ -356,19 +329,19 @@ def test_an_examination_with_left_out_questions_is_not_judged(html: str) -> None
         "required_mark": 160,
         "complete": True,
     }
-    board = Board({"passing": [passed | {"passed": True}]}, None)
-    assert "基準に達した</td>" in exam_part(board, 3) and 'class="below"' not in exam_part(board, 3)
-    assert exam_part(Board({}, None), 3) == ""
+    shown = exam_part(board_of({"passing": [passed | {"passed": True}]}), 3, "ja")
+    assert "基準に達した</td>" in shown and 'class="below"' not in shown
+    assert exam_part(board_of({}), 3, "ja") == ""
 
 
 def test_leaked_items_are_listed(html: str) -> None:
-    leakage = part(html, "leakage")
+    leakage = section(html, "leakage")
     assert "quiz（18 問）" in leakage and "effects-train-00017" in leakage and "（30 %）" in leakage
     assert "七十歳男性。発熱を主訴に受診した。" in leakage
 
 
 def test_answers_of_every_model_can_be_chosen_without_a_script(html: str) -> None:
-    answers = part(html, "answers")
+    answers = section(html, "answers")
     groups: dict[str, list[bool]] = {}
     for tag, attributes in parsed(answers).seen:
         if tag == "details" and attributes.get("name"):
@@ -441,7 +414,6 @@ def test_files_outside_the_folder_are_not_read(tmp_path: Path) -> None:
         "items/../../secret.jsonl",
         "a\x00b",
         "x" * 9000,
-        7,
     ):
         write_json(tmp_path / "run" / "scoreboard.json", {"rows": [row], "items": [where | {"file": name}]})
         assert "秘密" not in build_evaluation_report(tmp_path / "run", "t").read_text(encoding="utf-8")
@@ -453,15 +425,21 @@ def test_old_and_partial_boards_render(tmp_path: Path) -> None:
         {},
         {"rows": [old]},
         {"rows": [old | {"value": None}, old | {"value": float("nan")}]},
-        {"rows": "none", "items": 3, "paired": [1], "passing": {}, "bootstrap": []},
         {"rows": [old], "items": [{"model": "tuned", "file": None}], "groups": [{}], "passing": [{}], "leakage": [{}],
          "leaked_items": [{}], "published": [{}], "paired": [{}], "sources": [{}]},
     ]  # fmt: skip
     for board in boards:
         (tmp_path / "scoreboard.json").write_text(json.dumps(board), encoding="utf-8")
-        html = build_evaluation_report(tmp_path, "t").read_text(encoding="utf-8")
-        parsed(html)
-        assert not re.search(r"\b(nan|None)\b", " ".join(parsed(html).text))
+        for language in LANGUAGES:
+            html = build_evaluation_report(tmp_path, "t", language).read_text(encoding="utf-8")
+            assert not re.search(r"\b(nan|None)\b", parsed(html).text)
+
+
+@pytest.mark.parametrize("board", [{"rows": "none"}, {"paired": [1]}, {"bootstrap": []}, [], {"format": 3}])
+def test_damaged_and_newer_boards_are_refused(tmp_path: Path, board: object) -> None:
+    (tmp_path / "scoreboard.json").write_text(json.dumps(board), encoding="utf-8")
+    with pytest.raises(InputError, match=r"scoreboard\.json"):
+        build_evaluation_report(tmp_path, "t")
 
 
 def test_no_scoreboard_is_an_input_error(tmp_path: Path) -> None:
@@ -472,12 +450,11 @@ def test_no_scoreboard_is_an_input_error(tmp_path: Path) -> None:
         build_evaluation_report(tmp_path, "t")
 
 
-def test_forest_chart_keeps_everything_inside() -> None:
-    rows = [Estimate("a", -0.2, -0.31, 0.0), Estimate("b", 1.7, 1.5, 1.9, "ours")]
-    chart = forest_chart("t", "κ", rows, 0.0, Reported("公表値", (("x", 1.2), ("y", 0.4))))
-    places = [float(place) for place in re.findall(r"left:([-\d.]+)%", chart)]
+def test_forest_charts_keep_everything_inside(html: str) -> None:
+    scores = section(html, "scores")
+    places = [float(place) for place in re.findall(r"left:([-\d.]+)%", scores)]
     assert len(places) >= 12 and min(places) >= 0 and max(places) <= 100
-    assert "−0.200" in chart and "0.40–1.20" in chart and 'title="x 1.20"' in chart
+    assert "0.20–0.70" in scores and 'title="Outside-2B 0.20"' in scores
 
 
 @pytest.mark.parametrize("values", [[0.0], [-0.31, 1.71], [499.0], [-3.0, 2.0], [12_345.0]])

@@ -323,7 +323,8 @@ class _Reader:
             groups = self._groups(text, start, end)
             only = len(groups) == 1 and _is_only(groups[0])
             run = self._run_marked(statement)
-            if only and not text[end:].strip() and {mention.option - 1 for mention in groups[0].mentions} & listed:
+            follows = listed and only and {mention.option - 1 for mention in groups[0].mentions} & listed
+            if follows and not text[end:].strip():
                 continue  # the next label of a list with explanations, cut off before its own
             if groups and not only and _ONLY_BEFORE.fullmatch(groups[0].before) and _LABELLED.match(groups[0].after):
                 listed.add(groups[0].mentions[0].option)

@@ -30,6 +30,7 @@ from igakulm.bundle.records import (
 )
 from igakulm.bundle.tasks import tasks_of
 from igakulm.errors import InputError
+from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard
 from igakulm.files import atomic_path, write_json, write_text
 from igakulm.inference.bundle_folder import BUNDLE, DIGEST, FORMAT, GGUF, describe, description_digest
 from igakulm.inference.bundle_folder import MODEL as HUGGINGFACE
@@ -141,13 +142,13 @@ def _refuse_name(name: str) -> None:
         raise InputError(what, where=f"export.name = {name!r}", hint="letters, digits, - and _, e.g. igakulm-ward")
 
 
-def _write_evaluation(records: Records, target: Path, name: str) -> dict[str, Any]:
+def _write_evaluation(records: Records, target: Path, name: str) -> Scoreboard | None:
     """Scoreboard and report. The answers stay behind: they hold the test items' texts, maybe those of patients."""
     board = scoreboard_of(records)
     if board and records.evaluation_dir is not None:
         target.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target / "scoreboard.json") as temporary:
-            shutil.copyfile(records.evaluation_dir / "scoreboard.json", temporary)
+        with atomic_path(target / SCOREBOARD) as temporary:
+            shutil.copyfile(records.evaluation_dir / SCOREBOARD, temporary)
         build_evaluation_report(target, name)
     return board
 
@@ -156,7 +157,7 @@ def _write_papers(
     name: str,
     model: dict[str, Any],
     gguf: dict[str, dict[str, Any]],
-    board: dict[str, Any],
+    board: Scoreboard | None,
     records: Records,
     out_dir: Path,
     llama: bool,
@@ -166,7 +167,7 @@ def _write_papers(
         name,
         model,
         sources_of(records),
-        board.get("rows", []),
+        board.rows if board else (),
         gguf,
         tuning_of(records),
         lists_of(records),

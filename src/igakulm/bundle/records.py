@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from igakulm.corpus.records import SOURCES, SourceEntry, read_sources
 from igakulm.errors import InputError
-from igakulm.files import read_json
+from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard, read_scoreboard
 from igakulm.manifest import Manifest, read_manifest
 from igakulm.tasks.benchmarks.registry import benchmark_of, licence_of
 
@@ -63,7 +64,7 @@ def find_records(model_dir: Path, corpus_dir: Path | None = None, evaluation_dir
     Raises:
         InputError: a given folder lacks its file.
     """
-    for given, name in ((corpus_dir, "sources.json"), (evaluation_dir, "scoreboard.json")):
+    for given, name in ((corpus_dir, SOURCES), (evaluation_dir, SCOREBOARD)):
         if given is not None and not (given / name).is_file():
             raise InputError(
                 f"there is no {name} in this folder", where=str(given), hint="give a finished stage's folder"
@@ -112,14 +113,16 @@ def _evaluation(manifest: Manifest, run_folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
-def sources_of(records: Records) -> dict[str, dict[str, Any]]:
-    """Source -> kind, licences, documents, characters of the corpus; empty when there is no record."""
-    return _read(records.corpus_dir, "sources.json")
+def sources_of(records: Records) -> dict[str, SourceEntry]:
+    """What the corpus holds of each source; empty when there is no record."""
+    folder = records.corpus_dir
+    return read_sources(folder) if folder and (folder / SOURCES).is_file() else {}
 
 
-def scoreboard_of(records: Records) -> dict[str, Any]:
-    """scoreboard.json of the evaluation; empty when there is none."""
-    return _read(records.evaluation_dir, "scoreboard.json")
+def scoreboard_of(records: Records) -> Scoreboard | None:
+    """The scoreboard of the evaluation; None when there is none."""
+    folder = records.evaluation_dir
+    return read_scoreboard(folder) if folder and (folder / SCOREBOARD).is_file() else None
 
 
 def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
@@ -148,7 +151,7 @@ def lists_of(records: Records) -> dict[str, str]:
 
 def licences_of(records: Records) -> dict[str, list[str]]:
     """Everything that the model was made from -> its licences, sources of the corpus first."""
-    found = {name: list(entry.get("licences", ())) or [UNKNOWN] for name, entry in sources_of(records).items()}
+    found = {name: list(entry.licences) or [UNKNOWN] for name, entry in sources_of(records).items()}
     found |= {f"tuning: {task}": [entry["licence"]] for task, entry in tuning_of(records).items()}
     found |= {f"terms: {name}": [licence] for name, licence in lists_of(records).items()}
     if _started_from_open_model(records):
@@ -188,9 +191,3 @@ def _machine(manifest: Manifest) -> str:
     threads = f"{computed['threads']} threads ({computed['instructions']})" if computed.get("threads") else ""
     parts = [*kinds, f"{cores} CPU cores" if cores else "", threads, system]
     return ", ".join(part for part in parts if part)
-
-
-def _read(folder: Path | None, name: str) -> dict[str, Any]:
-    path = folder / name if folder else None
-    value = read_json(path) if path and path.is_file() else {}
-    return value if isinstance(value, dict) else {}

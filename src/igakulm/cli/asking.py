@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from igakulm.cli.options import JsonOption, Language, LanguageOption
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Asking:
     options: Options
     out: Path | None
     as_json: bool
+    language: Language
 
 
 def _asking(
@@ -124,7 +126,8 @@ def _asking(
     out: Annotated[
         Path | None, typer.Option(help="Folder for answers, scores and report; default evaluations/BENCHMARK-MODEL.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    language: LanguageOption = "ja",
+    as_json: JsonOption = False,
 ) -> Asking:
     from igakulm.evaluation.target import Options, Target
 
@@ -157,7 +160,7 @@ def _asking(
         samples=samples,
         seed=seed,
     )
-    return Asking(target, options, out, as_json)
+    return Asking(target, options, out, as_json, language)
 
 
 def _answers(given: list[str] | None) -> tuple[Any, ...]:

@@ -10,7 +10,16 @@ from typing import Annotated, Any
 import typer
 
 from igakulm.cli.asking import Asking, with_asking
-from igakulm.cli.options import QUICKSTART, JsonOption, RecipeOption, SetOption, WaitOption, print_json, run_recipe
+from igakulm.cli.options import (
+    QUICKSTART,
+    JsonOption,
+    LanguageOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    print_json,
+    run_recipe,
+)
 from igakulm.errors import InputError
 
 evaluate_app = typer.Typer(
@@ -30,11 +39,7 @@ def evaluate(
 ) -> None:
     """Stage: scores with 95 % intervals, beside baselines and published rows."""
     if context.invoked_subcommand is None:
-        from igakulm.files import read_json
-        from igakulm.report.markdown import render_markdown
-
-        folder = run_recipe(recipe, set_, "evaluate", wait)["evaluate"]
-        print(render_markdown(read_json(folder / "scoreboard.json")))
+        _print_scoreboard(run_recipe(recipe, set_, "evaluate", wait)["evaluate"])
 
 
 @evaluate_app.command()
@@ -188,15 +193,21 @@ def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, A
     """Run the evaluation; without --json say where the results are and print the scoreboard."""
     from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
     from igakulm.progress import for_this_output
-    from igakulm.report.markdown import render_markdown
 
     label = asking.target.label()
     out = asking.out or default_folder(benchmark, label)
-    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output())
+    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output(), asking.language)
     if not asking.as_json:
-        print(render_markdown(board))
+        _print_scoreboard(out)
         print(f"Report: {out / 'report.html'}")
     return board, label
+
+
+def _print_scoreboard(folder: Path) -> None:
+    from igakulm.evaluation.scoreboard import read_scoreboard
+    from igakulm.report.markdown import render_markdown
+
+    print(render_markdown(read_scoreboard(folder)))
 
 
 @evaluate_app.command()
@@ -248,15 +259,15 @@ def leakage(
 def scoreboard(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluation folders or scoreboard.json files.")],
     out: Annotated[Path, typer.Option(help="Folder for the merged scoreboard and its report.")] = Path("scoreboard"),
+    language: LanguageOption = "ja",
     as_json: JsonOption = False,
 ) -> None:
     """Merge evaluations into one scoreboard and report, with paired comparisons between their models."""
     from igakulm.pipeline.merge import write_merged
-    from igakulm.report.markdown import render_markdown
 
-    board = write_merged(runs, out)
+    board = write_merged(runs, out, language=language)
     if as_json:
         print_json(board)
         return
-    print(render_markdown(board))
+    _print_scoreboard(out)
     print(f"Report: {out / 'report.html'}")

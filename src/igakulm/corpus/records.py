@@ -6,7 +6,7 @@ Does: read them. Does not: count (funnel.py, histograms.py), or write (build.py)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, JsonValue, TypeAdapter
 
@@ -15,6 +15,7 @@ from igakulm.stored import Part, Stored, parse, refuse_newer
 
 FUNNEL, SOURCES, STATISTICS = "funnel.json", "sources.json", "statistics.json"
 T = TypeVar("T")
+Kind = Literal["medical", "general"]
 NEWEST = 1
 """Of sources.json and statistics.json, which have the sources' names as keys and so far no key `format`."""
 
@@ -60,7 +61,7 @@ class FunnelFile(Stored):
 class SourceEntry(Part):
     """What is kept of a source; `personal_data`: what was done about it (corpus/personal_data.py)."""
 
-    kind: str = ""
+    kind: Kind
     licences: tuple[str, ...] = ()
     documents: int = 0
     characters: int = 0

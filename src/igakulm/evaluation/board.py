@@ -6,11 +6,12 @@ Does: score, resample, compare pairs, write item files and `scoreboard.json`. Do
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import BASELINE, Answered, file_name, write_items
 from igakulm.evaluation.manner import GENERATE
@@ -104,6 +105,8 @@ class Board:
             "split": column.split,
             "prompt_sha256": prompt_sha256(prompts) if answered.prompt_style else "",
             "prompt_style": answered.prompt_style,
+            "wording": answered.wording,
+            "precision": answered.precision,
             "answer_mode": answered.mode,
             "unparsed": sum(prediction is None for prediction in answered.parsed) / len(column.items),
             "role": answered.role,
@@ -112,15 +115,15 @@ class Board:
         }
 
     def comparisons(self) -> list[dict[str, Any]]:
-        """Every pair of models of a column, and every model with the column's best baseline."""
+        """Every pair of models of a column, and every model with the column's best baseline and with guessing."""
         found = []
         for key, headlines in self._headlines.items():
             models = [headline for headline in headlines if headline.answered.role == "model"]
             baselines = [headline for headline in headlines if headline.answered.role == "baseline"]
             pairs = list(combinations(models, 2))
-            if baselines:
-                best = max(baselines, key=lambda headline: headline.measured.value)
-                pairs += [(model, best) for model in models]
+            values = {headline.answered.model: headline.measured.value for headline in baselines}
+            against = [headline for headline in baselines if headline.answered.model in compared_baselines(values)]
+            pairs += [(model, baseline) for baseline in against for model in models]
             groups = document_groups(self._items[key]) if pairs else None
             for first, second in pairs:
                 assert groups is not None
@@ -178,12 +181,9 @@ def measures_of(task: str, items: Sequence[Item], answered: Answered) -> list[Me
 
 def _only(answered: Answered, places: Sequence[int]) -> Answered:
     """The answers at some places."""
-    return Answered(
-        answered.model,
-        answered.role,
-        answered.mode,
-        answered.prompt_style,
-        [answered.parsed[place] for place in places],
-        [answered.upstream[place] for place in places],
-        [answered.replies[place] for place in places] if answered.replies else (),
+    return replace(
+        answered,
+        parsed=[answered.parsed[place] for place in places],
+        upstream=[answered.upstream[place] for place in places],
+        replies=[answered.replies[place] for place in places] if answered.replies else (),
     )

@@ -15,7 +15,7 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Asked, ask, identity_of, prompt_style
+from igakulm.evaluation.ask import Asked, ask, identity_of, precision_of, prompt_style
 from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.item_files import BASELINE, Answered
 from igakulm.evaluation.kept import KeptAnswers
@@ -215,7 +215,9 @@ def _ask_column(
         if known:
             continue  # entities are generated in every mode
         parsed, upstream = [reply.parsed for reply in replies], [reply.upstream for reply in replies]
-        board.add(column, Answered(name, "model", mode, style, parsed, upstream, replies))
+        wording = manner.wording.origin(column.items[0]) if style.startswith("published") else ""
+        who = Answered(name, "model", mode, style, parsed, upstream, replies, wording, precision_of(model))
+        board.add(column, who)
 
 
 def _context(splits: Mapping[str, Split], screen: Screen, max_items: int | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from igakulm.evaluation.metrics import entity_metrics, is_right
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.files import read_jsonl, write_jsonl
 from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import chat_prompt
 from igakulm.tasks.splits import documents_of
 from igakulm.tasks.wording import is_exam
 from igakulm.text.broken import whole_characters
@@ -29,7 +30,10 @@ BASELINE = BASELINE_MODE
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines."""
+    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines.
+
+    `wording` and `precision`: see `scoreboard.Score`.
+    """
 
     model: str
     role: str  # "model" or "baseline"
@@ -38,6 +42,8 @@ class Answered:
     parsed: Sequence[Prediction]
     upstream: Sequence[Prediction]
     replies: Sequence[Reply] = ()
+    wording: str = ""
+    precision: str = ""
 
 
 def file_name(model: str, task: str, split: str, mode: str) -> str:
@@ -81,6 +87,7 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "group": item.group,
             "part": item.part,
             "prompt": whole_characters(reply.prompt) if reply else "",
+            **_asked(item, answered),
             "truncated": bool(reply and reply.truncated),
             "answer": whole_characters(reply.text) if reply else "",
             "failure": whole_characters(reply.failure) if reply else "",
@@ -101,6 +108,13 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             if item.kind == "entities"
             else float(is_right(item, parsed)),
         }
+
+
+def _asked(item: Item, answered: Answered) -> dict[str, Any]:
+    """`message`: what was asked in our layout, as its author wrote it ("" in others); `document`: its place in it."""
+    message = whole_characters(chat_prompt(item)) if answered.prompt_style == "chat" and answered.replies else ""
+    start = message.rfind(item.document) if message and item.document else -1
+    return {"message": message, "document": [start, start + len(item.document)] if start >= 0 else None}
 
 
 def _short_hash(text: str) -> str:

@@ -30,9 +30,10 @@ Role = Literal["model", "baseline"]
 class Score(Part):
     """One figure with its 95 % interval.
 
-    `n` items of `documents` documents; `unparsed` is a share of the answers (0 to 1), `truncated` the number of prompts
-    that were cut to fit. `wording`: whose sentences a prompt in the published layout had: "own", or "given" with
-    --wording; empty in other layouts, and where an older version did not say.
+    `n` items of `documents` documents; `precision` of the model's weights, as far as it is known; `unparsed` is a share
+    of the answers (0 to 1), `truncated` the number of prompts that were cut to fit. `wording`: whose sentences a prompt
+    in the published layout had: "own", "published" (from the benchmark's own source) or "given" (a file of sentences);
+    empty in other layouts, and where an older version did not say.
     """
 
     model: Text = ""
@@ -48,6 +49,7 @@ class Score(Part):
     prompt_sha256: Text = ""
     prompt_style: Text = ""
     wording: Text = ""
+    precision: Text = ""
     answer_mode: Text = ""
     unparsed: Figure = None
     truncated: int = 0

@@ -21,7 +21,7 @@ from igakulm.errors import InputError
 from igakulm.evaluation.build import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
 from igakulm.evaluation.manner import Manner
-from igakulm.evaluation.scoreboard import SCOREBOARD
+from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard
 from igakulm.evaluation.target import Options, Target, manners_for, open_target
 from igakulm.files import MANIFEST, explain_os_error, locked, read_json, sha256_json, write_text
 from igakulm.manifest import (
@@ -36,6 +36,7 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
+from igakulm.report.numbers import Language
 from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
 
@@ -54,9 +55,15 @@ def default_folder(benchmark: str, model: str) -> Path:
 
 
 def evaluate_model(
-    benchmarks: BenchmarksSection, target: Target, options: Options, out_dir: Path, progress: Progress
+    benchmarks: BenchmarksSection,
+    target: Target,
+    options: Options,
+    out_dir: Path,
+    progress: Progress,
+    language: Language = "ja",
 ) -> dict[str, Any]:
-    """Score one model and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html` and `manifest.json`.
+    """Score one model and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html` (in the given language) and
+    `manifest.json`.
 
     Returns:
         The scoreboard.
@@ -80,8 +87,8 @@ def evaluate_model(
             candidates = {name: Candidate(lambda: model, manners)}
             evaluate(config, benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict)
         board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
-        write_text(out_dir / "scoreboard.md", render_markdown(board))
-        build_evaluation_report(out_dir, name)
+        write_text(out_dir / "scoreboard.md", render_markdown(read_scoreboard(out_dir)))
+        build_evaluation_report(out_dir, name, language)
         _finish(out_dir, _ingredients(benchmarks, target, options, manners), start)
     return board
 

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.intervals import document_groups
 from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.metrics import Measured, measure
@@ -47,7 +48,7 @@ def compared(columns: Mapping[Column, Sequence[Entry]], samples: int, seed: int)
     """One row for each pair of a column, in the scoreboard's form.
 
     Models are compared in the same way of answering (where they have none in common, in the first of each), a model
-    with itself in its several ways, and each with the column's best baseline.
+    with itself in its several ways, and each with the column's best baseline and with guessing.
 
     Raises:
         InputError: a damaged file of answers.
@@ -84,10 +85,10 @@ def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
         if first.model == second.model or alike:
             yield first, second
     baselines = [entry for entry in entries if entry.role == BASELINE_MODE]
-    if baselines:
-        best = max(baselines, key=lambda entry: entry.value)
+    against = compared_baselines({entry.model: entry.value for entry in baselines})
+    for baseline in (entry for entry in baselines if entry.model in against):
         for entry in models:
-            yield entry, best
+            yield entry, baseline
 
 
 def _score(entry: Entry) -> _Scored:

@@ -33,8 +33,8 @@ __all__ = [
     "BenchmarksSection", "Chats", "CorpusSection", "Count", "Data", "DataPath", "Decontamination", "EvaluateSection",
     "ExportSection", "Filters", "FinetuneSection", "Igakuqa", "Jmed", "LexiconSection", "ModelSection",
     "NearDuplicates", "PackSection", "PlanSection", "Positive", "Privacy", "Quality", "Recipe", "RepeatedText",
-    "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList", "TokenizerSection",
-    "TrainSection", "Unhashed", "Workers", "Writer",
+    "ReportSection", "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList",
+    "TokenizerSection", "TrainSection", "Unhashed", "Workers", "Writer",
 ]  # fmt: skip
 
 
@@ -258,6 +258,12 @@ class SynthSection(Section):
     seed: int | None = None
 
 
+class ReportSection(Section):
+    """The page about the whole run."""
+
+    language: Literal["ja", "en"] = "ja"
+
+
 class Recipe(Section):
     """A whole run. Stages read only their own sections, so that a fingerprint covers exactly what changes a result."""
 
@@ -276,6 +282,7 @@ class Recipe(Section):
     benchmarks: BenchmarksSection = BenchmarksSection()
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
+    report: ReportSection = ReportSection()
     plan: PlanSection = PlanSection()
 
     @property

@@ -14,7 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.answering.tasks import ANSWER_TOKENS, Extraction, check_task, extract
+from igakulm.answering.extraction import ANSWER_TOKENS, Extraction
+from igakulm.answering.lists import HOLD
+from igakulm.answering.tasks import check_task, extract
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
@@ -99,7 +101,7 @@ def batch_extract(
         if not opened.tuned_tasks:
             progress.say(NOT_TUNED)
         for task in tasks:
-            check_task(opened.engine, opened.encoder, task, options.max_new_tokens)
+            check_task(opened, task, options.max_new_tokens)
         work = _work(records, tasks, opened, options)
         with Journal(out.with_name(out.name + JOURNAL), work) as journal:
             resumed = len(journal)
@@ -141,6 +143,7 @@ def _work(records: Records, tasks: Sequence[Task], opened: Model, options: Batch
         "preparation": opened.preparation,
         "engine": opened.kind,
         "length of answers": options.max_new_tokens,
+        "held to": HOLD,
     }
 
 
@@ -223,7 +226,7 @@ def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[
 
     for left in reversed(range(TRIES)):
         try:
-            return extract(opened.engine, opened.encoder, task, record.text, max_new_tokens=most, done=done)
+            return extract(opened, task, record.text, max_new_tokens=most, done=done)
         except EngineFailed:
             if not left:
                 raise

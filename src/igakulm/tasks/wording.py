@@ -16,8 +16,9 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -38,6 +39,7 @@ class Wording:
 
     `choice` and `entities`: system texts of JMED-LLM's tasks. `exam`: system text of examinations. `pick`: the line
     after the options of an examination question; `{letters}` becomes "a,b,c", `{count}` (or `{}`) how many to choose.
+    `taken`: which of them a file gave; `from_source`: that file is a benchmark's own source.
     """
 
     choice: str = (
@@ -50,6 +52,19 @@ class Wording:
     )
     exam: str = "医師国家試験の問題に答えます。"
     pick: str = "{letters}のうち正しいものをちょうど{count}個、文字だけで答えてください。"
+    taken: tuple[str, ...] = field(default=(), compare=False)
+    from_source: bool = field(default=False, compare=False)
+
+    def origin(self, item: Item) -> Literal["own", "published", "given"]:
+        """Whose sentences an item's prompt has: the benchmark's own only where all of them were taken from its source.
+
+        >>> Wording().origin(Item("1", "t", "choice", "q", ("a", "b"), ("A",), document="q"))
+        'own'
+        """
+        used = {"exam", "pick"} if is_exam(item) else {"entities" if item.kind == "entities" else "choice"}
+        if not used <= set(self.taken):
+            return "own"
+        return "published" if self.from_source else "given"
 
 
 def conversation(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> list[Message]:
@@ -136,7 +151,7 @@ def read_wording(path: Path) -> Wording:
     found = dict(_of_source(text, path)) if path.suffix == ".py" else _of_yaml(text, path)
     if not found:
         raise InputError("no prompt sentence was found in it", where=str(path), hint="write a YAML file: choice: …")
-    return replace(Wording(), **found)
+    return replace(Wording(), **found, taken=tuple(sorted(found)), from_source=path.suffix == ".py")
 
 
 def _of_yaml(text: str, path: Path) -> dict[str, str]:
@@ -144,7 +159,7 @@ def _of_yaml(text: str, path: Path) -> dict[str, str]:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"the file is not valid YAML: {error}", where=str(path)) from error
-    known = [field.name for field in fields(Wording)]
+    known = [one.name for one in fields(Wording) if one.name not in ("taken", "from_source")]
     if not isinstance(value, dict):
         raise InputError("the file holds no keys", where=str(path), hint="keys: " + ", ".join(known))
     for key, sentence in value.items():

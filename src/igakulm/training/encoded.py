@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from igakulm.corpus.records import read_sources
 from igakulm.errors import InputError
-from igakulm.files import Doc, atomic_path, read_json, read_shard, sha256_file, sha256_json, write_text
+from igakulm.files import Doc, atomic_path, read_shard, sha256_file, sha256_json, write_text
 from igakulm.machine import cores
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
@@ -145,14 +146,14 @@ def encode_corpus(
     Raises:
         InputError: an unknown source, an id that the tokenizer should not have, a killed worker, a full disk.
     """
-    sources = read_json(corpus_dir / "sources.json")
-    kinds = {name: row["kind"] for name, row in sources.items()}
+    sources = read_sources(corpus_dir)
+    kinds: dict[str, str] = {name: entry.kind for name, entry in sources.items()}
     shards = sorted((corpus_dir / "documents").glob("*.parquet"))
     keys = _keys(config, kinds, shards, encoder)
     kept = {path: documents for path in shards if (documents := _kept(folder, path.stem, keys[path])) is not None}
     if kept:
         progress.say(f"{len(kept)} of {len(shards)} shards were encoded before")
-    characters = sum(row.get("characters", 0) for row in sources.values())
+    characters = sum(entry.characters for entry in sources.values())
     found = dict(kept)
     with (
         progress.task("encode", None if wanted is not None else characters or None, "characters") as task,
