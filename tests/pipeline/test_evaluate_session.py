@@ -116,7 +116,7 @@ def test_how_models_are_asked_when_nothing_is_said(tmp_path: Path) -> None:
     (foreign,) = manners_for(replace(opened(RuleEngine()), ours=False), Options())
     assert (foreign.style, foreign.answer, foreign.max_new_tokens) == ("published", "options", 512)
     (own,) = manners_for(opened(RuleEngine()), Options())
-    assert (own.style, own.answer, own.max_new_tokens) == ("chat", "options", 128)
+    assert (own.style, own.answer, own.max_new_tokens) == ("chat", "options", 512)
     (server,) = manners_for(Recorded("x", {}), Options())
     assert (server.style, server.answer) == ("published", "generate")
     (chat,) = manners_for(opened(RuleEngine()), Options(prompts="chat", max_new_tokens=7))
