@@ -55,7 +55,6 @@ FILTERS: dict[str, tuple[object, str, dict[str, Any], dict[str, Any]]] = {
     ),
     "max_adult_words": (1000, PROSE + "無修正とエロ動画とデリヘルの案内。", {}, {}),
     "drop_truncated": (False, PROSE + "めん類を食べるときには、汁を", {}, {}),
-    "max_broken_characters": (9, PROSE + "所見は\ufffd\ufffdである。", {}, {}),
     "drop_warnings": ((), PROSE, {}, {"warnings": ["adult"]}),
     "drop_categories": ((), PROSE, {}, {"categories": ["adult"]}),
     "min_harmful_perplexity": (25.0, PROSE, {}, {"harmful_pp": 3.0}),
