@@ -1,12 +1,9 @@
 """The page about an evaluation, on an invented board of eight tasks and several models (seeded, nothing real)."""
 
 import json
-import random
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,197 +13,14 @@ from igakulm.evaluation.score_tables import Board, Line, Task, lines_of
 from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.files import write_json, write_jsonl
 from igakulm.report.charts import Axis
+from igakulm.report.details import details_part
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.exam import exam_part
 from igakulm.report.words import LANGUAGES
+from report_board import MODELS, Row, figure, item_row, write_board
 from report_html import assert_closed, parsed, section
 
-Row = dict[str, Any]
 ATTACK = "<script>alert('x')</script><img src=\"http://evil.example/a.png\">&\x00\x1b\u202e\u2066"
-CHOICE = {"quiz": 4, "effects": 4, "stage": 8, "posts": 2, "similar": 6}
-ENTITIES = ("disease", "medicine", "nursing")
-MODELS = {"base": 0.3, "tuned": 0.62, "org/Large-Japanese-Medical-Instruct-8B-v0.3": 0.7, "small-2b-it": 0.45}
-BASELINES = {"chance": 0.25, "majority": 0.3, "ngram": 0.5}
-SYMPTOMS = ("発熱", "咳嗽", "呼吸困難", "腹痛", "悪心", "浮腫", "頭痛", "下痢")
-FILLER = ("を認めたため入院となった。", "は軽快した。", "が続き、", "のため経過観察とした。", "を訴えて受診した。")
-
-
-def choice_rows(task: str, n: int, options: int, skill: float, chance: random.Random, mode: str) -> list[Row]:
-    rows = []
-    for number in range(n):
-        gold = "ABCDEFGH"[number % options]
-        right = chance.random() < skill
-        said: list[str] | None = [gold if right else chance.choice("ABCDEFGH"[:options])]
-        answer = f"答えは{said[0] if said else ''}です。"
-        if mode == "generate" and chance.random() < 0.1:
-            said, answer = None, "わかりません。主治医に確認してください。" * 30
-        prompt = f"{task} の問{number}：正しいものはどれか。\n" + "\n".join(
-            f"{o}. 選択肢" for o in "ABCDEFGH"[:options]
-        )
-        rows.append(item_row(f"{task}-{number:03d}", task, "choice", prompt, answer, said, [gold], options, mode))
-    return rows
-
-
-def entity_rows(task: str, n: int, skill: float, chance: random.Random, mode: str) -> list[Row]:
-    texts = random.Random(task)
-    rows = []
-    for number in range(n):
-        gold = texts.sample(SYMPTOMS, 3)
-        text = "".join(word + texts.choice(FILLER) for word in gold for _ in range(2))
-        said: list[str] | None = [word for word in gold if chance.random() < skill]
-        if said is not None and chance.random() > skill:
-            said.append(chance.choice(SYMPTOMS))
-        answer = json.dumps(said, ensure_ascii=False)
-        if chance.random() < 0.08:
-            said, answer = None, "症状は次の通りです。" + "発熱、" * 200
-        prompt = f"以下の文書に書かれた症状を挙げてください。\n「{text}」\n答え："
-        rows.append(item_row(f"{task}-{number:03d}", task, "entities", prompt, answer, said, gold, 0, mode))
-    return rows
-
-
-def item_row(
-    key: str,
-    task: str,
-    kind: str,
-    prompt: str,
-    answer: str,
-    said: list[str] | None,
-    gold: Sequence[str],
-    n: int,
-    mode: str,
-) -> Row:
-    hit = len(set(said or ()) & set(gold))
-    score = float(said == list(gold)) if kind == "choice" else 2 * hit / (len(gold) + len(said or ()))
-    return {
-        "id": key, "task": task, "kind": kind, "tag": "", "group": "", "part": "", "prompt": prompt, "truncated": False,
-        "answer": answer, "answer_mode": mode, "parsed": said, "upstream": said, "gold": list(gold), "also": [],
-        "choices": n, "ordered": False, "wanted": 1, "points": 1, "forbidden": [], "documents": [f"{hash_of(key)}"],
-        "shared": key[-1] in "012", "score": score,
-    }  # fmt: skip
-
-
-def hash_of(key: str) -> str:
-    return f"{random.Random(key).getrandbits(64):016x}"
-
-
-def figure(model: str, role: str, task: str, split: str, metric: str, value: float, mode: str, **more: Any) -> Row:
-    style = "" if role == "baseline" else "base" if model == "base" else "chat" if model == "tuned" else "published"
-    row = {
-        "model": model, "role": role, "task": task, "split": split, "answer_mode": mode, "prompt_style": style,
-        "wording": "own" if style == "published" else "", "precision": "" if role == "baseline" else "bf16",
-        "kind": "entities" if task in ENTITIES else "choice", "metric": metric, "value": value, "low": value - 0.09,
-        "high": value + 0.08, "n": 60, "documents": 50, "unparsed": 0.1 if mode == "generate" else 0.0, "truncated": 0,
-        "prompt_sha256": "" if role == "baseline" else hash_of(model + task) * 4,
-    }  # fmt: skip
-    return {**row, **more}
-
-
-def write_board(folder: Path, models: dict[str, float] = MODELS, n: int = 60) -> Row:
-    """Eight tasks on three splits, the examination, comparisons, leakage: every key of the format."""
-    chance = random.Random(7)
-    rows: list[Row] = []
-    files: list[Row] = []
-    splits = {"published": 0.0, "published-unshared": -0.06, "document-disjoint": -0.1}
-    for task in (*CHOICE, *ENTITIES):
-        metrics = ("overlap_f1", "exact_f1", "partial_f1_upstream")
-        if task not in ENTITIES:
-            metrics = ("kappa", "accuracy", "kappa_upstream")
-        for role, skills in (("baseline", BASELINES), ("model", models)):
-            for model, skill in skills.items():
-                modes = ["baseline"] if role == "baseline" else ["generate"] if task in ENTITIES else ["options-letter"]
-                if task in CHOICE and model == "tuned":
-                    modes.append("generate")
-                for mode in modes:
-                    for split, loss in splits.items():
-                        value = skill + loss + chance.uniform(-0.08, 0.08)
-                        rows += [
-                            figure(model, role, task, split, metric, value + 0.1 * place, mode, n=n)
-                            for place, metric in enumerate(metrics)
-                        ]
-                    name = f"items/{hash_of(model)[:6]}/{task}.published.{mode}.jsonl"
-                    where = {"model": model, "task": task, "split": "published", "answer_mode": mode, "file": name}
-                    files.append(where)
-                    if task in ENTITIES:
-                        write_jsonl(folder / name, entity_rows(task, n, skill, chance, mode))
-                    else:
-                        write_jsonl(folder / name, choice_rows(task, n, CHOICE[task], skill, chance, mode))
-    rows += [
-        figure(model, "model", "igakuqa", "text-only", "score_share", 0.2 + 0.5 * skill, "options-letter", n=1471)
-        for model, skill in models.items()
-    ]
-    board = {
-        "format": 2,
-        "rows": rows,
-        "items": files,
-        "paired": comparisons(models, splits, chance),
-        **examination(models, chance),
-    }
-    board |= {
-        "published": [
-            {"model": f"Outside-{k}B", "task": task, "kind": "choice", "metric": metric, "value": 0.1 * k,
-             "split": "published", "source": "JMED-LLM leaderboard"}
-            for task, metric in (("quiz", "kappa_upstream"), ("nursing", "partial_f1_upstream"))
-            for k in (2, 5, 7)
-        ],
-        "leakage": [
-            {"split": split, "task": task, "test": n, "test_shared": shared, "train": 700, "train_shared": 2 * shared}
-            for split, shared in (("published", 18), ("document-disjoint", 0))
-            for task in (*CHOICE, *ENTITIES)
-        ],
-        "leaked_items": [
-            {"task": task, "id": f"{task}-{k:03d}", "document": "七十歳男性。発熱を主訴に受診した。",
-             "train_task": "effects",
-             "train_id": f"effects-train-{k:05d}"}
-            for task in ("quiz", "effects") for k in range(18)
-        ],
-        "bootstrap": {"samples": 2000, "seed": 0, "unit": "document"},
-    }  # fmt: skip
-    write_json(folder / "scoreboard.json", board)
-    return board
-
-
-def comparisons(models: dict[str, float], splits: dict[str, float], chance: random.Random) -> list[Row]:
-    names = list(models)
-    found = []
-    for task in (*CHOICE, *ENTITIES):
-        mode = "generate" if task in ENTITIES else "options-letter"
-        for split in splits:
-            best = {"second": "ngram", "second_mode": "baseline"}
-            for place, first in enumerate(names):
-                gap = models[first] - BASELINES["ngram"]
-                side = {"first": first, "first_mode": mode, "difference": gap, "p": 0.0005 if abs(gap) > 0.15 else 0.4}
-                found.append({"task": task, "split": split, "metric": "kappa", "n": 60} | side | best)
-                for second in names[place + 1 :]:
-                    gap = models[first] - models[second] + chance.uniform(-0.1, 0.1)
-                    p = max(0.0005, 0.6 - 2 * abs(gap))
-                    found.append(
-                        {"task": task, "split": split, "metric": "overlap_f1" if task in ENTITIES else "kappa",
-                         "first": first, "first_mode": mode, "second": second, "second_mode": mode, "difference": gap,
-                         "low": gap - 0.15, "high": gap + 0.15, "p": p, "n": 60, "documents": 50}
-                    )  # fmt: skip
-    return found
-
-
-def examination(models: dict[str, float], chance: random.Random) -> Row:
-    passing, groups = [], []
-    for model, skill in models.items():
-        for year in ("2018", "2019"):
-            complete = model != "base"
-            required, general = round(200 * skill), round(299 * skill)
-            passing.append(
-                {"model": model, "answer_mode": "options-letter", "year": year, "required": required,
-                 "required_total": 200, "required_mark": 160, "general": general, "general_total": 299,
-                 "general_mark": 208, "contraindicated": 2, "contraindicated_limit": 3,
-                 "passed": (required >= 160 and general >= 208) if complete else None, "complete": complete}
-            )  # fmt: skip
-            for part in ("", *"ABCDEF"):
-                total = 80 if part else 499
-                points = round(total * skill * chance.uniform(0.9, 1.1))
-                groups.append(
-                    {"model": model, "answer_mode": "options-letter", "task": "igakuqa", "group": year, "part": part,
-                     "points": points, "total": total, "right": points, "n": total}
-                )  # fmt: skip
-    return {"passing": passing, "groups": groups}
 
 
 @pytest.fixture(scope="module")
@@ -462,3 +276,49 @@ def test_axis_holds_everything_in_few_steps(values: list[float]) -> None:
     axis = Axis.around(values)
     assert axis.low <= min(values) and max(values) <= axis.high
     assert 2 <= len(axis.ticks) <= 11 and axis.ticks[-1] == pytest.approx(axis.high)
+
+
+def detail(model: str, **more: object) -> Row:
+    figures: Row = {"label": "A", "option": "該当<b>", "gold": 30, "said": 25, "right": 20, "precision": 0.8}
+    figures |= {"recall": 0.667, "precision_interval": [0.61, 0.91], "recall_interval": [0.49, 0.81]}
+    bins = [{"low": 0.8, "high": 0.9, "n": 40, "confidence": 0.85, "accuracy": 0.6}, {"low": 0.9, "high": 1.0, "n": 0}]
+    group: Row = {"field": "ward", "value": "内科", "metric": "kappa", "score": 0.41, "low": 0.2, "high": 0.6}
+    row: Row = {"model": model, "task": "quiz", "split": "published", "answer_mode": "options-letter"}
+    row |= {"classes": [figures], "subgroups": [group | {"n": 40, "documents": 12}]}
+    return row | {"calibration": {"n": 60, "ece": 0.25, "brier": 0.7, "brier_answer": 0.31, "bins": bins}} | more
+
+
+def test_what_stands_behind_the_scores() -> None:
+    rows = [detail("tuned"), detail("plain", calibration=None, classes=[], subgroups=[])]
+    html = details_part(board_of({"details": rows}), 3, "ja")
+    parsed(html)
+    for wanted in (
+        "0.250",
+        "0.310",
+        "0.800",
+        "[0.610, 0.910]",
+        "該当&lt;b&gt;",
+        "内科",
+        "[0.200, 0.600]",
+        "検定していない",
+    ):
+        assert wanted in html, wanted
+    assert '<td class="below">12</td>' in html and "plain" not in html
+    assert html.count("<circle") == 1  # an empty bin has no dot
+    assert details_part(board_of({"details": rows[1:]}), 3, "ja") == ""
+    assert "Wilson" in details_part(board_of({"details": rows}), 3, "en")
+
+
+def test_free_texts_are_graded_not_right_or_wrong(tmp_path: Path) -> None:
+    rows = [
+        item_row(f"t{k}", "notes", "text", f"要約せよ。{k}", "熱がある。", ["熱がある。"], ["発熱。"], 0, "generate")
+        | {"score": k / 10}
+        for k in range(8)
+    ]
+    write_jsonl(tmp_path / "items" / "a.jsonl", rows)
+    score = figure("m", "model", "notes", "test", "rouge_l_words", 0.35, "generate", kind="text")
+    where = {"model": "m", "task": "notes", "split": "test", "answer_mode": "generate", "file": "items/a.jsonl"}
+    write_json(tmp_path / "scoreboard.json", {"format": 2, "rows": [score], "items": [where]})
+    answers = section(build_evaluation_report(tmp_path, "t").read_text(encoding="utf-8"), "answers")
+    assert "notes：得点の低い 5 文書" in answers and "ROUGE-L（語）の平均 0.00" in answers
+    assert "正解 発熱。" in answers and "不正解" not in answers

@@ -22,7 +22,7 @@ from igakulm.answering.extraction import (
 from igakulm.answering.lists import HOLD, Hold
 from igakulm.answering.options import By, weigh
 from igakulm.errors import InputError
-from igakulm.inference.model import Model
+from igakulm.inference.model import NOTHING_LEFT, Model
 from igakulm.tasks.items import LETTERS
 from igakulm.tasks.layouts import Task, TaskKind, exam_message, lettered, user_message
 
@@ -69,7 +69,7 @@ def extract(
         EngineFailed: the model's process is gone.
     """
     check_task(model, task, max_new_tokens)
-    _check(task, "extract", text)
+    _check(model, task, "extract", text)
     how = Asking(max_new_tokens, hold)
     framed = framed_by(task, text)
     asked, finished = pieces(model, framed, how), 0
@@ -93,7 +93,7 @@ def check_task(model: Model, task: Task, max_new_tokens: int = ANSWER_TOKENS) ->
     Raises:
         InputError: another kind of task, or a context too small for the task's own words and an answer.
     """
-    _check(task, "extract")
+    _check(model, task, "extract")
     own = len(model.prompt([{"role": "user", "content": user_message(task, "")}]).ids)
     if own + LEAST_TEXT + answer_room(model, max_new_tokens) > model.context_length:
         raise InputError(f"the model reads {model.context_length:,} tokens, too few for this task", where=task.name)
@@ -113,13 +113,13 @@ def classify(model: Model, task: Task, text: str, *, by: By = "letters") -> Choi
         InputError: a text without a character or longer than the context, another kind of task.
         EngineFailed: the model's process is gone.
     """
-    _check(task, "classify", text)
+    _check(model, task, "classify", text)
     return _chosen(model, user_message(task, text), task.options, by=by)
 
 
 def compare(model: Model, task: Task, first: str, second: str, *, by: By = "letters") -> Choice:
     """How probable each option of a task is for two texts; else as `classify`."""
-    _check(task, "compare", first, second)
+    _check(model, task, "compare", first, second)
     return _chosen(model, user_message(task, first, second), task.options, by=by)
 
 
@@ -135,6 +135,7 @@ def exam(model: Model, question: str, choices: Sequence[str], wanted: int = 1, *
     """
     if not question.strip():
         raise InputError("there is no question")
+    _check_texts(model, question, *(choice for choice in choices if choice.strip()))
     if not 2 <= len(choices) <= MOST_CHOICES or not all(choice.strip() for choice in choices):
         raise InputError(f"a question has 2 to {MOST_CHOICES} choices, each a text")
     if not 1 <= wanted < len(choices):
@@ -151,8 +152,14 @@ def _chosen(
     return Choice(rows, ",".join(LETTERS[number] for number in weighed.chosen), len(prompt))
 
 
-def _check(task: Task, kind: TaskKind, *texts: str) -> None:
+def _check(model: Model, task: Task, kind: TaskKind, *texts: str) -> None:
     if task.kind != kind:
         raise InputError(f"this task is of kind {task.kind!r}, not {kind!r}", where=task.name)
+    _check_texts(model, *texts)
+
+
+def _check_texts(model: Model, *texts: str) -> None:
     if not all(text.strip() for text in texts):
         raise InputError("there is no text")
+    if not all(model.reads(text) for text in texts):
+        raise InputError(NOTHING_LEFT)
