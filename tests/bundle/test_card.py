@@ -35,7 +35,8 @@ def test_a_full_card() -> None:
         "| wiki\\|pedia # x | general | CC BY-SA 4.0 | 1,200 | 5 |",
         "| crade | published | tuned | kappa 0.410 [0.300, 0.500]; accuracy 0.500 | 100 |",
         "| crade | published | majority | kappa 0.100 | 100 |",
-        "個人情報は規則で除いています",
+        "個人情報の除去は行っていません。",
+        "No personal data were removed.",
         "`gguf/m-q8_0.gguf`",
         "選択問題 8 問のうち元のモデルと答えが違うもの 2（25.0%、正答率 0.750 → 0.500）",
         "抽出 236 件のうち元のモデルと答えが違うもの 52（22.0%、部分一致 F1 0.900 → 0.850）",
@@ -51,4 +52,4 @@ def test_an_empty_record_is_said_to_be_empty() -> None:
     for text in ("データの記録がありません", "No record of the data", "評価されていません", "has not been evaluated"):
         assert text in card
     assert "|---|" not in card
-    assert "規則で除いています" not in card and "removed from the training text" not in card  # there was no text
+    assert "個人情報の除去は行っていません。" in card and "再現率" not in card

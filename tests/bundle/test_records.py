@@ -20,7 +20,7 @@ from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.manifest import Manifest, write_manifest
 
-SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 2, "characters": 9}}
+SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 2, "characters": 9, "personal_data": {}}}
 
 
 def stage(run: Path, name: str, digest: str, inputs: dict[str, str], **others: Any) -> Path:

@@ -14,6 +14,7 @@ from igakulm.recipe.schema import Privacy
 from igakulm.report.corpus import corpus_section
 from igakulm.report.record import RunRecord
 from igakulm.report.words import LANGUAGES, words
+from igakulm.text.personal.spans import KINDS
 from igakulm.tokenizer.adopt import adopt
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
@@ -114,7 +115,7 @@ def test_every_reason_step_and_kind_of_personal_data_has_a_name() -> None:
     groups = {
         "reason": {*filter_reasons.REASONS, *decided_later},
         "step": set(funnel.STEPS),
-        "personal": set(Privacy.model_fields),
+        "personal": {*Privacy.model_fields, *KINDS},
     }
     for language in LANGUAGES:
         for group, codes in groups.items():

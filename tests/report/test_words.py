@@ -15,6 +15,7 @@ CODES = (
     "reason", "synth.reason", "step", "kind", "script", "personal", "metric", "mode", "style", "split", "model",
     "source", "term", "runtime", "unit", "stage", "mark", "verdict", "machine", "legend", "figure", "section",
     "training.row", "curve", "tokenizer.fact", "bundle.fact", "origin", "card.limits", "evaluation", "tokenizers",
+    "field",
 )  # fmt: skip
 """Groups whose keys are codes of other rooms, or are put together from parts."""
 
@@ -58,7 +59,17 @@ def test_keys_that_are_used_exist_and_keys_that_exist_are_used() -> None:
     assert {key for key in used - TEXTS.keys() if not key.endswith((".", "_"))} == set()
     named = [key for key in TEXTS if not key.startswith(tuple(f"{group}." for group in CODES))]
     unused = [key for key in named if not re.search(rf"['\"]{re.escape(key)}['\"]", code)]
-    parts = ("headline.", "overview.guess_", "exam.", "paired.sign", "synth.", "answers.", "scores.", "card.")
+    parts = (
+        "headline.",
+        "overview.guess_",
+        "exam.",
+        "paired.sign",
+        "synth.",
+        "answers.",
+        "scores.",
+        "card.",
+        "details.",
+    )
     assert [key for key in unused if not key.startswith(parts)] == []
 
 

@@ -23,8 +23,10 @@ from igakulm.bundle.records import (
     licences_of,
     lists_of,
     model_folder,
+    personal_of,
     scoreboard_of,
     sources_of,
+    started_from_open_model,
     training_of,
     tuning_of,
 )
@@ -177,6 +179,8 @@ def _write_papers(
         lists_of(records),
         training_of(records),
         llama,
+        personal_of(records),
+        started_from_open_model(records),
     )
     write_text(out_dir / "MODEL_CARD.md", model_card(facts))
     write_licences(out_dir, licences_of(records))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from igakulm import __version__
+from igakulm.bundle.personal_data import PersonalDone, personal_lines
 from igakulm.corpus.records import SourceEntry
 from igakulm.evaluation.scoreboard import Score
 from igakulm.inference.bundle_file import GgufFile
@@ -26,7 +27,8 @@ class CardFacts:
 
     `model` is the result of `copy_folder`; `sources` are those of the corpus stage; `scores` those of the scoreboard;
     `gguf` maps file names to their entries in bundle.json; `tuning`, `lists` and `training` are those of records.py;
-    `llama` says whether the folder `llama/` is there.
+    `llama` says whether the folder `llama/` is there; `personal` what was done about personal data in which source;
+    `foreign_base` whether the model was made from one that this project did not train.
     """
 
     name: str
@@ -38,6 +40,8 @@ class CardFacts:
     lists: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     llama: bool = False
+    personal: Mapping[str, PersonalDone] = field(default_factory=dict)
+    foreign_base: bool = False
 
 
 def model_card(facts: CardFacts) -> str:
@@ -57,12 +61,13 @@ def _part(facts: CardFacts, t: Words) -> str:
     model = facts.model
     sizes = {"architecture": "architecture", "parameters": "parameters", "vocabulary": "vocabulary"}
     known = {name: cell(model[key]) for name, key in (sizes | {"context": "context_length"}).items()}
-    limits = [*LIMITS, "personal"] if facts.sources else LIMITS  # nothing was removed from a text that is not ours
     lines = [
         f"## {t('card.heading')}\n",
         t("card.introduction", version=__version__, **known),
         f"\n### {t('card.limits_heading')}\n",
-        *(f"- {t(f'card.limits.{limit}')}" for limit in limits),
+        *(f"- {t(f'card.limits.{limit}')}" for limit in LIMITS),
+        f"\n### {t('card.personal_heading')}\n",
+        *personal_lines(facts.personal, facts.foreign_base, t),
         f"\n### {t('card.data_heading')}\n",
         *_table(t, "data_columns", "no_data", _data(facts, t)),
         *_tuning(facts, t),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from igakulm.bundle.personal_data import PersonalDone, personal_data_of
 from igakulm.corpus.records import SOURCES, SourceEntry, read_sources
 from igakulm.errors import InputError
 from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard, read_scoreboard
@@ -142,6 +143,14 @@ def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
     }
 
 
+def personal_of(records: Records) -> dict[str, PersonalDone]:
+    """Source or task -> what was done about personal data."""
+    manifest = records.manifest("finetune")
+    tuning = manifest.summary.get("personal_data", {}) if manifest else {}
+    sources = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    return personal_data_of(sources, tuning, list(tuning_of(records)))
+
+
 def lists_of(records: Records) -> dict[str, str]:
     """Term list -> licence, of the lists whose terms the tokenizer holds."""
     manifest = records.manifest("lexicon")
@@ -154,12 +163,13 @@ def licences_of(records: Records) -> dict[str, list[str]]:
     found = {name: list(entry.licences) or [UNKNOWN] for name, entry in sources_of(records).items()}
     found |= {f"tuning: {task}": [entry["licence"]] for task, entry in tuning_of(records).items()}
     found |= {f"terms: {name}": [licence] for name, licence in lists_of(records).items()}
-    if _started_from_open_model(records):
+    if started_from_open_model(records):
         found["base model"] = [UNKNOWN]
     return found
 
 
-def _started_from_open_model(records: Records) -> bool:
+def started_from_open_model(records: Records) -> bool:
+    """Whether the weights that training began with were another's."""
     for stage in ("pretrain", "finetune"):
         manifest = records.manifest(stage)
         if manifest and (manifest.ingredients.get("recipe", {}).get("model") or {}).get("from_folder"):

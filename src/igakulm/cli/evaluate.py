@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -21,6 +21,9 @@ from igakulm.cli.options import (
     run_recipe,
 )
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from igakulm.recipe.schema import RowTask
 
 evaluate_app = typer.Typer(
     help="Stage: score the models of a recipe. `jmed`, `igakuqa` and `exam` score any model or finished answers.",
@@ -157,21 +160,66 @@ def exam(
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
-            from igakulm.evaluation.predictions import score_row_predictions
-
-            chance = {"samples": asking.options.samples, "seed": asking.options.seed}
-            scores = score_row_predictions(task, predictions, strict=asking.options.strict, **chance)
-            print_json({"exam": data.stem, **scores})
+            print_json({"exam": data.stem, **_finished_scores(task, predictions, asking)})
             return
-        from igakulm.evaluation.recorded import recorded_rows
-
-        recorded = recorded_rows(task, predictions, predictions.stem, strict=asking.options.strict)
-        asking = replace(asking, target=replace(asking.target, recorded=recorded))
+        asking = _with_finished(task, predictions, asking)
     board, label = _score(BenchmarksSection(rows=(task,)), task.name, asking)
     if asking.as_json:
         from igakulm.evaluation.results import task_results
 
         print_json({"exam": task.name, **task_results(board, label)[task.name]})
+
+
+@evaluate_app.command()
+@with_asking
+def task(
+    data: Annotated[Path, typer.Option(help="JSON Lines; docs/evaluate.md gives the fields of each kind.")],
+    kind: Annotated[
+        Literal["classification", "extraction", "similarity", "exam", "free-text"], typer.Option(help="What rows ask.")
+    ],
+    asking: Asking,
+    predictions: Annotated[
+        Path | None, typer.Option(help='Finished answers instead of a model: lines {"id", "text"}.')
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Training rows of the same form, for the baselines.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="A further field of the rows (ward, year): scores apart; may be repeated.")
+    ] = None,
+) -> None:
+    """Score models, an endpoint or finished answers on any task file: asked and scored like a benchmark."""
+    from igakulm.recipe.schema import BenchmarksSection, RowTask
+
+    kinds: dict[str, Any] = {"extraction": "entities"}
+    trained = str(train) if train else None
+    own = RowTask(name=_exam_name(data), kind=kinds.get(kind, kind), test=str(data), train=trained, by=tuple(by or ()))
+    if predictions is not None:
+        _without_model(asking)
+        if asking.out is None:
+            print_json({"task": own.name, "kind": kind, **_finished_scores(own, predictions, asking)})
+            return
+        asking = _with_finished(own, predictions, asking)
+    board, label = _score(BenchmarksSection(rows=(own,)), own.name, asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import task_results
+
+        labels = [label, *(one.label() for one in asking.more)]
+        found = {name: task_results(board, name)[own.name] for name in labels}
+        print_json({"task": own.name, "kind": kind, **found[label], "models": found})
+
+
+def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, Any]:
+    from igakulm.evaluation.predictions import score_row_predictions
+
+    options = asking.options
+    return score_row_predictions(own, predictions, strict=options.strict, samples=options.samples, seed=options.seed)
+
+
+def _with_finished(own: RowTask, predictions: Path, asking: Asking) -> Asking:
+    """The same with finished answers in the place of a model."""
+    from igakulm.evaluation.recorded import recorded_rows
+
+    recorded = recorded_rows(own, predictions, predictions.stem, strict=asking.options.strict)
+    return replace(asking, target=replace(asking.target, recorded=recorded))
 
 
 def _exam_name(data: Path) -> str:
@@ -196,7 +244,9 @@ def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, A
 
     label = asking.target.label()
     out = asking.out or default_folder(benchmark, label)
-    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output(), asking.language)
+    board = evaluate_model(
+        benchmarks, asking.target, asking.options, out, for_this_output(), asking.language, asking.more
+    )
     if not asking.as_json:
         _print_scoreboard(out)
         print(f"Report: {out / 'report.html'}")

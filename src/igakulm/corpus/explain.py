@@ -96,7 +96,7 @@ def _with_steps(found: dict[str, Any], corpus: CorpusSection) -> dict[str, Any]:
         return found
     cleaned = clean_texts([row.text])[0]
     masked = SourceCleaner(corpus)([row.text], [found["source"]], [row.id], [row.meta])
-    reason = drop_reasons(masked.texts, corpus.filters, [row.meta])[0]
+    reason = drop_reasons(masked.texts, corpus.filters, [row.meta], [row.text])[0]
     told = [
         _step("read", row.text, "read from the source"),
         _step("clean", cleaned, "changed" if cleaned != row.text else "nothing to change"),

@@ -47,7 +47,7 @@ class Worker:
         """Work on documents as they were read, with the name of the source, the id and the metadata of each."""
         corpus = self._corpus
         cleaned = self._clean(texts, sources, ids, metas)
-        reasons = drop_reasons(cleaned.texts, corpus.filters, metas)
+        reasons = drop_reasons(cleaned.texts, corpus.filters, metas, texts)
         passed = [place for place, reason in enumerate(reasons) if reason is None]
         kept = [cleaned.texts[place] for place in passed]
         sites = [site_of(sources[place], metas[place], corpus.repeated) for place in passed]

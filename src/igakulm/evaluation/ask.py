@@ -31,6 +31,7 @@ class Reply:
     """One item's prompt as sent, the answer's text, how it was read, and the published scorer's reading.
 
     `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
+    `shares`: the probability of each option, where the options were weighed.
     """
 
     prompt: str
@@ -40,6 +41,7 @@ class Reply:
     parsed: Prediction
     upstream: Prediction
     failure: str = ""
+    shares: tuple[float, ...] = ()
 
 
 def ask(

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from igakulm.evaluation.intervals import FEW
 from igakulm.evaluation.score_tables import Board
 from igakulm.evaluation.scoreboard import PairRow, Score
 from igakulm.evaluation.significance import holm
 
 LEVEL = 0.05
-FEW_DOCUMENTS = 20
-"""With fewer documents than this, bootstrap intervals over documents are too narrow (they hold the true value in about
-83 of 100 cases at 5 documents)."""
+FEW_DOCUMENTS = FEW
 
 GUESSES = ("majority", "chance", "always-a")
 """What guessing is: the most frequent answer; where a task has no training rows, chance."""

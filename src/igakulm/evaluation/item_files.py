@@ -16,7 +16,7 @@ from typing import Any
 from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Reply
-from igakulm.evaluation.metrics import entity_metrics, is_right
+from igakulm.evaluation.metrics import is_right, measure
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.files import read_jsonl, write_jsonl
 from igakulm.tasks.items import Item
@@ -26,6 +26,8 @@ from igakulm.tasks.wording import is_exam
 from igakulm.text.broken import whole_characters
 
 BASELINE = BASELINE_MODE
+CHANCE = "chance"
+"""The baseline that is scored by its expectation; its file holds one draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,9 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "forbidden": list(item.forbidden),
             "documents": sorted(_short_hash(document) for document in documents_of(item)),
             "shared": item.id in shared,
-            "score": entity_metrics([item], [parsed])[0].value
-            if item.kind == "entities"
-            else float(is_right(item, parsed)),
+            "score": float(is_right(item, parsed))
+            if item.kind in ("choice", "number")
+            else measure([item], [parsed])[0].value,
         }
 
 

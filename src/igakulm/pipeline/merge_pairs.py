@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.intervals import document_groups
-from igakulm.evaluation.item_files import read_items
-from igakulm.evaluation.metrics import Measured, measure
+from igakulm.evaluation.item_files import CHANCE, read_items
+from igakulm.evaluation.measured import Measured
+from igakulm.evaluation.metrics import chance_metrics, measure
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_jsonl
@@ -96,6 +97,8 @@ def _score(entry: Entry) -> _Scored:
     shared = [row.get("shared") is True for row in read_jsonl(entry.path)] if entry.unshared else [False] * len(items)
     kept = sorted((place for place in range(len(items)) if not shared[place]), key=lambda place: items[place].id)
     chosen = [items[place] for place in kept]
+    if entry.model == CHANCE and entry.role == BASELINE_MODE and chosen[0].kind in ("choice", "number"):
+        return _Scored(chosen, chance_metrics(chosen)[0])
     return _Scored(chosen, measure(chosen, [predictions[place] for place in kept])[0])
 
 

@@ -135,7 +135,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
-        3,
+        4,
         ("synth", "benchmarks"),
         ("lexicon",),
         _synth,
@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        3,
+        4,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,
@@ -153,7 +153,7 @@ STAGES: tuple[Stage, ...] = (
         resumable=True,
         runs_in=_pretrains,
     ),
-    Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram, or the base's"),
+    Stage("tokenizer", 3, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram, or the base's"),
     Stage(
         "pack",
         1,
@@ -193,7 +193,7 @@ STAGES: tuple[Stage, ...] = (
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 3, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 4, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
         5,

@@ -174,7 +174,7 @@ def _ask_all(
             if entry["failed"]:
                 # Not kept yet: when the machine is at fault, they are asked again by the next call.
                 if len(waiting) >= FAILURES_IN_A_ROW:
-                    raise _gives_up(entry["problem"], len(journal))
+                    raise gives_up(entry["problem"], len(journal))
             else:
                 _keep(waiting, journal)
                 items += sum(len(result["items"]) for result in entry["results"])
@@ -196,7 +196,8 @@ def _until(records: Records, total: int) -> Iterator[Record]:
         yield record
 
 
-def _gives_up(problem: str, kept: int) -> InputError:
+def gives_up(problem: str, kept: int) -> InputError:
+    """The end of a batch under which the engine fails again and again."""
     what = f"{FAILURES_IN_A_ROW} records in a row failed ({problem})"
     hint = "see what takes the machine's memory, then run the same command again: what is done is kept"
     return InputError(what, where=f"after {kept:,} records", hint=hint)

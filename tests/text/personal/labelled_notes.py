@@ -1,7 +1,7 @@
 """Labelled clinical notes for measuring: written by hand (notes/*.txt) and made from templates; all invented, CC0.
 
-Does: read the ⟦kind:text⟧ form, fill templates, and keep two halves apart: names, forms of numbers and templates of the
-half "b" occur in no note of the half "a", and "b" was measured only when the rules were finished.
+Does: read the ⟦kind:text⟧ form, fill templates, and keep three sets apart, none of which shares a template or name with
+another. "a" was looked at while the rules were written, "b" after it had been measured once, "c" never.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from igakulm.recipe.personal_data import Kind
+from igakulm.text.personal.finder import Finder
+from igakulm.text.personal.measuring import Measured, measure
 
-Half = Literal["a", "b"]
+Half = Literal["a", "b", "c"]
 FOLDER = Path(__file__).with_name("notes")
 _SPAN = re.compile(r"⟦([a-z_]+):([^⟧]*)⟧")
 
@@ -60,6 +62,8 @@ def from_templates(half: Half, count: int = 80) -> list[Note]:
 
 
 def hard_negatives(half: Half) -> list[str]:
+    if half == "c":
+        return (FOLDER / "hard-negatives-c.txt").read_text(encoding="utf-8").splitlines()
     lines = (FOLDER / "hard-negatives.txt").read_text(encoding="utf-8").splitlines()
     return lines[0 if half == "a" else 1 :: 2]
 
@@ -77,6 +81,10 @@ _SURNAMES: dict[Half, list[tuple[str, str]]] = {
         "鈴木/スズキ 大久保/オオクボ 森/モリ 五十嵐/イガラシ 鬼頭/キトウ 髙田/タカダ 神崎/カンザキ 谷/タニ "
         "山﨑/ヤマザキ 城/ジョウ 御厨/ミクリヤ 松下/マツシタ 桂/カツラ 斎藤/サイトウ 与那嶺/ヨナミネ 野口/ノグチ"
     ),
+    "c": _pairs(
+        "高橋/タカハシ 加納/カノウ 笹本/ササモト 原/ハラ 生田目/ナマタメ 長南/チョウナン 遠山/トオヤマ 土方/ヒジカタ "
+        "柴﨑/シバサキ 関/セキ 阿久津/アクツ 黒岩/クロイワ 汐見/シオミ 伊集院/イジュウイン 稲福/イナフク 須藤/スドウ"
+    ),
 }
 _GIVEN: dict[Half, list[tuple[str, str]]] = {
     "a": _pairs(
@@ -86,6 +94,10 @@ _GIVEN: dict[Half, list[tuple[str, str]]] = {
     "b": _pairs(
         "翔太/ショウタ 恵子/ケイコ 忍/シノブ ハナ/ハナ 千代子/チヨコ 拓也/タクヤ 泉/イズミ 結衣/ユイ 久雄/ヒサオ "
         "ひなた/ヒナタ 湊/ミナト 登美江/トミエ 庄司/ショウジ 麻里/マリ"
+    ),
+    "c": _pairs(
+        "誠一郎/セイイチロウ 絵美/エミ 渚/ナギサ ツル/ツル 幸恵/ユキエ 隆史/タカシ 望/ノゾミ 琴葉/コトハ 敏夫/トシオ "
+        "あかり/アカリ 慶/ケイ 佐和子/サワコ 瑛斗/エイト 寿美/スミ"
     ),
 }
 _PLACES: dict[Half, list[str]] = {
@@ -104,6 +116,14 @@ _PLACES: dict[Half, list[str]] = {
         "岩手県盛岡市内丸19-1",
         "神戸市中央区楠町7丁目5-2",
         "沖縄県中頭郡西原町字上原207番地",
+    ],
+    "c": [
+        "愛知県豊明市沓掛町田楽ケ窪1番地98",
+        "新潟市中央区旭町通1-757",
+        "東京都八王子市館町1163 コーポはなみずき102号",
+        "仙台市青葉区星陵町1番1号",
+        "奈良県橿原市四条町840",
+        "大分県由布市挾間町医大ヶ丘1丁目1番地",
     ],
 }
 _HOUSES: dict[Half, list[str]] = {
@@ -126,6 +146,16 @@ _HOUSES: dict[Half, list[str]] = {
         "あけぼの薬局駅前店",
         "国立病院機構 南浜病院",
         "東都大学医学部附属病院",
+    ],
+    "c": [
+        "光ヶ丘総合病院",
+        "なぎさ皮膚科クリニック",
+        "町立海陽診療所",
+        "島田内科小児科医院",
+        "聖隷浜岡病院",
+        "訪問看護ステーションそら",
+        "日本調剤薬局桜通店",
+        "北陸大学病院",
     ],
 }
 
@@ -173,3 +203,9 @@ class Filling:
 
     def _digits(self, size: int) -> str:
         return "".join(self.draw.choice("0123456789") for _ in range(size))
+
+
+def measure_half(half: Half, finder: Finder) -> Measured:
+    notes = [*hand_written(half), *from_templates(half)]
+    name = f"IgakuLM notes {half} ({'held out' if half == 'c' else 'seen while the rules were written'})"
+    return measure(name, [(note.text, note.spans) for note in notes], hard_negatives(half), finder)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _N = "[0-9一二三四五六七八九十]"
 _STREET = (
-    rf"(?:[ぁ-ん]{{2,7}})?(?:(?:[一-鿿々ァ-ヺーヶ]|[のがつ](?=[一-鿿])){{1,12}}?)?(?:{_N}{{1,4}} ?(?:丁目|丁|番町|"
+    rf"(?:[ぁ-ん]{{2,7}})?(?:(?:[一-鿿々ァ-ヺーヶ]|[のがつ](?=[一-鿿])|[上下]る|"
+    rf"入る){{1,20}}?)?(?:{_N}{{1,4}} ?(?:丁目|丁|番町|"
     rf"番地|番|号|条|線|"
     rf"地割)?(?:[ ]?[-の西東南北] ?{_N}{{1,5}} ?(?:丁目|番地|番|号|条)?"
     rf"|{_N}{{1,5}} ?(?:番地|番|号)?)*)"
@@ -38,6 +39,8 @@ _UNIT = re.compile(
     r"へ転|より転|に転|に引|[一-鿿々ヶ]{1,6}(?:在住|出身|に居|に住|町))"
 )
 _AFTER_UNIT = re.compile(rf"(?:[一-鿿々ヶ]{{1,4}}区)?{_STREET}{_BUILDING}")
+_NUMBERED = re.compile(rf"[一-鿿々ァ-ヺーヶ]{{1,8}}[0-9]{{1,5}}(?:番地|番|丁目|-[0-9]{{1,4}}){_STREET}?{_BUILDING}")
+"""A municipality that the dictionary does not know is taken for one where a house number follows."""
 _LIVES = re.compile(
     r"(?P<town>[一-鿿々ヶァ-ヺー]{0,8}?)(?=在住|出身|に居住|に在住|に住|の自宅|居住|在勤|に転居|から転居|へ転居|"
     r"より転居|に引)"
@@ -99,6 +102,8 @@ def _municipality(seen: str, unit: re.Match[str], lists: Gazetteer) -> Piece | N
     first = re.match(r".*?[市区町村郡](?![市区町村郡])", names)
     head = first[0] if first else names
     start = _known_place(head, lists)
+    if start is None and (told := _NUMBERED.match(seen, unit.end())):
+        return Piece(before.start(), told.end(), 0.8)
     if start is None:
         return None
     rest = _LIVES.match(seen, unit.end()) or _AFTER_UNIT.match(seen, unit.end())

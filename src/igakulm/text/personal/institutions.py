@@ -18,7 +18,8 @@ _STRONG = words(
     "赤十字 ホスピス 療養所 療養園 助産院 薬局 ファーマシー 訪問看護ステーション 看護ステーション ケアプランセンター "
     "介護支援事業所 デイサービスセンター デイサービス デイケア 老人ホーム グループホーム 老健 老人保健施設 "
     "介護医療院 "
-    "地域包括支援センター ケアセンター 保健センター 整骨院 接骨院 鍼灸院 小学校 中学校 高校 高等学校 幼稚園 保育園 "
+    "地域包括支援センター リハビリテーションセンター 療育センター 福祉センター ケアセンター 保健センター 整骨院 "
+    "接骨院 鍼灸院 小学校 中学校 高校 高等学校 幼稚園 保育園 "
     "保育所 こども園 支援学校 特養 苑 株式会社 有限会社 警察署 消防署 消防本部 市役所 区役所 町役場"
 )
 _WEAK = (
@@ -55,7 +56,8 @@ _HIRAGANA_NAME = re.compile(
 _OF = re.compile(r"(?P<front>(?:[一-鿿ァ-ヺー]{1,4}|[ぁ-ん]{2,4}))[のがつ]$")
 _OF_END = frozenset("橋森丘里風木杜街家泉花海空星郷樹庭葉鳥雲虹光樹国都駅")
 _LEAD = re.compile(
-    r"^(?:昨日|本日|同日|翌日|当日|先日|先月|先週|現在|以前|今回|前回|紹介元|紹介先|前医|近医|転院先|転院元|搬送先|"
+    r"^(?:来週|今週|次週|次回|毎週|昨日|本日|同日|翌日|当日|先日|先月|先週|現在|以前|今回|前回|紹介元|紹介先|前医|"
+    r"近医|転院先|転院元|搬送先|"
     r"搬送元|入院先|退院後|入院後|術後|当時|他に|他|同じく|主に|"
     r"主治医|担当医|父|母|夫|妻|長男|長女|次男|次女|発症後|その後|検査後|受診後|治療後|手術後|"
     r"[0-9]{1,4}[年月日時分歳]|[0-9/.-]+|平成|令和|昭和|年|月|日|頃|より|から|にて|及び|"
@@ -68,6 +70,7 @@ _DEPARTMENT = re.compile(
     r"救命救急センター|医局|講座|教室|学部|内視鏡センター|透析センター|地域連携室|医療連携室)|"
     r"[0-9一-鿿]{1,3}階?[東西南北]?病棟)){1,2}"
 )
+_BRANCH = re.compile(r"[ ]?[一-鿿々ヶァ-ヺーぁ-ん0-9]{1,8}?(?:支)?店")
 _HOSPITAL_OF = re.compile(r"(?:医学部)?(?:附属|付属)[一-鿿]{0,8}(?:病院|医療センター)|(?:医学部|病院|医療センター)")
 _CORPORATION = re.compile(
     r"(?:医療法人(?:社団|財団)?|社会医療法人|社会福祉法人|独立行政法人|国立病院機構|学校法人|一般財団法人|"
@@ -100,6 +103,12 @@ _PLAIN_VALUE = re.compile(
 )
 _WORD_GOES_ON = re.compile(
     "方(?![がへに])|長|側|内|外|間|食|職員|実習|実日数|給食|生$|機能|数|名|等$|健診|検診|訪問|受診|医|衛生|保健|用"
+)
+_NO_START = frozenset(
+    words(
+        "いつもの ほかの よその どこかの ここの そこの あそこの かかりつけの むかしの もとの この その あの どの "
+        "ある まず また なお"
+    )
 )
 _BOUND_WORDS = frozenset(
     words(
@@ -148,6 +157,9 @@ def _with_department(seen: str, found: re.Match[str]) -> int:
     if found[0] in ("大学", "医科大学", "赤十字"):
         rest = _HOSPITAL_OF.match(seen, end)
         end = rest.end() if rest else end
+    if found[0] in ("薬局", "ファーマシー", "クリニック", "歯科"):
+        branch = _BRANCH.match(seen, end)
+        end = branch.end() if branch else end
     department = _DEPARTMENT.match(seen, end)
     return department.end() if department else end
 
@@ -191,6 +203,12 @@ def _run_start(seen: str, end: int) -> int:
 def _own_word(seen: str, run: re.Match[str]) -> bool:
     """Whether hiragana before the ending stands alone and does not look like the end of a clause."""
     before = seen[run.start() - 1 : run.start()]
+    if before in ("", "\n") and run[0] not in _NO_START:
+        return True
+    if _LEAD.search(seen[max(0, run.start() - 2) : run.start()]):
+        return run[0] not in _NO_START
+    if len(run[0]) > 6 or re.search("から|ので|けど|って|たら|ない|そろ|まま", run[0]):
+        return False
     plain = len(run[0]) > 2 and run[0][-1] in "たるいすうと" and run[0] not in _BOUND_WORDS
     return (plain or not _NO_HIRAGANA.match(run[0])) and not re.match("[一-鿿々ァ-ヺーA-Za-z0-9]", before)
 

@@ -38,13 +38,15 @@ _FORWARD_MIXED = re.compile(
     rf"(?P<first>[{HAN}]{{1,4}})(?P<second>[ぁ-ん]{{2,4}}|[ァ-ヺー]{{2,5}})(?![ぁ-んァ-ヺー{HAN}])"
 )
 _WHOLE = re.compile(
-    rf"(?P<name>[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
-    rf"Dr|様|さん|[0-9]))"
+    rf"(?P<name>[{HAN}]{{1,4}}[ぁ-んァ-ヺー]{{2,4}}|[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|"
+    rf"[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
+    rf"Dr|様|さん|[0-9])|[ ])"
 )
 _FORWARD_KANA = re.compile(
     r"(?:[ァ-ヺー゛゜]{1,10}(?:[ ・=]{1,2}[ァ-ヺー゛゜]{1,12}){0,3}|[ぁ-んー]{1,8}(?:[ ・]{1,2}[ぁ-んー]{1,8})?)"
 )
 _FORWARD_LATIN = re.compile(r"[A-Z][A-Za-z'’-]*\.?(?:,? {1,2}[A-Z][A-Za-z'’-]*\.?){0,3}")
+_NO_LATIN_NAME = re.compile(r"\b(?:DOB|MRN|ID|MD|RN|M|F|Male|Female|Age|Sex|Tel|TEL|Address|Date|Dept|Ward)\b.*")
 _HONORIFIC_END = re.compile(
     r"(?:様|さま|さん|氏|殿|君|くん|ちゃん|先生|医師|看護師|Dr|Ns|NS|主任|師長|部長|医長|院長|教授|講師|助教|PT|OT|"
     r"ST|MSW|薬剤師|保健師|技師)"
@@ -100,7 +102,7 @@ def _in_run(seen: str, start: int, end: int, lists: Gazetteer, sure: bool) -> Na
             return Name(start + place, end, surname, 0.96)
     for place in range(len(run)):
         word = run[place:]
-        lead = place == 0 or _LEAD.search(run[:place])
+        lead = place == 0 or (len(word) > 1 and _LEAD.search(run[:place]))
         if lead and word not in NO_NAME and (word in lists.surnames or (sure and word in lists.given)):
             return Name(start + place, end, len(word) if word in lists.surnames else 0, 0.95 if sure else 0.9)
     if sure and 2 <= len(run) <= 5 and _unknown(run, lists):
@@ -115,13 +117,19 @@ def _gapped(run: str, gap: re.Match[str], start: int, end: int, lists: Gazetteer
     for place in range(len(first)):
         if first[place:] in lists.surnames and first[place:] not in NO_NAME and len(second) <= 4:
             known = second in lists.given
-            lone = second in NO_NAME or second in lists.surnames
+            lone = second in NO_NAME
             if known or (sure and not lone and (place == 0 or _LEAD.search(first[:place]))):
                 return Name(start + place, end, len(first) - place, 0.97 if known else 0.9)
     return None
 
 
+_MEDICAL = re.compile("[病症炎癌腫瘤斑疹痕癬痛熱血痙攣麻瘻瘡膿骨筋肉肝腎肺胃腸脳胸腹膚膜腺液剤酸食便尿臭色状形粒型]")
+"""No kanji of a family's name that the dictionary lacks."""
+
+
 def _unknown(run: str, lists: Gazetteer) -> bool:
+    if len(run) > 4 or _MEDICAL.search(run):
+        return False
     return (
         run not in NO_NAME
         and run not in lists.words
@@ -193,11 +201,13 @@ def begins_at(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | Non
 
 def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     found = _FORWARD_PAIR.match(seen, start) or _FORWARD_PAIR_OPEN.match(seen, start)
-    if not found or found["first"] in NO_NAME:
+    if not found or found["first"] in NO_NAME or found["first"].endswith(NO_NAME_END):
         return None
     second, end = found["second"], found.end()
     bare = _HONORIFIC_END.search(second)
-    if bare and bare.start() and second not in lists.given:
+    if bare and not bare.start():
+        return None
+    if bare and second not in lists.given:
         second, end = second[: bare.start()], found.start("second") + bare.start()
     known = found["first"] in lists.surnames
     bounded = _FORWARD_PAIR.match(seen, start) is not None and end == found.end()
@@ -264,13 +274,27 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
     if not found:
         return None
     word = found["name"]
-    if word in NO_NAME or word.endswith(NO_NAME_END) or word in lists.words or is_eponym(seen, found.end()):
+    tail = re.search("[ぁ-ん]+$", word)
+    if tail and tail.start() and tail[0] in _AFTER_NAMES:
+        return None
+    single = len(word) == 1 and word in lists.given
+    if (
+        word in NO_NAME
+        or word.endswith(NO_NAME_END)
+        or (word in lists.words and not single)
+        or is_eponym(seen, found.end())
+    ):
         return None
     if not re.match(f"[{HAN}]", word):
         return Name(start, found.end(), 0, 0.8) if lists.is_given(word) else None
+    if word in lists.given:
+        return Name(start, found.end(), 0, 0.8)
     for size in range(min(4, len(word)), 0, -1):
         rest = word[size:]
-        if word[:size] in lists.surnames and (not rest or (len(rest) <= 3 and rest not in lists.words)):
+        plain = len(rest) <= 3 or re.match("[ぁ-んァ-ヺー]", rest)
+        if word[:size] in lists.surnames and (
+            not rest or (plain and rest not in lists.words and rest not in _AFTER_NAMES)
+        ):
             return Name(start, found.end(), size, 0.8)
     return None
 
@@ -300,8 +324,9 @@ def _plain(seen: str, start: int, lists: Gazetteer) -> Name | None:
             return Name(start, start + len(word), _surname_of_kana(word, lists), 0.85)
         return None
     found = _FORWARD_LATIN.match(seen, start)
-    if found and found[0].rstrip(".") not in NO_NAME and len(found[0]) > 1:
-        return Name(start, found.end(), 0, 0.85)
+    word = _NO_LATIN_NAME.split(found[0])[0].rstrip(" ,") if found else ""
+    if len(word.rstrip(".")) > 1 and word.rstrip(".") not in NO_NAME:
+        return Name(start, start + len(word), 0, 0.85)
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME
+from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME, NO_NAME_END, words
 from igakulm.text.personal.gazetteer import Gazetteer
 from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, katakana, latin_name
 from igakulm.text.personal.reading import HAN, composed
@@ -27,7 +27,8 @@ _PERSON = (
 _STAFF = (
     r"(?:主治医|当直|日直|夜勤|日勤|確認|依頼|通訳|連絡先?|申し送り|報告|担当医|担当医師|受持医|受け持ち医|指導医|"
     r"執刀医|執刀者|執刀|術者|第[一二三1-3]助手|助手|麻酔科?医|"
-    r"麻酔担当|麻酔|紹介医|紹介元医師|依頼医|処方医|読影医|読影者|読影|診断医|診断者|判定者|評価者|検者|説明者|"
+    r"麻酔担当|麻酔|紹介医|紹介元医師|依頼医|処方医|患者|被検者|提出医|依頼元医師|細胞検査士|検査士|読影医|読影者|"
+    r"読影|診断医|診断者|判定者|評価者|検者|説明者|"
     r"病理医|病理診断医|病理診断|検査医|検査者|撮影者|施行医|施行者|報告医|報告者|確認者|承認者|作成者|作成|記録者|"
     r"記録|記載者|記載|記入者|入力者|担当看護師|受持看護師|受け持ち看護師|プライマリー?(?:看護師|Ns)?|"
     r"看護師|担当薬剤師|薬剤師|担当者|担当|療法士|理学療法士|作業療法士|言語聴覚士|管理栄養士|栄養士|検査技師|"
@@ -54,27 +55,46 @@ _LABELLED = tuple(
 )
 _DOINGS = re.compile("確認|連絡|報告|依頼|記録|記載|作成|申し送り|担当(?!者|医|[A-Za-z])|診断(?!者|医)|麻酔|説明")
 _LOOSE = re.compile(r"は、?[ ]?$|[A-Za-z][ ]+$")
-_LONE = re.compile(rf"(?P<name>[{HAN}]{{1,3}})(?=[ ]?(?:$|[\n、。)）,|(（/・]|医師|先生|Dr|様|さん))")
+_RELATION = re.compile(
+    r"(?:妻|夫|長男|次男|三男|長女|次女|三女|息子|娘|孫|父|母|兄|弟|姉|妹|本人)[ の・:(（]{0,2}(?=[一-鿿])(?!親)"
+)
+_LONE = re.compile(rf"(?P<name>[{HAN}]{{1,3}})(?=[ ]?(?:$|[\n、。)）,|(（/・0-9]|医師|先生|Dr|様|さん)|[ ])")
 _MORE = re.compile(r"[ ]?(?:[、,/・&]|および|及び|と|ならびに)[ ]?")
 _ATTACHED_KIN = re.compile(
-    r"(?<![一-鿿])(?:患者|妻|夫|長男|次男|三男|長女|次女|三女|息子|娘|孫|友人|知人|叔父|叔母|旧姓|故)(?:の|は|"
+    r"(?<![一-鿿])(?:(?:兄|弟|姉|妹|父|母|祖父|祖母)の|患者|妻|夫|長男|次男|三男|長女|次女|三女|息子|娘|孫|友人|"
+    r"知人|叔父|叔母|旧姓|故)(?:の|は|"
     r"、)?(?=[一-鿿]{2,6})"
 )
 _SURE = re.compile(
-    r"さん(?!ざん)(?!回目)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法])|"
+    r"さん(?!ざん)(?!回目)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法病])|"
     r"くん(?![だでじすの])|君(?![津主])|"
     r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|ドクター|Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
     r"ns\.?(?![A-Za-z])|NS(?![A-Za-z])|ナース|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
     r"ケアマネ|"
     r"相談員|PT(?![A-Za-z])|OT(?![A-Za-z])|ST(?![A-Za-z])|MSW(?![A-Za-z])|CM(?![A-Za-z])|RN(?![A-Za-z])|"
-    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|講師|助教|技師|栄養士|研修医|医員|巡査|警部|校長|園長|教諭|"
+    r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|宅(?![配急地老])|邸|講師|助教|技師|栄養士|研修医|医員|巡査|"
+    r"警部|校長|園長|教諭|"
     r"社長|救命士|介護士"
 )
 """Branches that begin with a literal each: then the search skips over everything else."""
 _READING_BEFORE = re.compile(r"[(（《〈][ぁ-んァ-ヺー゛゜・ A-Za-z]{1,20}[)）》〉]$")
 _UNLIKE = re.compile(r"様(?=[一-鿿ァ-ヺのにでなA-Za-z(])(?!ご|御|方|宅|宛|本人|より)|(?:先生|せんせい)(?=に)")
-_WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同多異一有王神何"), "氏": tuple("摂華")}
+_COMMON = frozenset(
+    words(
+        "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 斎藤 清水 山崎 森 "
+        "池田 橋本 阿部 石川 "
+        "林 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 斉藤 福田 太田 西村 藤井 金子 "
+        "岡本 藤原 中野 三浦 "
+        "原田 中川 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 内田 柴田 酒井 宮崎 横山 高木 安藤 宮本 大野 "
+        "小島 谷口 今井 工藤 "
+        "高田 増田 丸山 杉山 村田 大塚 新井 小山 平野 藤本 河野 上野 野口 武田 松井 千葉 岩崎 菅原 木下 久保 佐野 "
+        "野村 松尾 市川"
+    )
+)
+"""Frequent surnames: one alone, where only a person can stand, is taken for one although it is a place as well."""
+_WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同何"), "氏": tuple("摂華")}
 """沈殿, 仕様, 摂氏."""
+_LONE_WORD = re.compile(rf"(?<![{HAN}])[多異一有王神]様")
 _ANYBODY = re.compile(r"さん|様|さま|殿|氏|くん|君|ちゃん|先生|せんせい")
 _TITLE = re.compile(r"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Dr|DR|Prof|Ns|NS)(?:\. ?| )(?=[A-Zァ-ヺ一-鿿])")
 _TO_PERSON = re.compile(r"(?P<end>)(?:[ ]?(?:御侍史|御机下|侍史|机下|先生御))")
@@ -86,6 +106,24 @@ _DEPARTMENT_NAME = re.compile(
 )
 _DEPARTMENT_GAP = re.compile(
     r"(?:[科部室局課]|病棟|センター|外来|クリニック|医院|病院|薬局|大学|ステーション|院長|医師)[ ]{1,2}(?=[一-鿿])"
+)
+_SIGNED = re.compile(
+    rf"(?:^|[。\n]|(?<=記)[:：）)])[ ]?(?:[(（/]|文責[:： ]|"
+    rf"記載[:： ])?[ ]?(?P<name>[{HAN}]{{1,4}})[ ]?[)）]?[ ]?(?=\n|$)",
+    re.MULTILINE,
+)
+_WITH_READING = re.compile(
+    rf"(?P<name>[{HAN}]{{1,4}}[ ]?[{HAN}]{{1,4}})[ ]?[(（]"
+    r"(?P<reading>[ァ-ヺー゛゜]{2,6}[ ・][ァ-ヺー゛゜]{2,6}|[ぁ-ん]{2,6}[ ・][ぁ-ん]{2,6})[)）]"
+)
+_KANA_LINE = re.compile(r"^[ ]?(?P<first>[ァ-ヺー゛゜]{2,6})[ ](?P<second>[ァ-ヺー゛゜]{2,6})[ ]?$", re.MULTILINE)
+_AGED = re.compile(r"[ ]?[(（ ,、][ ]?(?:満)?(?=[0-9]{1,3} ?(?:歳|才|[MF](?![A-Za-z])))")
+_SAYS = re.compile(
+    rf"「(?P<name>[{HAN}]{{2,4}})(?:です|と申します|ですが|でございます)|(?P<named>[{HAN}]{{2,4}})と名乗"
+)
+_COLLEAGUE = re.compile(
+    rf"(?:同僚|上司|部下|先輩|後輩|同期|隣人|大家|民生委員|受持ち|担当)の(?P<name>[{HAN}]{{1,4}})(?=が|は|より|"
+    rf"から|に|へ|と|も|、|。|（|\()"
 )
 _BOUND = re.compile(r"$|[ \n、。,)）(（・/]|へ|より|から|に(?!く)|と(?!し)|が|も|は")
 _NAME_DEPARTMENT = re.compile(
@@ -117,11 +155,13 @@ def find_labelled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             start, sure = found.end(), certain and not _LOOSE.search(found[0])
             if not certain and _inside(seen, found):
                 continue
-            while name := begins_at(seen, start, lists, sure) or _lone_surname(seen, found, start, lists):
+            relation = _RELATION.match(seen, start)
+            start = relation.end() if relation else start
+            while name := _after_label(seen, found, start, lists, sure):
                 if (
                     name.end - name.start == 1
                     and not sure
-                    and not re.match(r"[ ]?(?:$|[\n、。)）,|(（]|医師|先生|Dr|様|さん)", seen[name.end :])
+                    and not re.match(r"[ ]?(?:$|[\n、。)）,|(（/]|医師|先生|Dr|様|さん)|[ ]", seen[name.end :])
                 ):
                     break
                 yield _span(name, rule)
@@ -140,14 +180,18 @@ def _inside(seen: str, label: re.Match[str]) -> bool:
     return bool(re.search(r"[A-Za-z]\Z" if label[0][0].isascii() else r"[一-鿿A-Za-z]\Z", before))
 
 
-def _lone_surname(seen: str, label: re.Match[str], start: int, lists: Gazetteer) -> Name | None:
-    """What stands alone after a label: one of the surnames that are words (林, 森), or after a colon a rarer name."""
-    if not re.search(r"[:;|=「【(（ \n]$", label[0]):
-        return None
+def _after_label(seen: str, label: re.Match[str], start: int, lists: Gazetteer, sure: bool) -> Name | None:
+    """The name after a label; right after a colon or a space also a rarer one, or one that is a word (林, 森)."""
+    at_once = start <= label.end() + 4 and re.search(r"[:;|=「【(（ \n]\Z", label[0])
+    if at_once and not _DOINGS.match(label[0]) and (name := after_colon(seen, start, lists)):
+        return name
+    name = begins_at(seen, start, lists, sure)
+    if name or not at_once:
+        return name
     alone = _LONE.match(seen, start)
     if alone and alone["name"] in lists.surnames and alone["name"] not in NO_NAME:
         return Name(start, alone.end("name"), alone.end("name") - start, 0.85)
-    return None if _DOINGS.match(label[0]) else after_colon(seen, start, lists)
+    return None
 
 
 def _related_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
@@ -170,7 +214,7 @@ def find_titled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         end -= seen[end - 1 : end] in (" ", "(", "（") and end > 1
         bracket = _READING_BEFORE.search(seen, max(0, end - 24), end)
         end = bracket.start() if bracket else end
-        if seen[end - 1 : end] in _WORDS_WITH.get(found[0], ()):
+        if seen[end - 1 : end] in _WORDS_WITH.get(found[0], ()) or _LONE_WORD.search(seen, max(0, end - 2), end + 1):
             continue
         name = ends_at(seen, end, lists, _ANYBODY.match(found[0]) is not None)
         if name and name.confidence < 0.9 and _UNLIKE.match(seen, found.start()):
@@ -278,6 +322,15 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         alone = not re.match(rf"[{HAN}]", seen[found.start() - 1 : found.start()])
         if alone and found["name"] in lists.surnames and found["name"] not in NO_NAME:
             yield Span(*found.span("name"), "name", "before a department", 0.8)
+    for rule, pattern in (("signature", _SIGNED), ("says the name", _SAYS), ("after a relation", _COLLEAGUE)):
+        for found in pattern.finditer(seen):
+            group = "name" if found["name"] else "named"
+            if (
+                found[group] in lists.surnames
+                and found[group] not in NO_NAME
+                and _plain_surname(found[group], rule, lists)
+            ):
+                yield Span(*found.span(group), "name", rule, 0.75)
     for found in _STAFF_BEFORE.finditer(seen):
         name = re.match(rf"[{HAN}]{{1,4}}", seen[found.end() : found.end() + 5])
         told = name and name[0] in lists.surnames and name[0] not in NO_NAME
@@ -285,17 +338,46 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             yield Span(found.end(), found.end() + len(name[0]), "name", f"after {found[0].strip(' .')}", 0.8)
 
 
+def _plain_surname(name: str, rule: str, lists: Gazetteer) -> bool:
+    return rule == "after a relation" or (name not in lists.words and name not in lists.places) or name in _COMMON
+
+
+def find_described_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
+    """Names that what follows gives away: a reading in brackets, an age; a line of kana that is a name."""
+    for found in _WITH_READING.finditer(seen):
+        yield Span(*found.span("name"), "name", "before its reading", 0.85)
+        yield Span(*found.span("reading"), "name", "reading of a name", 0.85)
+    for found in _KANA_LINE.finditer(seen):
+        if composed(found["first"]) in lists.surname_readings:
+            yield Span(found.start("first"), found.end("second"), "name", "kana name", 0.8)
+    for found in _AGED.finditer(seen):
+        run = re.search(
+            rf"(?<![{HAN}])(?:[{HAN}]{{1,4}}[ ])?[{HAN}]{{1,6}}$", seen[max(0, found.start() - 12) : found.start()]
+        )
+        name = run and _whole_name(run[0], lists)
+        if run and name:
+            yield Span(found.start() - name, found.start(), "name", "before an age", 0.8)
+
+
+def _whole_name(run: str, lists: Gazetteer) -> int:
+    """How many characters at the end of a run are surname and a rest that is no word; 0 = none."""
+    first, _, second = run.rpartition(" ")
+    if first and first in lists.surnames and second not in lists.words and second not in NO_NAME and len(second) <= 4:
+        return len(run)
+    word = second
+    for size in range(min(3, len(word) - 1), 0, -1):
+        rest = word[size:]
+        unlikely = rest not in lists.words and word not in lists.words and not word.endswith(NO_NAME_END)
+        if word[:size] in lists.surnames and ((len(rest) <= 2 and unlikely) or lists.is_given(rest)) and len(word) > 2:
+            return len(word)
+    return 0
+
+
 def find_calling_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     """A surname that calls, reports or is told something (「田中より電話あり」)."""
     for found in _CALLS.finditer(seen):
         run = re.search(r"(?<![一-鿿々ヶ])[一-鿿々ヶ]{2,5}$", seen[max(0, found.start() - 8) : found.start()])
-        if (
-            run
-            and run[0] in lists.surnames
-            and run[0] not in lists.words
-            and run[0] not in NO_NAME
-            and run[0] not in lists.places
-        ):
+        if run and run[0] in lists.surnames and run[0] not in NO_NAME and _plain_surname(run[0], "", lists):
             yield Span(found.start() - len(run[0]), found.start(), "name", "surname that speaks", 0.7)
 
 
