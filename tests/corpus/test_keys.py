@@ -28,6 +28,7 @@ MENU = "診療案内|医師紹介|アクセス|内科外来|一般外科|予防�
 FILTERS: dict[str, tuple[object, str, dict[str, Any], dict[str, Any]]] = {
     "min_characters": (1000, PROSE, {}, {}),
     "max_characters": (10, PROSE, {}, {}),
+    "max_broken_characters": (5, PROSE + "血圧は\ufffd\ufffdであった。", {}, {}),
     "min_japanese_share": (0.0, "The page has nothing to say about the heart or the lung at all. " * 2, {}, {}),
     "min_kana_share": (
         0.0,

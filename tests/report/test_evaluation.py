@@ -13,6 +13,7 @@ from igakulm.evaluation.score_tables import Board, Line, Task, lines_of
 from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.files import write_json, write_jsonl
 from igakulm.report.charts import Axis
+from igakulm.report.details import details_part
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.exam import exam_part
 from igakulm.report.words import LANGUAGES
@@ -275,3 +276,49 @@ def test_axis_holds_everything_in_few_steps(values: list[float]) -> None:
     axis = Axis.around(values)
     assert axis.low <= min(values) and max(values) <= axis.high
     assert 2 <= len(axis.ticks) <= 11 and axis.ticks[-1] == pytest.approx(axis.high)
+
+
+def detail(model: str, **more: object) -> Row:
+    figures: Row = {"label": "A", "option": "該当<b>", "gold": 30, "said": 25, "right": 20, "precision": 0.8}
+    figures |= {"recall": 0.667, "precision_interval": [0.61, 0.91], "recall_interval": [0.49, 0.81]}
+    bins = [{"low": 0.8, "high": 0.9, "n": 40, "confidence": 0.85, "accuracy": 0.6}, {"low": 0.9, "high": 1.0, "n": 0}]
+    group: Row = {"field": "ward", "value": "内科", "metric": "kappa", "score": 0.41, "low": 0.2, "high": 0.6}
+    row: Row = {"model": model, "task": "quiz", "split": "published", "answer_mode": "options-letter"}
+    row |= {"classes": [figures], "subgroups": [group | {"n": 40, "documents": 12}]}
+    return row | {"calibration": {"n": 60, "ece": 0.25, "brier": 0.7, "brier_answer": 0.31, "bins": bins}} | more
+
+
+def test_what_stands_behind_the_scores() -> None:
+    rows = [detail("tuned"), detail("plain", calibration=None, classes=[], subgroups=[])]
+    html = details_part(board_of({"details": rows}), 3, "ja")
+    parsed(html)
+    for wanted in (
+        "0.250",
+        "0.310",
+        "0.800",
+        "[0.610, 0.910]",
+        "該当&lt;b&gt;",
+        "内科",
+        "[0.200, 0.600]",
+        "検定していない",
+    ):
+        assert wanted in html, wanted
+    assert '<td class="below">12</td>' in html and "plain" not in html
+    assert html.count("<circle") == 1  # an empty bin has no dot
+    assert details_part(board_of({"details": rows[1:]}), 3, "ja") == ""
+    assert "Wilson" in details_part(board_of({"details": rows}), 3, "en")
+
+
+def test_free_texts_are_graded_not_right_or_wrong(tmp_path: Path) -> None:
+    rows = [
+        item_row(f"t{k}", "notes", "text", f"要約せよ。{k}", "熱がある。", ["熱がある。"], ["発熱。"], 0, "generate")
+        | {"score": k / 10}
+        for k in range(8)
+    ]
+    write_jsonl(tmp_path / "items" / "a.jsonl", rows)
+    score = figure("m", "model", "notes", "test", "rouge_l_words", 0.35, "generate", kind="text")
+    where = {"model": "m", "task": "notes", "split": "test", "answer_mode": "generate", "file": "items/a.jsonl"}
+    write_json(tmp_path / "scoreboard.json", {"format": 2, "rows": [score], "items": [where]})
+    answers = section(build_evaluation_report(tmp_path, "t").read_text(encoding="utf-8"), "answers")
+    assert "notes：得点の低い 5 文書" in answers and "ROUGE-L（語）の平均 0.00" in answers
+    assert "正解 発熱。" in answers and "不正解" not in answers

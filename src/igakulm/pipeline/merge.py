@@ -105,6 +105,7 @@ def _merged(sources: Sequence[Source], samples: int, seed: int) -> tuple[dict[st
         "paired": [*pairs, *_carried(sources, {(row["task"], row["split"]) for row in pairs})],
         "passing": _once(_renamed(source, row) for source in sources for row in source.board.stored.passing),
         "groups": _once(_renamed(source, row) for source in sources for row in source.board.stored.groups),
+        "details": _once(_renamed(source, row) for source in sources for row in source.board.stored.details),
         "published": _once(_plain(row) for source in sources for row in source.board.stored.published),
         "leakage": _once(_renamed(source, row) for source in sources for row in source.board.stored.leakage),
         "leaked_items": _once(_plain(row) for source in sources for row in source.board.stored.leaked_items),

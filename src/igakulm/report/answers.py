@@ -35,6 +35,8 @@ SHOWN_UNREAD = 3
 SHOWN_ELSEWHERE = 8
 SHOWN_MISSED = 20
 SHOWN_ANSWERS = 6
+GRADED = ("entities", "text")
+"""Kinds whose answers are right in part."""
 UNREAD = ""
 """The column of a confusion table for answers that could not be read."""
 
@@ -77,8 +79,8 @@ class Confusion:
 
 @dataclass(frozen=True, slots=True)
 class Hard:
-    """An item that is hard: `text` in marked pieces; of choices the answers with their numbers, of lists what nobody
-    found and the mean score.
+    """An item that is hard: `text` in marked pieces; of choices and texts the answers with their numbers, of lists what
+    nobody found; of lists and texts the mean score.
     """
 
     key: str
@@ -86,7 +88,7 @@ class Hard:
     gold: Answer
     answers: list[tuple[str | None, int]]
     missed: list[str]
-    mean: float
+    mean: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ class TaskAnswers:
     nobody: int
     unread: list[tuple[str, Digest]]
     new: bool
+
+    @property
+    def graded(self) -> bool:
+        """Whether answers are right in part."""
+        return self.task.kind in GRADED
 
 
 def digest(file: AnswerFile, name: str, examples: int) -> Digest:
@@ -163,7 +170,7 @@ def _task_answers(task: Task, digests: Sequence[Digest], *, new: bool) -> TaskAn
         [(found.name, *_examples(found)) for found in digests if found.examples] if entities and new else [],
         _hardest(task, digests, keys) if new else [],
         len(keys),
-        0 if entities else sum(not any(found.scores[key] for found in digests) for key in keys),
+        sum(not any(found.scores[key] for found in digests) for key in keys),
         [(found.name, found) for found in digests if found.unread_count],
         new,
     )
@@ -199,7 +206,7 @@ def _confusion(found: Digest) -> Confusion | None:
 
 def _hardest(task: Task, digests: Sequence[Digest], keys: Sequence[str]) -> list[Hard]:
     means = {key: sum(found.scores[key] for found in digests) / len(digests) for key in keys}
-    if task.kind == "entities":
+    if task.kind in GRADED:
         chosen = sorted(keys, key=lambda key: means[key])[:HARDEST]
     else:
         wrong = [key for key in keys if means[key] < 1]
@@ -224,7 +231,8 @@ def _hard(task: Task, key: str, row: AnswerRow, digests: Sequence[Digest], mean:
     text = row.prompt
     if len(text) > 2 * MAX_QUESTION:
         text = f"{text[:MAX_QUESTION]} … {text[-MAX_QUESTION:]}"
-    return Hard(key, [("", text)], gold, list(islice(given.most_common(), SHOWN_ANSWERS)), [], mean)
+    answers = list(islice(given.most_common(), SHOWN_ANSWERS))
+    return Hard(key, [("", text)], gold, answers, [], mean if task.kind in GRADED else None)
 
 
 __all__ = ["answers_part", "digest", "one_line"]

@@ -16,6 +16,7 @@ from igakulm.files import write_text
 from igakulm.manifest import read_manifest
 from igakulm.report.answers import answers_part
 from igakulm.report.definitions import definitions_part, origin_part
+from igakulm.report.details import details_part
 from igakulm.report.exam import exam_part
 from igakulm.report.numbers import Language, count, moment
 from igakulm.report.page import Part, page
@@ -73,6 +74,7 @@ def _parts(board: Board, level: int, language: Language) -> dict[str, Markup]:
     return {
         "scores": scores_part(board, level, language),
         "paired": paired_part(board, level, language),
+        "details": details_part(board, level, language),
         "exam": exam_part(board, level, language),
         "leakage": leakage_part(board, level, language),
         "answers": answers_part(board, level, language),
