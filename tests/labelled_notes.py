@@ -1,4 +1,4 @@
-"""Labelled clinical notes for measuring: written by hand (notes/*.txt) and made from templates; all invented, CC0.
+"""Labelled clinical notes to measure with: by hand (clinical_notes/*.txt) and from templates; all invented, CC0.
 
 Does: read the ⟦kind:text⟧ form, fill templates, and keep five sets apart, none of which shares a template or name with
 another. "a" was looked at while the rules were written, "b" to "d" after each had been measured once, "e" never.
@@ -17,7 +17,8 @@ from igakulm.text.personal.finder import Finder
 from igakulm.text.personal.measuring import Measured, measure
 
 Half = Literal["a", "b", "c", "d", "e"]
-FOLDER = Path(__file__).with_name("notes")
+HALVES: tuple[Half, ...] = get_args(Half)
+FOLDER = Path(__file__).with_name("clinical_notes")
 _SPAN = re.compile(r"⟦([a-z_]+):([^⟧]*)⟧")
 
 
