@@ -49,8 +49,8 @@ def ask(
 ) -> dict[str, list[Reply]]:
     """Answer mode -> replies in the order of the items; `done(n)` is called as items finish.
 
-    The mode "options-text" gives two: as they are, and per byte. Items that have no options are generated in any mode;
-    when all are, the only mode is "generate".
+    The mode "options-text" gives two: as they are, and per byte. Items that have no options, or do not say how many are
+    right, are generated in any mode; when all are, the only mode is "generate".
 
     Raises:
         InputError: the model cannot be asked in this way, or cannot be reached.
@@ -58,7 +58,7 @@ def ask(
     if isinstance(model, Model):
         model = replace(model, engine=KeptEngine(model.engine, kept, model.identity))
     by_options = manner.answer != "generate" and not isinstance(model, Recorded)
-    chosen = [place for place, item in enumerate(items) if item.kind == "choice" and by_options]
+    chosen = [place for place, item in enumerate(items) if item.kind == "choice" and item.wanted and by_options]
     written = sorted(set(range(len(items))) - set(chosen))
     raw: dict[int, Raw] = {}
     if chosen:
@@ -129,4 +129,5 @@ def read_reply(item: Item, raw: Raw, mode: str) -> Reply:
     chosen = choose(raw.options[mode], len(item.choices), item.wanted)
     letters = tuple(LETTERS[number] for number in chosen.chosen) if chosen else None
     text = chat_answer(replace(item, answer=letters)) if letters else ""
-    return Reply(raw.prompt, raw.truncated, text, mode, letters, letters, raw.failure)
+    shares = tuple(chosen.shares) if chosen else ()
+    return Reply(raw.prompt, raw.truncated, text, mode, letters, letters, raw.failure, shares)

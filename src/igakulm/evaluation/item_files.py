@@ -93,6 +93,7 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "truncated": bool(reply and reply.truncated),
             "answer": whole_characters(reply.text) if reply else "",
             "failure": whole_characters(reply.failure) if reply else "",
+            "probabilities": list(reply.shares) if reply else [],
             "answer_mode": reply.mode if reply else answered.mode,
             "parsed": None if parsed is None else [whole_characters(part) for part in parsed],
             "upstream": None if upstream is None else [whole_characters(part) for part in upstream],

@@ -40,6 +40,7 @@ from igakulm.report.markdown import render_markdown
 from igakulm.report.numbers import Language
 from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
+from igakulm.tasks.wording import told
 
 STAGE = "evaluation"
 OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, LEFT_OUT_FILE, "items", "logs", "lock"}
@@ -93,6 +94,8 @@ def evaluate_model(
         model = candidates[first].open()
         candidates[first] = Candidate(lambda: model, candidates[first].manners)
         manners[first] = manners_for(model, options)  # a file that is wrong shows before results are replaced
+        for line in told(manners[first][0].wording):
+            progress.say(line)
         _remove_results(out_dir)
         evaluate(
             _config(options), benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict
