@@ -1,7 +1,7 @@
 """Saved web pages: bytes to characters, and the main text out of the page by trafilatura.
 
 Does: find a page's encoding (byte-order mark, HTTP header, `<meta>`, then trials; Shift_JIS, EUC-JP and ISO-2022-JP as
-browsers read them); the main text without navigation, comments and tables; the title.
+browsers read them); the main text without navigation, comments and tables (but for doses); the title.
 Does not: fetch pages (crawl.py), follow links, or run scripts.
 """
 
@@ -12,6 +12,7 @@ import logging
 import re
 from typing import NamedTuple
 
+from igakulm.corpus.inline_markup import with_dose_lines, with_meaning
 from igakulm.errors import InputError
 
 MAX_BYTES = 20 * 2**20
@@ -114,6 +115,7 @@ def main_text(page: str) -> MainText:
     found = _TITLE.search(page[:_TITLE_WITHIN])
     title = " ".join(html.unescape(found[1]).split()) if found else ""
     try:
+        page = with_meaning(with_dose_lines(page))
         text = trafilatura.extract(page, include_comments=False, include_tables=False, deduplicate=False)
     except (ValueError, RecursionError):  # pages that lxml cannot build a tree of
         return MainText(title, "")
