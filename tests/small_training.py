@@ -27,12 +27,12 @@ from safetensors.torch import load_file, save_file
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_json
 from igakulm.model import init
+from igakulm.model.batch import NO_TARGET, Row, next_token_targets
 from igakulm.model.objective import Objective
 from igakulm.model.presets import model_config, new_model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import ModelSection, TrainSection
 from igakulm.training import loop
-from igakulm.training.batch import NO_TARGET, Row, next_token_targets
 from igakulm.training.loop import History, Job, Validation, identity_of, train
 from igakulm.training.samples import continue_in_training
 from igakulm.training.world import current_world, joined

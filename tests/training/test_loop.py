@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from igakulm.errors import InputError
+from igakulm.model.batch import NO_TARGET, Row, collate
 from igakulm.progress import SilentProgress
 from igakulm.training import loop
-from igakulm.training.batch import NO_TARGET, Row, collate
 from igakulm.training.loop import TrainingStoppedError, train
 from small_training import CountingRows, UnevenRows, run, small_job
 

@@ -1,4 +1,7 @@
-"""What the training loop differentiates: a stock causal model plus the paper's extras, from tokens to a summed loss.
+"""What the training loop differentiates: a stock causal model plus the paper's extras, from rows to a summed loss.
+
+The loop knows of an objective: what a row counts (`amount`), how rows become a micro-batch (`collate`, `idle`), the
+summed loss (`forward`) and each row's loss for validation (`row_losses`). Another objective is a class with these.
 
 Does: scaled embedding, embedding and residual dropout, NEFTune, document masking, head only where a target is.
 Does not: change the model's class or parameter names, so weights move in and out of stock folders unchanged.
@@ -6,43 +9,22 @@ Does not: change the model's class or parameter names, so weights move in and ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
 from igakulm.errors import InputError
+from igakulm.model.adapters import AdaptedLinear
 from igakulm.model.attention import DOCUMENTS, document_arguments
+from igakulm.model.batch import NO_TARGET, Batch, Row, collate
 from igakulm.model.init import embedding_of, head_of
-from igakulm.model.loss import linear_cross_entropy
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One micro-batch: documents laid end to end, no padding.
-
-    `tokens`, `positions`: (T,) int64. `lengths`: (documents,) int64 on the CPU, sum T. `where`: (P,) positions that
-    have a target, ascending. `targets`: (P,) int64. `attention` and positions restart at every document.
-    """
-
-    tokens: torch.Tensor
-    positions: torch.Tensor
-    lengths: torch.Tensor
-    where: torch.Tensor
-    targets: torch.Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device (lengths stay on the CPU)."""
-        if device.type == "cpu":
-            return self
-        moved = [
-            tensor.to(device, non_blocking=True) for tensor in (self.tokens, self.positions, self.where, self.targets)
-        ]
-        return Batch(moved[0], moved[1], self.lengths, moved[2], moved[3])
+from igakulm.model.loss import linear_cross_entropy, target_losses
 
 
 class Objective(nn.Module):
@@ -78,8 +60,32 @@ class Objective(nn.Module):
             for layer in model.model.layers:
                 _drop_residual(layer, dropout)
 
+    idle = Row(np.zeros(2, np.int64), np.full(2, NO_TARGET, np.int64), (2,))
+    """What a process computes when there are fewer micro-batches than processes: nothing is learnt from it."""
+
+    def amount(self, row: Row) -> float:
+        """What a row counts: the loss of a step is the sum over its rows divided by the sum of this."""
+        return row.share * row.learnt
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Rows as a micro-batch."""
+        return collate(rows)
+
     def forward(self, batch: Batch) -> torch.Tensor:
-        """fp32 scalar: the summed loss."""
+        """fp32 scalar: the sum of the targets' losses, each times what it counts."""
+        states, head, lower = self._targets_states(batch)
+        return linear_cross_entropy(states, head, batch.targets, lower, batch.shares, compiled=self.compiled)
+
+    @torch.no_grad()
+    def row_losses(self, batch: Batch) -> torch.Tensor:
+        """(rows,) fp32: the sum of each row's losses in nats, whatever its targets count."""
+        states, head, lower = self._targets_states(batch)
+        losses = target_losses(states, head, batch.targets, lower)
+        rows = torch.repeat_interleave(torch.arange(len(batch.learnt)), batch.learnt).to(losses.device)
+        return torch.zeros(len(batch.learnt), device=losses.device).index_add_(0, rows, losses)
+
+    def _targets_states(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.dtype]:
+        """The last hidden states (P, d) where a target is, the head (V, d), and the type of their product."""
         with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=self.bf16):
             states = self.model.model(
                 inputs_embeds=self.embed(batch)[None],
@@ -89,9 +95,7 @@ class Objective(nn.Module):
             ).last_hidden_state[0]
         if len(batch.where) != len(states):
             states = states.index_select(0, batch.where)
-        head = head_of(self.model).weight
-        lower = torch.bfloat16 if self.bf16 else torch.float32
-        return linear_cross_entropy(states, head, batch.targets, lower, compiled=self.compiled)
+        return states, head_of(self.model).weight, torch.bfloat16 if self.bf16 else torch.float32
 
     def compile_layers(self) -> None:
         """Compile each layer by itself (quick, and equal layers share the result) and, on a GPU, the softmax."""
@@ -170,6 +174,9 @@ def _dropped(probability: float, module: nn.Module, _: object, output: torch.Ten
 
 def _drop_output(block: nn.Module, name: str, probability: float) -> None:
     linear = getattr(block, name)
+    if isinstance(linear, AdaptedLinear):
+        linear.register_forward_hook(partial(_dropped, probability))
+        return
     dropped = _DroppedLinear(linear.in_features, linear.out_features, bias=False, device="meta")
     dropped.weight, dropped.bias = linear.weight, linear.bias
     dropped.probability = probability
