@@ -91,7 +91,7 @@ def datatrove(folder: Path, out: Path, clean: bool) -> None:
     from igakulm.corpus.filter import drop_reasons
     from igakulm.recipe.schema import Filters, Privacy
     from igakulm.text.cleaning import clean_texts
-    from igakulm.text.personal_data import mask_texts
+    from igakulm.text.personal.masking import mask_texts
 
     class Clean(BaseFormatter):  # type: ignore[misc]
         name = "clean"

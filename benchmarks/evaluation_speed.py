@@ -23,8 +23,9 @@ from typing import Any
 
 def load_items(options: argparse.Namespace) -> dict[str, Any]:
     """The items whose prompt and longest answer fit the model's context, so that both sides do the same work."""
-    from igakulm.evaluation.manner import Manner
     from igakulm.inference.codec import load_codec
+
+    from igakulm.evaluation.manner import Manner
     from igakulm.recipe.schema import BenchmarksSection, Jmed
     from igakulm.tasks.load import load_test_items
 

@@ -56,7 +56,7 @@ class Sides:
     """The two ways to the same model."""
 
     def __init__(self, bundle: Path, address: str, tokens: int) -> None:
-        from igakulm.serving.model import open_model
+        from igakulm.inference.open import open_model
 
         self.opened, self.address, self.tokens = open_model(bundle, "llamacpp"), address, tokens
         encoder = self.opened.encoder

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
-from igakulm.inference.engine import GREEDY, Continuation, Message, Sampling, Step
-from igakulm.inference.open import OpenedModel
-from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.inference.constraint import Constraint
+from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step, lengths_of
+from igakulm.inference.model import Model
+from igakulm.tokenizer.encoder import Message
 
 FIRST = 16
 
 
 class CharacterEncoder:
-    """Ids are code points shifted by `FIRST`."""
+    """Ids are code points shifted by `FIRST`; see `Encoder`."""
 
+    folder, files = Path(), ()
+    adopted, runtime = False, "plain"
+    identity = sha256 = source_sha256 = "characters"
     bos, eos, newline, unk = 1, 2, 3, 0
     system, user, assistant = 4, 5, 6
+    base_size = size = 0x110000 + FIRST
+    begin: tuple[int, ...] = (1,)
+    stops: tuple[int, ...] = (2,)
+    line_end: tuple[int, ...] = (2, 3)
+    chat_tokens: tuple[int, ...] = ()
 
-    @classmethod
-    def load(cls, folder: Path) -> TextEncoder:
-        return cast(TextEncoder, cls())
+    def __init__(self, *, chat: bool = True) -> None:
+        self.chat = chat
 
     def encode(self, text: str) -> list[int]:
         return [self.newline if character == "\n" else ord(character) + FIRST for character in text]
@@ -30,36 +36,31 @@ class CharacterEncoder:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
-
-
-class CharacterCodec:
-    """The encoder as a codec; `chat` says whether the model has chat tokens."""
-
-    identity = "characters"
-    stop: tuple[int, ...] = (CharacterEncoder.eos,)
-    line_end: tuple[int, ...] = (CharacterEncoder.eos, CharacterEncoder.newline)
-
-    def __init__(self, *, chat: bool = True) -> None:
-        self.chat = chat
-
-    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
-        return render_chat(CharacterEncoder.load(Path()), messages, add_generation_prompt=True)[0]
-
     def plain_ids(self, text: str) -> list[int]:
-        return [CharacterEncoder.bos, *CharacterEncoder().encode(text)]
+        return [self.bos, *self.encode(text)]
 
     def continuation_ids(self, text: str) -> list[int]:
-        return CharacterEncoder().encode(text)
+        return self.encode(text)
 
-    def decode(self, ids: Sequence[int]) -> str:
-        return CharacterEncoder().decode(ids)
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[list[int], list[bool]]:
+        roles = {"system": self.system, "user": self.user, "assistant": self.assistant}
+        ids = [self.bos]
+        for message in messages:
+            ends = [self.eos] if message["role"] == "assistant" else []
+            ids += [roles[message["role"]], *self.encode(message["content"]), *ends]
+        ids += [self.assistant] * add_generation_prompt
+        return ids, [False] * len(ids)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
+
+    def token_bytes(self, token: int) -> bytes:
+        return self.decode([token]).encode()
 
 
-def opened(engine: RuleEngine, *, chat: bool = True) -> OpenedModel:
+def opened(engine: RuleEngine, *, chat: bool = True) -> Model:
     """A model of this engine."""
-    return OpenedModel(engine, CharacterCodec(chat=chat), "rule", "rule-1")
+    return Model(engine, CharacterEncoder(chat=chat), "rule", "rule-1")
 
 
 class RuleEngine:
@@ -92,15 +93,16 @@ class RuleEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = lambda count: None,
     ) -> list[list[int]]:
         self.prompts += [list(prompt) for prompt in prompts]
         self.stops.append(tuple(stop))
         done(len(prompts))
-        return [CharacterEncoder().encode(self.text)[:max_new_tokens] for _ in prompts]
+        return [CharacterEncoder().encode(self.text)[:most] for most in lengths_of(max_new_tokens, prompts)]
 
     def stream(
         self,

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from igakulm.inference.engine import GREEDY, Continuation, EngineFailed, Sampling, Step, check_prompt
-from igakulm.serving.model import Opened
+from igakulm.inference.model import Model
 from igakulm.serving.server import Limits, Options, app_of
 from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.encode import TextEncoder
@@ -79,13 +79,13 @@ def served(
     encoder: TextEncoder,
     folder: Path | None = None,
     description: dict[str, Any] | None = None,
-    tasks: Sequence[Task] | None = TASKS,
+    tasks: Sequence[Task] = TASKS,
     api_key: str | None = None,
     limits: Limits | None = None,
 ) -> Iterator[str]:
     """The address of a running server."""
-    opened = Opened(engine, encoder, "byoto-1b", "scripted", folder, description or {})
-    app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()), tasks)
+    opened = Model(engine, encoder, "byoto-1b", "scripted", folder, description or {}, tasks=tuple(tasks))
+    app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()))
     with running(app) as address:
         yield address
 

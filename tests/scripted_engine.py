@@ -2,20 +2,27 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
-from igakulm.errors import InputError
-from igakulm.inference.engine import GREEDY, Continuation, EngineFailed, Sampling, Step, nothing
+from igakulm.inference.constraint import Constraint
+from igakulm.inference.engine import (
+    GREEDY,
+    Continuation,
+    EngineFailed,
+    Sampling,
+    Step,
+    lengths_of,
+    nothing,
+    samplings_of,
+)
 from igakulm.tokenizer.encode import TextEncoder
 
 
 class ScriptedEngine:
-    """Streams the tokens of `text`; `gate` holds every token back until it is set; remembers prompts.
+    """Streams the tokens of `text`, held to nothing; `gate` holds every token back until it is set; remembers prompts.
 
     Attributes:
         fails: raises an error that quotes a text instead of the first token.
         dies_after: so many tokens, then the model's process is gone.
-        schemas: whether it takes a schema (which it then does not follow).
     """
 
     name = "scripted"
@@ -25,7 +32,6 @@ class ScriptedEngine:
     ) -> None:
         self.tokens, self.context_length, self.fails, self.lanes = encoder.encode(text), context_length, fails, lanes
         self.dies_after: int | None = None
-        self.schemas = True
         self.prompts: list[list[int]] = []
         self.options: list[tuple[int, float, int]] = []
         self.samplings: list[Sampling] = []
@@ -38,8 +44,6 @@ class ScriptedEngine:
     def stream(
         self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
     ) -> Iterator[Step]:
-        if sampling.schema is not None and not self.schemas:
-            raise InputError("this engine cannot hold answers to a schema")
         with self._lock:
             self.prompts.append(list(prompt))
             self.samplings.append(sampling)
@@ -82,5 +86,19 @@ class ScriptedEngine:
         self.prompts += [list(prompt) for prompt in prompts]
         return [[Continuation(-1.0 - place, len(one)) for place, one in enumerate(group)] for group in options]
 
-    def generate(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int | Sequence[int],
+        stop: Sequence[int],
+        *,
+        constraints: Sequence[Constraint] = (),
+        done: Callable[[int], None] = nothing,
+    ) -> list[list[int]]:
+        """One after the other."""
+        answers = []
+        longest, samplings = lengths_of(max_new_tokens, prompts), samplings_of(constraints, prompts)
+        for prompt, most, sampling in zip(prompts, longest, samplings, strict=True):
+            answers.append([step.token for step in self.stream(prompt, most, stop, sampling)])
+            done(1)
+        return answers

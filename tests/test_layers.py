@@ -12,7 +12,7 @@ import pytest
 LAYERS = [
     {"errors"},
     {"progress"},
-    {"files"},
+    {"files", "machine"},
     {"stored"},
     {"manifest"},
     {"recipe"},

@@ -26,6 +26,7 @@ from igakulm.files import (
     sync,
     write_json,
 )
+from igakulm.machine import arithmetic
 
 PROVENANCE_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "sentencepiece", "tokenizers", "fugashi", "gguf")
 
@@ -67,8 +68,9 @@ def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions and machine, as a record."""
+    """Versions and machine, as a record; what torch computed with only where a stage has loaded it."""
     versions: dict[str, str | None] = {}
+    computed = arithmetic()
     for package in PROVENANCE_PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)
@@ -80,6 +82,7 @@ def provenance() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "gpus": _gpus(),
+        "arithmetic": computed.as_json() if computed else None,
         "packages": versions,
     }
 

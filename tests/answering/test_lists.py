@@ -2,8 +2,9 @@
 
 import pytest
 
-from igakulm.answering.lists import LIST_SCHEMA, ask_for_list
+from igakulm.answering.lists import Hold, ListAnswer, ListQuestion, ask_for_lists
 from igakulm.errors import InputError
+from igakulm.inference.constraint import ListOf
 from igakulm.text.lists import goes_round, list_items
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
@@ -50,31 +51,29 @@ def test_an_entry_without_end_is_seen_and_a_long_one_is_none() -> None:
     assert not goes_round('["' + "".join(map(str, range(100))))
 
 
-def test_an_answer_in_circles_is_ended_and_says_so() -> None:
-    said = "[" + '"咳", ' * 200
-    engine = ScriptedEngine(TINY, said, context_length=4000)
-    answer = ask_for_list(engine, TINY, [TINY.bos], 3000)
-    assert answer.items == ("咳",) and answer.cut and answer.tokens < 200 < len(engine.tokens)
-    assert engine.closed == 1
+def ask(engine: ScriptedEngine, longest: int = 50, hold: Hold = "document") -> ListAnswer:
+    (answer,) = ask_for_lists(engine, TINY, [ListQuestion([TINY.bos], longest, "咳と熱")], hold=hold)
+    return answer
 
 
-def test_the_schema_is_asked_for_and_given_up_where_an_engine_has_none() -> None:
+def test_every_answer_is_held() -> None:
     engine = ScriptedEngine(TINY, '["咳"]')
-    assert ask_for_list(engine, TINY, [TINY.bos], 50).items == ("咳",)
-    assert engine.samplings[0].schema == LIST_SCHEMA
-    engine = ScriptedEngine(TINY, '["咳"]')
-    engine.schemas = False
-    assert ask_for_list(engine, TINY, [TINY.bos], 50).items == ("咳",)
-    assert [sampling.schema for sampling in engine.samplings] == [None]
-    ask_for_list(engine, TINY, [TINY.bos], 50, constrained=False)
-    assert engine.samplings[-1].schema is None and engine.samplings[-1].temperature == 0
+    assert ask(engine).items == ("咳",) and ask(engine, hold="json").items == ("咳",)
+    assert [sampling.constraint for sampling in engine.samplings] == [ListOf("咳と熱"), ListOf()]
+    assert {sampling.temperature for sampling in engine.samplings} == {0}
+
+
+def test_an_answer_that_ends_in_the_middle_says_so() -> None:
+    answer = ask(ScriptedEngine(TINY, '["咳", "熱", "咳'))
+    assert answer.items == ("咳", "熱") and answer.cut
+    assert not ask(ScriptedEngine(TINY, "咳です")).cut
 
 
 def test_a_prompt_that_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="the model reads 10"):
-        ask_for_list(ScriptedEngine(TINY, "[]", context_length=10), TINY, [TINY.bos] * 11, 5)
+        ask_for_lists(ScriptedEngine(TINY, "[]", context_length=10), TINY, [ListQuestion([TINY.bos] * 11, 5, "")])
 
 
 def test_the_limit_of_length_cuts() -> None:
-    answer = ask_for_list(ScriptedEngine(TINY, '["発熱", "咳嗽"]'), TINY, [TINY.bos], 4)
+    answer = ask(ScriptedEngine(TINY, '["発熱", "咳嗽"]'), 4)
     assert answer.cut and answer.tokens == 4

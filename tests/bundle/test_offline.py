@@ -14,8 +14,8 @@ from igakulm.bundle.new_folder import new_folder
 from igakulm.bundle.offline import needed_glibc, pack_offline
 from igakulm.bundle.offline_text import readme, start_script
 from igakulm.bundle.own_wheel import write_own_wheel
-from igakulm.bundle.verify import description_digest
 from igakulm.errors import InputError
+from igakulm.inference.bundle_folder import description_digest
 from igakulm.progress import SilentProgress
 from tiny_bundle import write_bundle
 

@@ -10,10 +10,11 @@ from igakulm.answering.reading import Prediction
 from igakulm.bundle.score_change import choose, read_questions, score_change
 from igakulm.evaluation.ask import Reply
 from igakulm.evaluation.item_files import Answered, file_name, write_items
-from igakulm.inference.codec import load_codec
 from igakulm.inference.transformers import load_engine
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import chat_prompt
+from igakulm.tokenizer.chat import render_chat
+from igakulm.tokenizer.open import load_encoder
 from tiny_bundle import write_model
 
 CONTEXT = 256
@@ -47,42 +48,42 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_questions_are_those_of_the_evaluation(model: Path, tmp_path: Path) -> None:
-    codec, asked = load_codec(model), items("exam", 5)
+    encoder, asked = load_encoder(model), items("exam", 5)
     evaluated(tmp_path, asked)
     evaluated(tmp_path, items("posts", 3), mode="generate")
     evaluated(tmp_path, items("other", 3), model="base")
-    found = read_questions(tmp_path, codec, CONTEXT)
+    found = read_questions(tmp_path, encoder, CONTEXT)
     assert [question.item.id for question in found] == [item.id for item in asked]
-    assert found[2].prompt == codec.chat_ids([{"role": "user", "content": chat_prompt(asked[2])}])
-    assert found[2].options == [codec.continuation_ids(letter) for letter in "ABC"]
+    assert found[2].prompt == render_chat(encoder, [{"role": "user", "content": chat_prompt(asked[2])}], True)[0]
+    assert found[2].options == [encoder.continuation_ids(letter) for letter in "ABC"]
 
 
 def test_large_evaluations_are_thinned_and_long_items_left_out(model: Path, tmp_path: Path) -> None:
     evaluated(tmp_path, items("exam", 9))
-    codec = load_codec(model)
-    ids = [question.item.id for question in read_questions(tmp_path, codec, CONTEXT, most_items=3)]
+    encoder = load_encoder(model)
+    ids = [question.item.id for question in read_questions(tmp_path, encoder, CONTEXT, most_items=3)]
     assert ids == ["exam-0", "exam-3", "exam-6"]
-    length = len(read_questions(tmp_path, codec, CONTEXT)[0].prompt)
-    assert len(read_questions(tmp_path, codec, CONTEXT, most_tokens=4 * length + 2)) == 4
-    assert read_questions(tmp_path, codec, length) == []
+    length = len(read_questions(tmp_path, encoder, CONTEXT)[0].prompt)
+    assert len(read_questions(tmp_path, encoder, CONTEXT, most_tokens=4 * length + 2)) == 4
+    assert read_questions(tmp_path, encoder, length) == []
 
 
 def test_folders_without_usable_items(model: Path, tmp_path: Path) -> None:
-    codec = load_codec(model)
-    assert read_questions(tmp_path, codec, CONTEXT) == []
+    encoder = load_encoder(model)
+    assert read_questions(tmp_path, encoder, CONTEXT) == []
     evaluated(tmp_path, items("exam", 2), model="a")
-    assert len(read_questions(tmp_path, codec, CONTEXT)) == 2
+    assert len(read_questions(tmp_path, encoder, CONTEXT)) == 2
     evaluated(tmp_path, items("exam", 2), model="b")
-    assert read_questions(tmp_path, codec, CONTEXT) == []
+    assert read_questions(tmp_path, encoder, CONTEXT) == []
     old = tmp_path / "items" / "tuned" / "exam.jsonl"
     old.parent.mkdir()
     old.write_text(json.dumps({"id": "1", "answer_mode": "options-letter", "prompt": "x", "gold": ["A"]}) + "\n")
-    assert read_questions(tmp_path, codec, CONTEXT) == []
+    assert read_questions(tmp_path, encoder, CONTEXT) == []
 
 
 def test_choices_follow_the_models_probabilities(model: Path, tmp_path: Path) -> None:
     evaluated(tmp_path, items("two", 4, wanted=2))
-    questions = read_questions(tmp_path, load_codec(model), CONTEXT)
+    questions = read_questions(tmp_path, load_encoder(model), CONTEXT)
     engine = load_engine(model, device="cpu")
     chosen = choose(engine, questions)
     for question, letters in zip(questions, chosen, strict=True):
@@ -94,7 +95,7 @@ def test_choices_follow_the_models_probabilities(model: Path, tmp_path: Path) ->
 def test_the_change_is_counted_item_by_item(model: Path, tmp_path: Path) -> None:
     evaluated(tmp_path, items("exam", 3))
     evaluated(tmp_path, items("posts", 1))
-    questions = read_questions(tmp_path, load_codec(model), CONTEXT)
+    questions = read_questions(tmp_path, load_encoder(model), CONTEXT)
     result = score_change(questions, [("A",), ("A",), ("B",), ("C",)], [("A",), ("B",), ("B",), None])
     assert result == {
         "n": 4,

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.bundle.verify import description_digest, read_bundle, verify_bundle
+from igakulm.bundle.verify import verify_bundle
 from igakulm.errors import InputError
 from igakulm.files import write_json
+from igakulm.inference.bundle_folder import description_digest, read_bundle
 from tiny_bundle import write_bundle
 
 

@@ -8,7 +8,7 @@ import pytest
 from igakulm.corpus.filter import REASONS, drop_reason, drop_reasons
 from igakulm.recipe.schema import Filters, Privacy
 from igakulm.text.cleaning import clean_texts
-from igakulm.text.personal_data import mask_texts
+from igakulm.text.personal.masking import mask_texts
 
 PROSE = "高血圧症は、安静時の血圧が持続的に高い状態をいう。減塩と運動が治療の土台である。家庭での測定も役に立つ。"
 MENU = "診療案内 医師紹介 アクセス 内科外来 一般外科 予防接種 健康診断 お知らせ 採用情報 入院案内 面会時間 交通手段"

@@ -13,6 +13,7 @@ import pytest
 from igakulm.asking.llamacpp_server import API_KEY_VARIABLE, serve_gguf
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
+from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.endpoint_engine import EndpointEngine, open_endpoint
 from igakulm.inference.engine import EndpointFailed, EngineFailed, Sampling, Step
 from igakulm.inference.llamacpp import available
@@ -189,7 +190,7 @@ def test_llamacpp_server(
         engine = open_endpoint(url, "m", 256, "secret", lanes=2)
         check_against(original, engine, parts=False)
         schema = {"type": "array", "items": {"enum": ["囊胞", "糖尿病"]}, "minItems": 1, "maxItems": 2}
-        steps = engine.stream([300, 5], 200, [encoder().eos], Sampling(schema=schema))
+        steps = engine.stream([300, 5], 200, [encoder().eos], Sampling(constraint=JsonSchema(schema)))
         assert set(json.loads(encoder().decode([step.token for step in steps]))) <= {"囊胞", "糖尿病"}
         with pytest.raises(InputError, match="401"):
             next(open_endpoint(url, "m", 256).stream([5], 1, []))

@@ -2,23 +2,30 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
-from igakulm.inference.engine import Sampling
+from igakulm.inference.constraint import JsonSchema
+from igakulm.inference.engine import Engine, Sampling
 from igakulm.inference.json_grammar import grammar_of
 from igakulm.inference.llamacpp import LlamaCppEngine, available
+from igakulm.inference.transformers import load_engine
 from tiny_bundle import encoder, write_model
 
 validators = pytest.importorskip("jsonschema")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCppEngine]:
-    folder = write_model(tmp_path_factory.mktemp("model"), initializer_range=0.02, max_position_embeddings=4096)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"), initializer_range=0.02, max_position_embeddings=4096)
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Iterator[LlamaCppEngine]:
     write_gguf(folder, folder / "model.gguf", "f32", "tiny")
     with LlamaCppEngine(folder / "model.gguf", threads=1, lanes=1) as opened:
         yield opened
@@ -60,18 +67,26 @@ SCHEMAS: list[dict[str, Any]] = [
 @pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
 @pytest.mark.parametrize("number", range(len(SCHEMAS)))
 def test_what_is_written_is_valid(engine: LlamaCppEngine, number: int) -> None:
-    schema = SCHEMAS[number]
+    check_schema(engine, SCHEMAS[number])
+
+
+@pytest.mark.parametrize("number", range(len(SCHEMAS)))
+def test_what_is_written_with_transformers_is_valid(folder: Path, number: int) -> None:
+    check_schema(load_engine(folder, device="cpu"), SCHEMAS[number])
+
+
+def check_schema(engine: Engine, schema: dict[str, Any]) -> None:
     validator = validators.Draft202012Validator(schema)
     for seed in range(5):
-        steps = engine.stream([5, 6, 7], 600, [], Sampling(temperature=1.0, seed=seed, schema=schema))
-        text = encoder().decode([step.token for step in steps])
-        validator.validate(json.loads(text))
+        sampling = Sampling(temperature=1.0, seed=seed, constraint=JsonSchema(schema))
+        steps = engine.stream([5, 6, 7], 600, [encoder().eos], sampling)
+        validator.validate(json.loads(encoder().decode([step.token for step in steps])))
 
 
 @pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
 @pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"type": "number"}, {"type": "integer"}])
 def test_llamacpp_takes_the_open_grammars(engine: LlamaCppEngine, schema: dict[str, Any]) -> None:
-    steps = list(engine.stream([5, 6, 7], 3, [], Sampling(schema=schema)))
+    steps = list(engine.stream([5, 6, 7], 3, [], Sampling(constraint=JsonSchema(schema))))
     assert steps
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from igakulm.bundle.gguf import write_gguf
 from igakulm.errors import InputError
+from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling, Step
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.llamacpp_pieces import Pieces, byte_level_alphabet
@@ -101,14 +102,16 @@ RECORD: dict[str, Any] = {
 def test_answers_follow_a_schema(engine: LlamaCppEngine, top: int | None) -> None:
     seen = set()
     for seed in range(6):
-        steps = list(engine.stream(prompt(seed), 200, [], Sampling(0.7, seed=seed, schema=LIST, top=top)))
+        steps = list(
+            engine.stream(prompt(seed), 200, [], Sampling(0.7, seed=seed, constraint=JsonSchema(LIST), top=top))
+        )
         found = json.loads(text_of(steps))
         # A random model also draws overlong UTF-8, which llama.cpp reads as the character; to us it is none.
         assert 2 <= len(found) <= 3 and {word for word in found if "\ufffd" not in word} <= set(LIST["items"]["enum"])
         assert all((step.log_probability is None) == (top is None) for step in steps)
         seen |= set(found)
         record = json.loads(
-            text_of(list(engine.stream(prompt(seed), 200, [], Sampling(0.7, seed=seed, schema=RECORD))))
+            text_of(list(engine.stream(prompt(seed), 200, [], Sampling(0.7, seed=seed, constraint=JsonSchema(RECORD)))))
         )
         assert record.keys() == {"age", "severe", "name"} and isinstance(record["age"], int)
         assert record["name"] in RECORD["properties"]["name"]["enum"] or "\ufffd" in record["name"]
@@ -117,7 +120,7 @@ def test_answers_follow_a_schema(engine: LlamaCppEngine, top: int | None) -> Non
 
 def test_schemas_that_cannot_be_followed(engine: LlamaCppEngine) -> None:
     with pytest.raises(InputError, match="pattern"):
-        next(engine.stream([5], 3, [], Sampling(schema={"type": "string", "pattern": "a+"})))
+        next(engine.stream([5], 3, [], Sampling(constraint=JsonSchema({"type": "string", "pattern": "a+"}))))
 
 
 def end_of(process: LlamaCppProcess, request: dict[str, Any], take: int) -> dict[str, Any]:

@@ -10,10 +10,11 @@ import pytest
 
 from foreign_tokenizers import STRICT
 from igakulm.bundle.gguf import write_gguf
-from igakulm.inference.engine import Message, TextRequest
+from igakulm.inference.engine import TextRequest
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.llamacpp_text import LlamaCppText
 from igakulm.tokenizer.chat import render_chat
+from igakulm.tokenizer.encoder import Message
 from igakulm.tokenizer.gguf_header import GgufHeader
 from tiny_bundle import encoder, write_model
 

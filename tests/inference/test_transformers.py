@@ -248,5 +248,3 @@ def test_top_p_leaves_the_unlikely_out() -> None:
     for top_p, kept in ((0.4, {1}), (0.6, {1, 3}), (0.85, {0, 1, 3}), (1.0, {0, 1, 2, 3, 4})):
         draw = Draw(Sampling(temperature=1.0, top_p=top_p, seed=1))
         assert {draw.step(logits).token for _ in range(300)} == kept
-    with pytest.raises(InputError, match="use the engine llamacpp"):
-        Draw(Sampling(schema={"type": "string"}))

@@ -18,7 +18,6 @@ from foreign_tokenizers import CHATML, byte_level, metaspace
 from igakulm.bundle.build import export
 from igakulm.errors import InputError
 from igakulm.files import Doc, write_documents, write_json, write_jsonl
-from igakulm.inference.codec import load_codec
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import (
     BenchmarksSection,
@@ -34,6 +33,7 @@ from igakulm.synth.lexicon import write_terms
 from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.folder_encoder import FolderEncoder
 from igakulm.tokenizer.open import load_encoder, refuse_other_reading
 from igakulm.training.finetune import finetune
 from igakulm.training.pack import build_packed
@@ -104,7 +104,7 @@ def test_every_stage(kind: str, tmp_path: Path) -> None:
     loader: Any = AutoTokenizer
     stock = loader.from_pretrained(bundle, local_files_only=True)
     ids = stock.apply_chat_template(ASK, add_generation_prompt=True, return_dict=False)
-    assert ids == render_chat(encoder, ASK, True)[0] == load_codec(bundle).chat_ids(ASK)
+    assert ids == render_chat(encoder, ASK, True)[0] == render_chat(FolderEncoder(bundle), ASK, True)[0]
     assert (folder / "base" / "model" / "chat_template.jinja").exists() is (kind == "qwen2")
     config, before = (json.loads((place / "config.json").read_text()) for place in (bundle, source))
     wanted = {"qwen2": before["vocab_size"], "gemma3_text": before["vocab_size"], "llama": 384}[kind]

@@ -17,7 +17,7 @@ from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.recorded import Recorded
 from igakulm.evaluation.target import Options, Target, manners_for
 from igakulm.files import locked, read_json
-from igakulm.inference.open import OpenedModel
+from igakulm.inference.model import Model
 from igakulm.manifest import read_manifest
 from igakulm.pipeline import evaluate_session as session
 from igakulm.pipeline.evaluate_session import default_folder, evaluate_model, store_name
@@ -40,10 +40,10 @@ def model(monkeypatch: pytest.MonkeyPatch) -> RuleEngine:
     """What every path opens: an engine that prefers B."""
     engine = RuleEngine(text="a")
 
-    def open_model(path: Path, *, precision: str, **options: object) -> OpenedModel:
-        return replace(opened(engine), identity=f"rule {precision}")
+    def open_any_model(path: Path, name: str, *, precision: str, **options: object) -> Model:
+        return replace(opened(engine), precision=precision)
 
-    monkeypatch.setattr(target, "open_model", open_model)
+    monkeypatch.setattr(target, "open_any_model", open_any_model)
     return engine
 
 
@@ -113,12 +113,16 @@ def test_each_address_has_a_store_of_its_own() -> None:
 
 
 def test_how_models_are_asked_when_nothing_is_said(tmp_path: Path) -> None:
-    (foreign,) = manners_for(opened(RuleEngine()), Options())
+    (foreign,) = manners_for(replace(opened(RuleEngine()), ours=False), Options())
     assert (foreign.style, foreign.answer, foreign.max_new_tokens) == ("published", "options", 512)
+    (own,) = manners_for(opened(RuleEngine()), Options())
+    assert (own.style, own.answer, own.max_new_tokens) == ("chat", "options", 128)
     (server,) = manners_for(Recorded("x", {}), Options())
     assert (server.style, server.answer) == ("published", "generate")
     (chat,) = manners_for(opened(RuleEngine()), Options(prompts="chat", max_new_tokens=7))
     assert (chat.style, chat.max_new_tokens) == ("chat", 7)
+    (published,) = manners_for(opened(RuleEngine()), Options(prompts="published"))
+    assert published.style == "published"
     several = manners_for(opened(RuleEngine()), Options(answers=("generate", "options", "generate")))
     assert [manner.answer for manner in several] == ["generate", "options"]
     with pytest.raises(InputError, match="--prompts published"):

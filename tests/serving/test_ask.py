@@ -8,10 +8,10 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import Sampling
+from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.serving import ask as asking
 from igakulm.serving.ask import Question, answer, ask, read_questions
-from igakulm.serving.model import Opened
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, write_model
 
@@ -21,7 +21,7 @@ TINY = encoder()
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> ScriptedEngine:
     engine = ScriptedEngine(TINY, "糖尿病です。", context_length=120)
-    monkeypatch.setattr(asking, "open_model", lambda folder, name: Opened(engine, TINY, "tiny", "scripted", folder))
+    monkeypatch.setattr(asking, "open_model", lambda folder, name: Model(engine, TINY, "tiny", "scripted", folder))
     return engine
 
 
@@ -49,7 +49,7 @@ def test_many_questions_with_one_that_does_not_fit(engine: ScriptedEngine) -> No
 
 def test_each_question_is_asked_by_itself(engine: ScriptedEngine) -> None:
     lines([Question("1", "甲"), Question("2", "乙")])
-    opened = Opened(engine, TINY, "tiny", "scripted")
+    opened = Model(engine, TINY, "tiny", "scripted")
     answer(opened, Question("2", "乙"), 8)
     assert engine.prompts[1] == engine.prompts[2]
 

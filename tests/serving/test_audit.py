@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
+from igakulm.inference.model import Model
 from igakulm.serving.audit import AuditLog, check_audit_log, digest
-from igakulm.serving.model import Opened
 from igakulm.serving.server import Options, app_of
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
@@ -101,7 +101,7 @@ def test_other_keys_and_second_servers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_server_writes_counts_and_digests_but_no_text(tmp_path: Path, stream: bool) -> None:
     log = AuditLog(tmp_path / "a", "m", key=KEY)
-    app = app_of(Opened(ScriptedEngine(TINY, SAY), TINY, "tiny", "scripted"), Options(audit=log))
+    app = app_of(Model(ScriptedEngine(TINY, SAY), TINY, "tiny", "scripted"), Options(audit=log))
     body = json.dumps({"messages": [{"role": "user", "content": "患者の秘密"}], "stream": stream}).encode()
     with TestClient(app, base_url="http://127.0.0.1") as web:
         headers = {"content-type": "application/json"}

@@ -15,10 +15,10 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import GREEDY, EngineFailed, Sampling, Step
+from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
-from igakulm.serving.model import Opened
-from igakulm.tasks.layouts import Task, write_tasks
+from igakulm.tasks.layouts import Task, read_tasks, write_tasks
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, tokenizer_folder
 
@@ -42,8 +42,8 @@ class Batch:
         write_tasks(self.bundle / "tasks.json", TASKS)
         self.engine: ScriptedEngine = ScriptedEngine(TINY, '["発熱", "頭痛"]')
 
-    def open(self, folder: Path, engine: str) -> Opened:
-        return Opened(self.engine, TINY, "tiny", "scripted", folder)
+    def open(self, folder: Path, engine: str) -> Model:
+        return Model(self.engine, TINY, "tiny", "scripted", folder, tasks=tuple(read_tasks(folder / "tasks.json")))
 
     def run(self, **options: Any) -> dict[str, Any]:
         made = BatchOptions(**options)
@@ -179,7 +179,8 @@ import sys, time
 from pathlib import Path
 from igakulm.progress import SilentProgress
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
-from igakulm.serving.model import Opened
+from igakulm.inference.model import Model
+from igakulm.tasks.layouts import read_tasks
 from igakulm.tokenizer.open import load_encoder
 from scripted_engine import ScriptedEngine
 
@@ -196,7 +197,8 @@ class Slow(ScriptedEngine):
             file.write(tokenizer.decode(arguments[0]).replace("\\n", " ") + "\\n")
 
 engine = Slow(tokenizer, '["発熱", "頭痛"]')
-opened = lambda bundle, name: Opened(engine, tokenizer, "tiny", "scripted", bundle)
+tasks = tuple(read_tasks(folder / "bundle" / "tasks.json"))
+opened = lambda bundle, name: Model(engine, tokenizer, "tiny", "scripted", bundle, tasks=tasks)
 source, bundle, out = folder / "in.csv", folder / "bundle", folder / "out.csv"
 batch_extract(source, bundle, out, BatchOptions(), SilentProgress(), open_bundle=opened)
 """
@@ -204,7 +206,8 @@ batch_extract(source, bundle, out, BatchOptions(), SilentProgress(), open_bundle
 
 def start(folder: Path, tests: Path, most: int = 1000) -> subprocess.Popen[bytes]:
     """A batch in a process of its own, which asks the model `most` times at most."""
-    environment = {**os.environ, "PYTHONPATH": str(tests)}
+    paths = os.pathsep.join([str(tests), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths}
     command = [sys.executable, "-c", CHILD, str(folder), str(tokenizer_folder()), str(most)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 

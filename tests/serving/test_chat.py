@@ -11,6 +11,7 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import Step
+from igakulm.inference.model import Model
 from igakulm.serving.chat import chat, chat_loop
 from igakulm.tokenizer.chat import render_chat
 from scripted_engine import ScriptedEngine
@@ -32,7 +33,7 @@ class Recorder(io.StringIO):
 
 def talk(engine: ScriptedEngine, text: str, **options: Any) -> Recorder:
     screen = Recorder()
-    chat_loop(engine, TINY, source=io.StringIO(text), target=screen, **options)
+    chat_loop(Model(engine, TINY, "tiny", "scripted"), source=io.StringIO(text), target=screen, **options)
     return screen
 
 
@@ -86,7 +87,8 @@ def test_a_reader_that_goes_ends_the_chat(tmp_path: Path) -> None:
             return file.fileno()
 
     with (tmp_path / "pipe").open("w") as file:
-        chat_loop(ScriptedEngine(TINY, "はい"), TINY, source=io.StringIO("a\nb\n"), target=Gone())
+        model = Model(ScriptedEngine(TINY, "はい"), TINY, "tiny", "scripted")
+        chat_loop(model, source=io.StringIO("a\nb\n"), target=Gone())
         file.write("what is left in a buffer")
     assert (tmp_path / "pipe").read_text() == ""
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling
 from igakulm.serving.chat_request import ChatRequest, parse_chat_request
 from igakulm.serving.request_fields import Generation
@@ -48,7 +49,9 @@ def test_defaults_and_all_fields() -> None:
     assert parse(max_completion_tokens=5, max_tokens=50).generation.max_tokens == 5
     assert parse(logprobs=True).generation.sampling.top == 0
     assert parse(logprobs=None, top_logprobs=None, n=None).generation.sampling.top is None
-    assert parse(response_format={"type": "json_object"}).generation.sampling.schema == {"type": "object"}
+    assert parse(response_format={"type": "json_object"}).generation.sampling.constraint == JsonSchema(
+        {"type": "object"}
+    )
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

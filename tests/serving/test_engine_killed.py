@@ -13,7 +13,7 @@ import pytest
 
 from http_server import running
 from igakulm.inference.llamacpp import LlamaCppEngine, available
-from igakulm.serving.model import open_model
+from igakulm.inference.open import open_model
 from igakulm.serving.server import Options, app_of
 from tiny_bundle import write_bundle
 

@@ -8,7 +8,7 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.llamacpp import available
-from igakulm.serving.model import open_model
+from igakulm.inference.open import open_model
 from tiny_bundle import encoder, write_bundle
 
 
@@ -27,7 +27,7 @@ def test_plain_folders_and_bundles_without_gguf(tmp_path: Path) -> None:
     (bundle / "huggingface" / "model.safetensors").write_bytes(b"")
     with pytest.raises(InputError, match="bytes instead of"):
         open_model(bundle)
-    with pytest.raises(InputError, match="not a bundle"):
+    with pytest.raises(InputError, match="no bundle"):
         open_model(tmp_path)
 
 
@@ -49,7 +49,7 @@ def test_serving_with_llama_cpp_is_light(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b", ("f32",))
     code = (
         "import sys; from pathlib import Path; from igakulm.serving.server import Options, app_of;"
-        "from igakulm.serving.model import open_model; opened = open_model(Path(sys.argv[1]), 'llamacpp');"
+        "from igakulm.inference.open import open_model; opened = open_model(Path(sys.argv[1]), 'llamacpp');"
         "app_of(opened, Options()); opened.close(); print(*sorted(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(bundle)], capture_output=True, text=True, check=True)

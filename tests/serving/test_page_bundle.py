@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.serving.model import open_model
+from igakulm.inference.open import open_model
 from igakulm.serving.server import Options, app_of
 from page_browser import answered, ask, opened, ready
 from page_server import running

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
-from igakulm.serving.model import Opened
+from igakulm.inference.model import Model
 from igakulm.serving.model_routes import model_facts, score_rows, split_card
 from igakulm.serving.page_routes import PAGE, page_files, page_routes
 from page_server import PageEngine
@@ -34,8 +34,8 @@ BOARD = {
 CARD = "---\nlicense: other\n---\n\n# m\n\n## 日本語\n\n限界がある。\n\n## English\n\nLimits.\n"
 
 
-def opened(folder: Path | None, description: dict[str, Any] | None = None) -> Opened:
-    return Opened(PageEngine(TINY, {}, 333), TINY, "m", "scripted", folder, description or {})
+def opened(folder: Path | None, description: dict[str, Any] | None = None) -> Model:
+    return Model(PageEngine(TINY, {}, 333), TINY, "m", "scripted", folder, description or {})
 
 
 def test_static_files() -> None:

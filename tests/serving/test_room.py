@@ -22,8 +22,8 @@ from starlette.testclient import TestClient
 from http_server import running
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
+from igakulm.inference.model import Model
 from igakulm.serving import patience
-from igakulm.serving.model import Opened
 from igakulm.serving.record import Record
 from igakulm.serving.room import BadRequest, Limits, Room
 from igakulm.serving.server import Options, app_of, create_app
@@ -38,7 +38,7 @@ ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "患者の秘密
 
 
 def refused(work: Callable[[], Any]) -> BadRequest:
-    room = Room(ScriptedEngine(TINY, SAY), TINY, "m", Limits(seconds=0.05))
+    room = Room(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted"), Limits(seconds=0.05))
     with pytest.raises(BadRequest) as caught:
         asyncio.run(room.run(work))
     return caught.value
@@ -55,17 +55,17 @@ def test_failures_become_answers() -> None:
     assert (found := refused(wrong)).status == 400 and found.message == "the text is too long"
     assert refused(lambda: time.sleep(0.2)).code == "timed_out"
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(Room(ScriptedEngine(TINY, SAY), TINY, "m").run(lambda: 1 // 0))
+        asyncio.run(Room(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted")).run(lambda: 1 // 0))
 
 
 def test_work_beyond_its_time_ends_at_the_next_token_and_keeps_its_turn_till_then() -> None:
     engine = ScriptedEngine(TINY, SAY * 20)
-    room = Room(engine, TINY, "m", Limits(seconds=0.1, queue=0))
+    room = Room(Model(engine, TINY, "m", "scripted"), Limits(seconds=0.1, queue=0))
     engine.gate.clear()
 
     async def visit() -> tuple[int, int]:
         with pytest.raises(BadRequest, match="longer than"):
-            await room.run(lambda: list(room.engine.stream([1], 100, ())))
+            await room.run(lambda: list(room.model.engine.stream([1], 100, ())))
         held = room.turns.running
         with pytest.raises(BadRequest, match="busy"):
             await room.run(lambda: None)
@@ -129,10 +129,10 @@ def test_a_client_that_goes_ends_the_work_within_a_token(path: str) -> None:
 
 def test_counts_of_work_are_those_of_its_request() -> None:
     engine = ScriptedEngine(TINY, SAY)
-    room = Room(engine, TINY, "m")
+    room = Room(Model(engine, TINY, "m", "scripted"))
 
     async def route(request: Request) -> Response:
-        await room.run(lambda: list(room.engine.stream([1, 2], 3, ())), request)
+        await room.run(lambda: list(room.model.engine.stream([1, 2], 3, ())), request)
         return JSONResponse(current_tally().usage)
 
     web = TestClient(Record(Starlette(routes=[Route("/", route, methods=["POST"])])))
@@ -143,7 +143,7 @@ def test_counts_of_work_are_those_of_its_request() -> None:
 def test_texts_go_to_the_log_only_when_asked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     for wanted in (False, True):
-        app = app_of(Opened(ScriptedEngine(TINY, SAY), TINY, "tiny", "x"), Options(log_prompts=wanted))
+        app = app_of(Model(ScriptedEngine(TINY, SAY), TINY, "tiny", "x"), Options(log_prompts=wanted))
         TestClient(app, base_url="http://localhost").post(CHAT, json=ASK)
         assert (SAY in caplog.text) == wanted
     assert "患者" in caplog.text

@@ -258,7 +258,7 @@ def test_a_client_that_goes_gives_its_turn_back(stream: bool, at_once: bool) -> 
 def test_serve_refuses_before_it_loads(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="other machines"):
         serve(tmp_path, "0.0.0.0")
-    with pytest.raises(InputError, match="not a bundle"):
+    with pytest.raises(InputError, match="no bundle"):
         serve(tmp_path, port=0)
     with pytest.raises(InputError, match="cannot be opened"):
         serve(tmp_path, port=99_999)

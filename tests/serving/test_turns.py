@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from igakulm.inference.model import Model
 from igakulm.serving.room import BadRequest, Limits, Room
 from igakulm.serving.server import create_app
 from igakulm.serving.turns import Busy, Turns, WaitedTooLong
@@ -58,7 +59,7 @@ def test_turns_come_in_order_of_arrival() -> None:
 
 def test_a_turn_given_back_after_its_loop_has_ended_lets_the_next_one_in() -> None:
     """The request's loop ends while its work still runs in the thread."""
-    room = Room(ScriptedEngine(TINY, "糖"), TINY, "m", Limits(seconds=0.01))
+    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"), Limits(seconds=0.01))
     gate = threading.Event()
     with pytest.raises(BadRequest, match="longer than"):
         asyncio.run(room.run(gate.wait))
@@ -69,7 +70,7 @@ def test_a_turn_given_back_after_its_loop_has_ended_lets_the_next_one_in() -> No
 
 
 def test_a_waiter_on_another_loop_is_woken_from_the_thread_of_the_work() -> None:
-    room = Room(ScriptedEngine(TINY, "糖"), TINY, "m")
+    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
     gate, got = threading.Event(), []
     first = threading.Thread(target=lambda: asyncio.run(room.run(gate.wait)))
     second = threading.Thread(target=lambda: got.append(asyncio.run(room.run(lambda: "second"))))
@@ -188,7 +189,7 @@ def test_crowds_on_many_loops_with_cancellations_leave_every_turn_free(lanes: in
 
 
 def test_a_turn_is_free_before_its_request_hears_of_the_end() -> None:
-    room = Room(ScriptedEngine(TINY, "糖"), TINY, "m")
+    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
 
     async def visits() -> set[int]:
         found = set()

@@ -13,7 +13,6 @@ from transformers import AutoTokenizer
 from foreign_tokenizers import CHATML, STRICT, byte_level, metaspace
 from igakulm.errors import InputError
 from igakulm.files import write_json
-from igakulm.inference.codec import load_codec
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.tokenizer.adopt import adopt
@@ -21,7 +20,8 @@ from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import CHAT_TOKENS, TextEncoder
-from igakulm.tokenizer.open import load_encoder
+from igakulm.tokenizer.folder_encoder import FolderEncoder
+from igakulm.tokenizer.open import load_any_encoder, load_encoder
 
 TEXTS = ("糖尿病の治療に A B を使う。\n", "", " 答え：<|im_end|></s><|user|>", "\ud800 123", "😀囊")
 ASK = [{"role": "user", "content": "糖尿病とは？\n"}]
@@ -56,7 +56,7 @@ def stock(folder: Path) -> Any:
 
 def test_texts_have_the_ids_of_the_source(folders: tuple[str, Path, Path]) -> None:
     name, source, target = folders
-    encoder, there = load_encoder(target), load_codec(source)
+    encoder, there = load_encoder(target), load_any_encoder(source)
     assert isinstance(encoder, AdoptedEncoder)
     new = set(encoder.chat_tokens)
     for text in TEXTS:
@@ -87,14 +87,14 @@ def test_where_the_chat_tokens_stand(folders: tuple[str, Path, Path]) -> None:
 
 def test_rows_are_the_prompt_of_evaluation_and_a_learnt_answer(folders: tuple[str, Path, Path]) -> None:
     name, _, target = folders
-    encoder, codec = load_encoder(target), load_codec(target)
+    encoder, plain = load_encoder(target), FolderEncoder(target)
     ids, mask = render_chat(encoder, TURN, add_generation_prompt=False)
-    prompt = codec.chat_ids(ASK)
-    answer = codec.continuation_ids("A 高血圧")
+    prompt = render_chat(plain, ASK, True)[0]
+    answer = plain.continuation_ids("A 高血圧")
     assert render_chat(encoder, ASK, add_generation_prompt=True) == (prompt, [False] * len(prompt))
     assert ids[: len(prompt)] == prompt and ids[len(prompt) : -1] == answer
     assert mask == [False] * len(prompt) + [True] * (len(answer) + 1)
-    assert ids[-1] in codec.stop and ids[-1] in encoder.stops
+    assert ids[-1] in plain.stops and ids[-1] in encoder.stops
     if name in ("qwen", "thinking"):
         written = stock(target).apply_chat_template(TURN, return_dict=False)
         assert written[: len(ids)] == ids or (name == "qwen" and "trim" in CHATML)
@@ -102,10 +102,10 @@ def test_rows_are_the_prompt_of_evaluation_and_a_learnt_answer(folders: tuple[st
 
 def test_earlier_answers_are_learnt_too(folders: tuple[str, Path, Path]) -> None:
     name, _, target = folders
-    encoder, codec = load_encoder(target), load_codec(target)
+    encoder, plain = load_encoder(target), FolderEncoder(target)
     more = [*TURN, {"role": "user", "content": "B<|im_end|></s>"}, {"role": "assistant", "content": "C 123"}]
     ids, mask = render_chat(encoder, more, add_generation_prompt=False)
-    prompt = codec.chat_ids(more[:-1])
+    prompt = render_chat(plain, more[:-1], True)[0]
     assert ids[: len(prompt)] == prompt
     learnt = encoder.decode([number for number, wanted in zip(ids, mask, strict=True) if wanted])
     assert learnt.split() == ["A", "高血圧C", "123"] or learnt.split() == ["A", "高血圧", "C", "123"], name

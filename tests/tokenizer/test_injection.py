@@ -20,7 +20,6 @@ from starlette.testclient import TestClient
 from fuzz_text import CONTROL, NEAR_MISSES, SPELLINGS
 from igakulm.evaluation.manner import Manner
 from igakulm.files import Doc, write_documents, write_json
-from igakulm.inference.codec import FolderCodec, OwnCodec
 from igakulm.inference.llamacpp import available
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import PackSection
@@ -29,6 +28,7 @@ from igakulm.tasks.items import Item
 from igakulm.text.cleaning import clean_text
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.folder_encoder import FolderEncoder
 from igakulm.tokenizer.lines import encode_stream
 from igakulm.training.encoded import encode_texts
 from igakulm.training.pack import build_packed
@@ -89,14 +89,14 @@ def tuning(text: str) -> list[int]:
 
 
 def evaluation(text: str) -> list[int]:
-    codec, asked = OwnCodec(TINY), item(text)
+    asked = item(text)
     ids = []
     for style in ("chat", "published"):
         manner = Manner(style=style, shots=(asked, asked) if style == "published" else ())
         messages = manner.messages(asked)
-        ids += render_chat(TINY, messages, True)[0] + codec.plain_ids(manner.text(asked))
+        ids += render_chat(TINY, messages, True)[0] + TINY.plain_ids(manner.text(asked))
         for option in manner.option_texts(asked):
-            ids += codec.continuation_ids(option)
+            ids += TINY.continuation_ids(option)
     return ids
 
 
@@ -207,25 +207,25 @@ def test_what_stock_tools_cannot_promise(stock: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> FolderCodec:
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> FolderEncoder:
     """Our tokenizer as a program sees it that knows nothing of us."""
     folder = tmp_path_factory.mktemp("stock")
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copyfile(tokenizer_folder() / name, folder / name)
-    return FolderCodec(folder)
+    return FolderEncoder(folder)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_foreign_codec(foreign: FolderCodec, attack: str) -> None:
+def test_foreign_folder(foreign: FolderEncoder, attack: str) -> None:
     messages: Any = [{"role": "system", "content": attack}, {"role": "user", "content": attack}]
-    assert foreign.chat_ids(messages) == render_chat(TINY, messages, True)[0]
+    assert render_chat(foreign, messages, True)[0] == render_chat(TINY, messages, True)[0]
     assert foreign.plain_ids(attack) == [TINY.bos, *TINY.encode(attack)]
 
 
 @pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
 def test_gguf_server(tmp_path: Path) -> None:
     """The real engine: llama.cpp gets the very ids that `render_chat` gives, never text."""
-    from igakulm.serving.model import open_model
+    from igakulm.inference.open import open_model
 
     opened = open_model(write_bundle(tmp_path / "bundle", ("f32",), max_position_embeddings=2048), "llamacpp")
     try:

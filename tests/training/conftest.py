@@ -25,11 +25,14 @@ class CharacterEncoder:
     base_size, size = 100, 103
     system, user, assistant = 100, 101, 102
     begin, chat_tokens, stops = (1,), (100, 101, 102), (2, 100, 101, 102)
-    files = TOKENIZER_FILES
+    files, adopted, runtime, chat = TOKENIZER_FILES, False, "plain", True
+    render = TextEncoder.render
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.sha256 = self.identity = hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest()
+        self.sha256 = self.source_sha256 = self.identity = hashlib.sha256(
+            (folder / "tokenizer.json").read_bytes()
+        ).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         return [self.newline if character == "\n" else 4 + ord(character) % 96 for character in text]

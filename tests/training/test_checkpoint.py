@@ -3,8 +3,11 @@
 import json
 import os
 import random
+import shutil
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ import torch
 from safetensors.torch import load_file
 
 from igakulm.errors import InputError
+from igakulm.files import sha256_file
+from igakulm.machine import Arithmetic, arithmetic
 from igakulm.progress import Progress
 from igakulm.training import loop
 from igakulm.training.checkpoint import Checkpoints, damage
@@ -257,3 +262,69 @@ def test_the_snapshot_is_of_its_own_step(tmp_path: Path, monkeypatch: pytest.Mon
         for file in ("model.safetensors", "optimizer.safetensors"):
             one, other = (tmp_path / folder / "checkpoints" / name / file for folder in ("whole", "late"))
             assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Torch with two threads; the other tests use one."""
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def parts(folder: Path, step: int) -> list[tuple[int, int]]:
+    state = json.loads((folder / "checkpoints" / f"step-{step:07d}" / "state.json").read_text())
+    return [(part["after_step"], part["threads"]) for part in state["arithmetic"]]
+
+
+def test_another_number_of_threads_goes_on_only_when_told(tmp_path: Path, two_threads: None) -> None:
+    kill_after(tmp_path, 7)  # a process of its own, with one thread
+    assert parts(tmp_path, 6) == [(0, 1)]
+    with pytest.raises(InputError, match="threads: 1 then, 2 now") as refused:
+        run(tmp_path)
+    assert "mixed_arithmetic: true" in str(refused.value) and names(tmp_path) == ["step-0000003", "step-0000006"]
+    said = Said()
+    train(small_job(tmp_path, mixed_arithmetic=True), said)
+    assert any("threads: 1 then, 2 now" in line for line in said.lines)
+    assert parts(tmp_path, 12) == [(0, 1), (6, 2)]
+
+
+def test_the_same_number_of_threads_goes_on_to_the_same_bits(tmp_path: Path, two_threads: None) -> None:
+    short: dict[str, Any] = {"steps": 4, "checkpoint_every": 2}
+    wanted, _ = run(tmp_path / "whole", **short)
+    run(tmp_path / "cut", **short)
+    shutil.rmtree(tmp_path / "cut" / "checkpoints" / "step-0000004")
+    weights, _ = run(tmp_path / "cut", **short)
+    assert same(weights, wanted) and parts(tmp_path / "cut", 4) == [(0, 2)]
+
+
+def test_another_instruction_set_and_a_checkpoint_that_says_nothing(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path)
+    state = tmp_path / "checkpoints" / "step-0000012" / "state.json"
+    whole = json.loads(state.read_text())
+    checkpoints = small_checkpoints(tmp_path)
+    assert checkpoints.newest(print) == 12
+    other = replace(arithmetic_here(), instructions="AMD AVX2 avx2")
+    with pytest.raises(InputError, match=r"instructions: .* then, AMD AVX2 avx2 now"):
+        small_checkpoints(tmp_path, other).newest(print)
+    del whole["arithmetic"]  # as older versions wrote it
+    state.write_text(json.dumps(whole))
+    hashes = state.with_name("hashes.json")
+    hashes.write_text(json.dumps({**json.loads(hashes.read_text()), "state.json": sha256_file(state)}))
+    said: list[str] = []
+    assert small_checkpoints(tmp_path, other).newest(said.append) == 12
+    assert "does not say" in said[0]
+
+
+def arithmetic_here() -> Arithmetic:
+    found = arithmetic(torch.device("cpu"))
+    assert found is not None and found.threads == torch.get_num_threads() and found.instructions
+    return found
+
+
+def small_checkpoints(folder: Path, computed: Arithmetic | None = None) -> Checkpoints:
+    identity = small_job(folder).identity
+    computed = computed or arithmetic_here()
+    return Checkpoints(folder / "checkpoints", identity, keep=2, every=3, last=12, arithmetic=computed)

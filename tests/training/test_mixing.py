@@ -62,7 +62,7 @@ def test_the_mean_counts_tokens_or_rows() -> None:
             sum(loss / size for loss, size in zip(alone, sizes, strict=True)) / 3 if by_row else sum(alone) / sum(sizes)
         )
         assert mean == pytest.approx(wanted, rel=1e-5)
-    several = objective.row_losses(collate([learnt(n, size, 0.1) for n, size in enumerate(sizes)]))
+    several = objective(collate([learnt(n, size, 0.1) for n, size in enumerate(sizes)]), by_row=True).detach()
     assert several.tolist() == pytest.approx(alone, rel=1e-5)
 
 
@@ -217,7 +217,7 @@ class Pairs(Objective):
     def amount(self, row: Row) -> float:
         return 1.0
 
-    def forward(self, batch: Batch) -> torch.Tensor:
+    def forward(self, batch: Batch, *, by_row: bool = False) -> torch.Tensor:
         states, head, _ = self._targets_states(batch)
         scores = -torch.nn.functional.cross_entropy(states @ head.T, batch.targets, reduction="none")
         better, worse = scores.view(-1, 2, 2).sum(-1).T

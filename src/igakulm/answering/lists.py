@@ -1,22 +1,25 @@
-"""A list of strings from a model: asked greedily, held to JSON where the engine can.
+"""Lists of strings from a model: asked greedily, held to JSON and to the document, with every engine alike.
 
-Does: stop when the model goes round in circles. Does not: read lists (text/lists.py), or know what the strings mean.
+Does: say how a list is held, ask many prompts at once, tell an answer that was cut. Does not: read lists
+(text/lists.py), follow an answer (inference/masks.py), or know what the strings mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from igakulm.errors import InputError
-from igakulm.inference.engine import GREEDY, Engine, Sampling, check_prompt
-from igakulm.text.lists import goes_round, list_items
+from igakulm.inference.constraint import ListOf
+from igakulm.inference.engine import Engine, check_prompt, nothing
+from igakulm.text.lists import list_items
+from igakulm.text.literals import string_list
 from igakulm.tokenizer.open import Encoder
 
-LIST_SCHEMA: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-LOOK_EVERY = 16
+Hold = Literal["document", "json"]
+"""What every string of a list is: whole words, numbers or characters of the document as the model reads it; or any."""
+HOLD: Hold = "document"
+"""Measured on NRNER and MRNER: docs/results/2026-12-01-one-door.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class ListAnswer:
         text: the whole answer.
         items: its strings, each once; None when it holds no list.
         tokens: how many it has.
-        cut: it reached the limit of length, or was ended because it went round in circles.
+        cut: it reached the limit of length, or was ended because it went round in circles: items may be missing.
     """
 
     text: str
@@ -36,42 +39,57 @@ class ListAnswer:
     cut: bool
 
 
-def ask_for_list(
-    engine: Engine, encoder: Encoder, prompt: Sequence[int], most: int, *, constrained: bool = True
-) -> ListAnswer:
-    """Ask greedily for a list of strings.
+@dataclass(frozen=True, slots=True)
+class ListQuestion:
+    """A prompt as token ids, the longest answer in tokens, and the document that the answer speaks of."""
+
+    prompt: Sequence[int]
+    longest: int
+    document: str
+
+
+def ask_for_lists(
+    engine: Engine,
+    encoder: Encoder,
+    questions: Sequence[ListQuestion],
+    *,
+    hold: Hold = HOLD,
+    done: Callable[[int], None] = nothing,
+) -> list[ListAnswer]:
+    """Ask greedily for lists of strings.
 
     Args:
         engine: answers.
         encoder: the model's tokenizer.
-        prompt: token ids.
-        most: tokens of the longest answer.
-        constrained: accept only a JSON list of strings, where the engine can do that.
+        questions: what is asked.
+        hold: how the answers are held; a server behind `engine` may know JSON only.
+        done: told how many more are answered.
 
     Raises:
-        InputError: the prompt does not fit.
+        InputError: a prompt does not fit.
         EngineFailed: the model's process is gone.
     """
-    check_prompt(prompt, 0, engine.context_length)
-    try:
-        tokens, cut = _tokens(engine, encoder, prompt, most, Sampling(schema=LIST_SCHEMA) if constrained else GREEDY)
-    except InputError:
-        # An engine says so when it cannot hold an answer to a schema; the prompt itself was checked above.
-        if not constrained:
-            raise
-        tokens, cut = _tokens(engine, encoder, prompt, most, GREEDY)
-    text = encoder.decode(tokens)
-    return ListAnswer(text, list_items(text), len(tokens), cut)
+    for question in questions:
+        check_prompt(question.prompt, 0, engine.context_length)
+    made = engine.generate(
+        [question.prompt for question in questions],
+        [question.longest for question in questions],
+        encoder.stops,
+        constraints=[ListOf(question.document if hold == "document" else None) for question in questions],
+        done=done,
+    )
+    return [
+        read_list(encoder.decode(tokens), len(tokens), question.longest)
+        for question, tokens in zip(questions, made, strict=True)
+    ]
 
 
-def _tokens(
-    engine: Engine, encoder: Encoder, prompt: Sequence[int], most: int, sampling: Sampling
-) -> tuple[list[int], bool]:
-    made: list[int] = []
-    steps = engine.stream(prompt, most, encoder.stops, sampling)
-    with closing(steps):  # type: ignore[type-var]
-        for step in steps:
-            made.append(step.token)
-            if len(made) % LOOK_EVERY == 0 and goes_round(encoder.decode(made)):
-                return made, True
-    return made, len(made) >= most
+def read_list(text: str, tokens: int, longest: int) -> ListAnswer:
+    """An answer of so many tokens, of which it could have `longest`.
+
+    >>> read_list('["発熱", "咳', 9, 40).cut, read_list('["発熱"]', 5, 5).cut, read_list("熱です", 3, 40).items
+    (True, False, None)
+    """
+    items = list_items(text)
+    whole = string_list(text) is not None
+    return ListAnswer(text, items, tokens, not whole and (tokens >= longest or items is not None))

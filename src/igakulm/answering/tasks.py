@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from igakulm.answering.lists import ListAnswer, ask_for_list
+from igakulm.answering.lists import HOLD, Hold, ListAnswer, ListQuestion, ask_for_lists
 from igakulm.answering.options import By, Weighed, prompt_ids, weigh
 from igakulm.answering.pieces import Piece, pieces_of
 from igakulm.answering.placing import place_items
@@ -121,7 +121,7 @@ def extract(
     text: str,
     *,
     max_new_tokens: int = ANSWER_TOKENS,
-    constrained: bool = True,
+    hold: Hold = HOLD,
     done: Callable[[int, int], None] = _nowhere,
 ) -> Extraction:
     """What a task names in a text, greedy.
@@ -134,7 +134,7 @@ def extract(
         task: of kind "extract".
         text: a record.
         max_new_tokens: longest answer to a piece; at most a third of the context, and little more than the prompt has.
-        constrained: let the engine accept only a JSON list of strings, where it can.
+        hold: what the strings of an answer are held to.
         done: told how many pieces of how many are finished.
 
     Raises:
@@ -151,14 +151,23 @@ def extract(
     def fits(piece: str) -> bool:
         return len(piece) <= longest and len(prompt_ids(encoder, user_message(task, piece))) <= most
 
-    gathered = _Gathered()
+    gathered, finished = _Gathered(), 0
     pieces = [piece for piece in pieces_of(text, fits) if piece.text.strip()]
-    for number, piece in enumerate(pieces, 1):
-        prompt = prompt_ids(encoder, user_message(task, piece.text))
-        # Pieces of a text are together not much longer than it; a model that goes on and on is ended there.
-        answer = ask_for_list(engine, encoder, prompt, min(room, len(prompt) + SPARE), constrained=constrained)
+    prompts = [prompt_ids(encoder, user_message(task, piece.text)) for piece in pieces]
+    # Pieces of a text are together not much longer than it; a model that goes on and on is ended there.
+    questions = [
+        ListQuestion(prompt, min(room, len(prompt) + SPARE), piece.text)
+        for prompt, piece in zip(prompts, pieces, strict=True)
+    ]
+
+    def told(more: int) -> None:
+        nonlocal finished
+        finished += more
+        done(finished, len(pieces))
+
+    answers = ask_for_lists(engine, encoder, questions, hold=hold, done=told)
+    for piece, prompt, answer in zip(pieces, prompts, answers, strict=True):
         gathered.add(piece, text, task.kind_of_item, answer, len(prompt))
-        done(number, len(pieces))
     return gathered.result()
 
 

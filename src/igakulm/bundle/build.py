@@ -1,6 +1,6 @@
 """The export stage: a bundle that stock tools load, proved to be the trained model, with hashes of every file.
 
-Does: write huggingface/, llama/ where wished, gguf/, evaluation/, tasks.json, MODEL_CARD.md, LICENCES.md, LICENSES/ and
+Does: write huggingface/, llama/ where wished, gguf/, evaluation/, MODEL_CARD.md, LICENCES.md, LICENSES/ and
 bundle.json. Does not: train, score or serve; convert.py proves the files, verify.py checks a bundle later.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 
 from igakulm import __version__
 from igakulm.bundle.card import CardFacts, model_card
-from igakulm.bundle.contents import BUNDLE, describe
 from igakulm.bundle.convert import add_llama, convert
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
 from igakulm.bundle.licences import write_licences
@@ -30,9 +29,10 @@ from igakulm.bundle.records import (
     tuning_of,
 )
 from igakulm.bundle.tasks import tasks_of
-from igakulm.bundle.verify import DIGEST, FORMAT, description_digest
 from igakulm.errors import InputError
 from igakulm.files import atomic_path, write_json, write_text
+from igakulm.inference.bundle_folder import BUNDLE, DIGEST, FORMAT, GGUF, describe, description_digest
+from igakulm.inference.bundle_folder import MODEL as HUGGINGFACE
 from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.report.evaluation import build_evaluation_report
@@ -47,7 +47,7 @@ CHECK_TEXTS = (
     "今日の天気を教えてください。",
 )
 """Texts whose next tokens are compared between the original and every converted file."""
-HUGGINGFACE, LLAMA, GGUF, EVALUATION = "huggingface", "llama", "gguf", "evaluation"
+LLAMA, EVALUATION = "llama", "evaluation"
 
 
 def export_folder(
@@ -118,8 +118,8 @@ def export(
     same_tokenizer(folder, encoder, CHECK_TEXTS)
     llama = add_llama(folder, out_dir / LLAMA, prompts, progress) if config.as_llama else None
     gguf = convert(config.name, config.gguf, folder, out_dir / GGUF, prompts, records.evaluation_dir, progress)
-    tasks = tasks_of(records.finetune_dir or model_dir, records.evaluation_dir)
-    write_tasks(out_dir / TASKS_FILE, tasks)
+    if tasks := tasks_of(records.finetune_dir or model_dir, records.evaluation_dir):
+        write_tasks(folder / TASKS_FILE, tasks)
     board = _write_evaluation(records, out_dir / EVALUATION, config.name)
     facts = _write_papers(config.name, model, gguf, board, records, out_dir, llama is not None)
     description = _describe(facts, encoder, llama, licences_of(records), out_dir)

@@ -25,9 +25,8 @@ from igakulm.bundle.predictions import (
 from igakulm.bundle.quantise import GgufKind
 from igakulm.bundle.score_change import Question, choose, read_questions, score_change
 from igakulm.bundle.weights import read_config
-from igakulm.inference.codec import load_codec
 from igakulm.inference.llamacpp import LlamaCppEngine, available
-from igakulm.inference.transformers import load_engine
+from igakulm.inference.open import open_model
 from igakulm.progress import Progress
 from igakulm.tokenizer.open import load_encoder
 from igakulm.tokenizer.sample_texts import SENTENCES
@@ -59,11 +58,12 @@ def examine(
     """
     predictions = original_predictions(folder, prompts)
     context_length = int(read_config(folder)["max_position_embeddings"])
-    questions = read_questions(evaluation_dir, load_codec(folder), context_length) if evaluation_dir else []
+    questions = read_questions(evaluation_dir, load_encoder(folder), context_length) if evaluation_dir else []
     choices: list[tuple[str, ...] | None] = []
     if questions:
+        model = open_model(folder, "transformers", device="cpu")
         with progress.task("score of the original", len(questions), "items") as task:
-            choices = choose(load_engine(folder, device="cpu"), questions, task.advance)
+            choices = choose(model.engine, questions, task.advance)
     return Original(folder, prompts, predictions, questions, choices)
 
 

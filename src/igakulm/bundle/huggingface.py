@@ -20,7 +20,9 @@ from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
 from igakulm.progress import Progress
-from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, AdoptedEncoder
+from igakulm.tasks.layouts import TASKS_FILE
+from igakulm.text.preparation import PREPARATION_FILE
+from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES
 from igakulm.tokenizer.encode import ENCODER_FILE, TEMPLATE_FILE, TOKENIZER_FILES
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.tokenizer.padding import padded
@@ -31,6 +33,8 @@ KEPT = (
     "model.safetensors",
     "model.safetensors.index.json",
     *dict.fromkeys((*TOKENIZER_FILES, *ADOPTED_FILES)),
+    PREPARATION_FILE,
+    TASKS_FILE,
 )
 """Nothing else of a model folder enters a bundle: no checkpoints, no optimizer state, no logs, no code."""
 
@@ -108,7 +112,7 @@ def check_vocabulary(folder: Path, config: dict[str, Any], encoder: Encoder) -> 
     ids = [int(token["id"]) for token in data.get("added_tokens", [])]
     entries = max([len(data["model"]["vocab"]) - 1, *ids]) + 1
     rows = int(config["vocab_size"])
-    fits = rows >= entries if isinstance(encoder, AdoptedEncoder) else rows in (entries, padded(entries))
+    fits = rows >= entries if encoder.adopted else rows in (entries, padded(entries))
     if encoder.size != entries or not fits:
         raise InputError(
             f"the tokenizer has {entries:,} entries ({encoder.size:,} for IgakuLM's encoder), the model {rows:,}",

@@ -22,7 +22,6 @@ from typing import Any
 from packaging.tags import platform_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from igakulm.bundle.contents import BUNDLE
 from igakulm.bundle.new_folder import new_folder, refuse_full_folder
 from igakulm.bundle.offline_text import readme, start_script
 from igakulm.bundle.own_wheel import write_own_wheel
@@ -38,6 +37,7 @@ from igakulm.bundle.sbom import (
 from igakulm.bundle.verify import verify_bundle
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import files_below, read_json, sha256_file, write_json, write_text
+from igakulm.inference.bundle_folder import BUNDLE
 from igakulm.progress import Progress
 
 SERVING = (

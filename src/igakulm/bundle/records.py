@@ -184,7 +184,9 @@ def _machine(manifest: Manifest) -> str:
     gpus = provenance.get("gpus") or []
     kinds = [f"{gpus.count(name)} x {name}" for name in dict.fromkeys(gpus)]
     cores, system = provenance.get("cores"), str(provenance.get("platform", "")).partition("-")[0]
-    parts = [*kinds, f"{cores} CPU cores" if cores else "", system]
+    computed = provenance.get("arithmetic") or {}
+    threads = f"{computed['threads']} threads ({computed['instructions']})" if computed.get("threads") else ""
+    parts = [*kinds, f"{cores} CPU cores" if cores else "", threads, system]
     return ", ".join(part for part in parts if part)
 
 

@@ -18,8 +18,10 @@ from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.manner import OPTIONS
 from igakulm.evaluation.metrics import is_right
 from igakulm.files import read_jsonl
-from igakulm.inference.engine import Codec, Continuation, Engine, nothing
+from igakulm.inference.engine import Continuation, Engine, nothing
 from igakulm.tasks.items import LETTERS, Item
+from igakulm.tokenizer.chat import render_chat
+from igakulm.tokenizer.encoder import Encoder
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class Question:
 
 def read_questions(
     evaluation_dir: Path,
-    codec: Codec,
+    encoder: Encoder,
     context_length: int,
     *,
     most_items: int = MOST_ITEMS,
@@ -52,7 +54,7 @@ def read_questions(
 
     Args:
         evaluation_dir: folder with `items/MODEL/*.jsonl`; the model is `tuned`, or the only one.
-        codec: of the exported model.
+        encoder: of the exported model.
         context_length: tokens that the model reads.
         most_items: how many at most.
         most_tokens: tokens of all prompts together, at most.
@@ -62,8 +64,8 @@ def read_questions(
     """
     found: list[Question] = []
     for item in _spread(_choice_items(evaluation_dir), most_items):
-        prompt = _prompt(codec, item.question)
-        options = [codec.continuation_ids(letter) for letter in LETTERS[: len(item.choices)]]
+        prompt = _prompt(encoder, item.question)
+        options = [encoder.continuation_ids(letter) for letter in LETTERS[: len(item.choices)]]
         if prompt and all(options) and len(prompt) + max(map(len, options)) <= context_length:
             found.append(Question(item, prompt, options))
     length = sum(len(question.prompt) for question in found)
@@ -100,8 +102,11 @@ def _spread(values: Sequence[T], most: int) -> list[T]:
     return [values[len(values) * place // count] for place in range(count)]
 
 
-def _prompt(codec: Codec, text: str) -> list[int]:
-    return codec.chat_ids([{"role": "user", "content": text}]) if codec.chat else codec.plain_ids(text)
+def _prompt(encoder: Encoder, text: str) -> list[int]:
+    """The text stands in the evaluation as the model read it: prepared already."""
+    if not encoder.chat:
+        return encoder.plain_ids(text)
+    return render_chat(encoder, [{"role": "user", "content": text}], add_generation_prompt=True)[0]
 
 
 def choose(

@@ -11,7 +11,8 @@ from pathlib import Path
 from igakulm.errors import InputError
 from igakulm.files import read_jsonl
 from igakulm.tasks.find_layouts import items_of_prompts, layouts_of
-from igakulm.tasks.layouts import TASKS_FILE, Task, default_tasks, read_tasks
+from igakulm.tasks.layouts import Task
+from igakulm.tasks.of_model import find_tasks, folders_of_tasks
 
 KEPT_ITEMS = "items"
 
@@ -25,25 +26,13 @@ def tasks_of(finetune_dir: Path | None, evaluation_dir: Path | None = None) -> l
             asked in the chat format, which are those of the tuning rows.
 
     Returns:
-        At least one; plain tasks of our own wording (`default_tasks`) where nothing is known.
+        Nothing where nothing is known.
 
     Raises:
         InputError: a malformed tasks.json.
     """
-    for folder in (finetune_dir, finetune_dir.parent if finetune_dir else None):
-        if folder and (folder / TASKS_FILE).is_file():
-            return read_tasks(folder / TASKS_FILE) or default_tasks()
-    return (_of_evaluation(evaluation_dir) if evaluation_dir else []) or default_tasks()
-
-
-def tasks_in(folder: Path | None) -> list[Task]:
-    """The tasks that a bundle carries; plain ones for a bundle without, or a model folder.
-
-    Raises:
-        InputError: a malformed tasks.json.
-    """
-    path = folder / TASKS_FILE if folder else None
-    return read_tasks(path) if path and path.is_file() else default_tasks()
+    folders = (*folders_of_tasks(finetune_dir), finetune_dir / "model") if finetune_dir else ()
+    return find_tasks(folders) or (_of_evaluation(evaluation_dir) if evaluation_dir else [])
 
 
 def _of_evaluation(folder: Path) -> list[Task]:

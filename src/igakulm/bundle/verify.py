@@ -7,66 +7,15 @@ digest that `igakulm verify` prints with one that reached you by another way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from igakulm.bundle.contents import BUNDLE, check_sizes, well_formed_files
 from igakulm.errors import InputError
-from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.files import sha256_file
+from igakulm.inference.bundle_folder import DIGEST, description_digest, read_bundle
 from igakulm.progress import Progress, SilentProgress
 
-FORMAT = 2
-DIGEST = "digest"
 _COPY_AGAIN = "copy the bundle again"
-
-
-def description_digest(description: Mapping[str, Any]) -> str:
-    """Hex SHA-256 of all of bundle.json but the digest itself; with the hashes in it, it stands for the whole bundle.
-
-    >>> description_digest({"name": "m"}) == description_digest({"digest": "0", "name": "m"})
-    True
-    """
-    return sha256_json({key: value for key, value in description.items() if key != DIGEST})
-
-
-def read_bundle(folder: Path) -> dict[str, Any]:
-    """bundle.json, checked against its own digest, with the size of every file compared (quick: nothing is hashed).
-
-    Returns:
-        format, name, model, tokenizer_sha256, gguf, licences, versions, files, digest, and more; see docs/bundle.md.
-
-    Raises:
-        InputError: no bundle, an unknown format, bundle.json changed; a file that is missing, cut short, a link or
-            not part of it.
-    """
-    path = folder / BUNDLE
-    if not path.is_file():
-        raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), hint="igakulm export")
-    if path.is_symlink():
-        raise InputError("bundle.json is a link, not a file", where=str(path), hint=_COPY_AGAIN)
-    try:
-        value = read_json(path)
-    except RecursionError as error:
-        raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
-    if not isinstance(value, dict) or value.get("format") not in (1, FORMAT) or not _well_formed(value):
-        what = f"this bundle.json is not of format {FORMAT}"
-        raise InputError(what, where=str(path), hint="export again with this version, or install the one that wrote it")
-    if value["format"] == FORMAT and value.get(DIGEST) != description_digest(value):
-        raise InputError("bundle.json has changed", where=str(path), hint=_COPY_AGAIN)
-    check_sizes(folder, value["files"])
-    return value
-
-
-def _well_formed(value: Mapping[str, Any]) -> bool:
-    gguf = value.get("gguf", {})
-    return (
-        isinstance(value.get("name"), str)
-        and isinstance(value.get("model"), dict)
-        and well_formed_files(value.get("files"))
-        and isinstance(gguf, dict)
-        and all(isinstance(entry, dict) and f"gguf/{name}" in value["files"] for name, entry in gguf.items())
-    )
 
 
 def verify_bundle(folder: Path, *, expected: str | None = None, progress: Progress | None = None) -> dict[str, Any]:

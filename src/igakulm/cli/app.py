@@ -32,7 +32,9 @@ from igakulm.cli.options import (
     run_stage,
     write_slurm,
 )
+from igakulm.cli.personal_data import deidentify
 from igakulm.cli.serving import audit, chat, serve
+from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.errors import InputError
 
@@ -204,6 +206,7 @@ app.add_typer(lexicon_app, name="lexicon")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(tokenizer_app, name="tokenizer")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(task_app, name="task")
 app.command()(scoreboard)
 
 
@@ -216,6 +219,7 @@ app.command()(chat)
 app.command()(audit)
 app.command()(ask)
 app.command()(extract)
+app.command()(deidentify)
 
 
 def main() -> None:

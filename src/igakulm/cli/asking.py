@@ -111,6 +111,16 @@ def _asking(
     threads: Annotated[
         int | None, typer.Option(help="Threads of llama.cpp.", min=1, rich_help_panel="Local model")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="weights (as trained), or as they are served: auto, llamacpp or transformers.",
+            rich_help_panel="Local model",
+        ),
+    ] = "weights",
+    gguf: Annotated[
+        str | None, typer.Option(help="Which GGUF file of a bundle, e.g. q8_0.", rich_help_panel="Local model")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for answers, scores and report; default evaluations/BENCHMARK-MODEL.")
     ] = None,
@@ -119,7 +129,18 @@ def _asking(
     from igakulm.evaluation.target import Options, Target
 
     target = Target(
-        model, endpoint, name, route, system_role, tokens_parameter, concurrency, precision, batch_tokens, threads
+        model=model,
+        endpoint=endpoint,
+        name=name,
+        route=route,
+        system_role=system_role,
+        tokens_parameter=tokens_parameter,
+        concurrency=concurrency,
+        precision=precision,
+        batch_tokens=batch_tokens,
+        threads=threads,
+        engine=engine,
+        gguf=gguf,
     )
     if folds == 1:
         raise InputError("one fold is no split", where="--folds", hint="use 2 to 20, or 0 for none")

@@ -31,7 +31,7 @@ def serve(
     Keys come from the environment: IGAKULM_API_KEY (asked of clients; needed for another address than loopback),
     IGAKULM_AUDIT_KEY (of the audit log), IGAKULM_ENDPOINT_KEY (for --endpoint).
     """
-    from igakulm.serving.model import Endpoint
+    from igakulm.inference.open import Endpoint
     from igakulm.serving.server import serve as serve_bundle
 
     serve_bundle(

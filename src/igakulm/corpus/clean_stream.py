@@ -13,7 +13,7 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Privacy
 from igakulm.text.cleaning import clean_texts
-from igakulm.text.personal_data import mask_texts
+from igakulm.text.personal.masking import mask_texts
 
 _STREAM_LINES = 64  # few, so that a pipe flows
 

@@ -18,7 +18,7 @@ from igakulm.errors import InputError, did_you_mean
 from igakulm.files import DOC_COLUMNS
 from igakulm.recipe.schema import CorpusSection
 from igakulm.text.cleaning import clean_texts
-from igakulm.text.personal_data import mask_texts
+from igakulm.text.personal.masking import mask_texts
 
 _LISTED = 10
 _STEP_OF = {"unreadable": "read", "exact_duplicate": "exact", "near_duplicate": "near", "boilerplate": "boilerplate"}

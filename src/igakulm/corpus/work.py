@@ -18,7 +18,7 @@ from igakulm.corpus.repeated import Marks, mark, site_of
 from igakulm.recipe.schema import CorpusSection
 from igakulm.text.cleaning import clean_texts
 from igakulm.text.ngrams import letters_of
-from igakulm.text.personal_data import mask_texts
+from igakulm.text.personal.masking import mask_texts
 
 
 @dataclass(frozen=True)

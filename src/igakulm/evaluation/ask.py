@@ -17,11 +17,12 @@ from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
 from igakulm.evaluation.recorded import Recorded
 from igakulm.inference.engine import TextModel
-from igakulm.inference.open import OpenedModel
+from igakulm.inference.model import Model
 from igakulm.tasks.items import LETTERS, Item
 from igakulm.tasks.prompts import chat_answer
 
-Model = OpenedModel | TextModel | Recorded
+Asked = Model | TextModel | Recorded
+"""Whatever answers: a model that takes ids, one that takes text, or answers that are there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Reply:
 
 
 def ask(
-    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+    model: Asked, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
 ) -> dict[str, list[Reply]]:
     """Answer mode -> replies in the order of the items; `done(n)` is called as items finish.
 
@@ -65,30 +66,30 @@ def ask(
     return {mode: [read_reply(item, raw[place], mode) for place, item in enumerate(items)] for mode in modes}
 
 
-def prompt_style(model: Model, manner: Manner, item: Item) -> str:
+def prompt_style(model: Asked, manner: Manner, item: Item) -> str:
     """The name of the prompt's layout that stands beside a score; empty for recorded answers."""
     return "" if isinstance(model, Recorded) else manner.prompt_style(item, chat=is_chat(model, manner))
 
 
-def identity_of(model: Model) -> str:
+def identity_of(model: Asked) -> str:
     """What was asked, as far as it can be known: weights and precision of a local model, else who answered."""
     if isinstance(model, Recorded):
         return "recorded answers"
     return str(getattr(model, "identity", "") or "endpoint")
 
 
-def is_chat(model: OpenedModel | TextModel, manner: Manner) -> bool:
+def is_chat(model: Model | TextModel, manner: Manner) -> bool:
     """Whether the model is asked with chat messages."""
     if manner.plain:
         return False
-    return model.codec.chat if isinstance(model, OpenedModel) else model.chat
+    return model.chat
 
 
 def _choose(
-    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+    model: Asked, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
 ) -> list[Raw]:
     assert not isinstance(model, Recorded)
-    if isinstance(model, OpenedModel):
+    if isinstance(model, Model):
         return choose_by_tokens(model, items, manner, kept, done)
     if manner.answer == "options-text":
         raise InputError(
@@ -100,12 +101,12 @@ def _choose(
 
 
 def _write(
-    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+    model: Asked, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
 ) -> list[Raw]:
     if isinstance(model, Recorded):
         done(len(items))
         return [Raw(item.question, False, model.texts[item.id]) for item in items]
-    if isinstance(model, OpenedModel):
+    if isinstance(model, Model):
         return write_by_tokens(model, items, manner, kept, done)
     return write_by_text(model, items, manner, is_chat(model, manner), done)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
-from igakulm.inference.open import OpenedModel
+from igakulm.inference.model import Model
 from igakulm.tasks.items import Item
+from igakulm.text.prepared import Form
 
 CHUNK = 256
 """Items between two writes to the disk; lengths are sorted within a chunk."""
@@ -27,14 +28,14 @@ class Prompt:
 
 
 def choose_by_tokens(
-    model: OpenedModel, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
 ) -> list[Raw]:
     """Log-probabilities of every item's options (their letters, or their texts)."""
     by_text = manner.answer == "options-text"
     found = []
     for chunk in _chunks(items):
         texts = [manner.option_texts(item) if by_text else tuple(manner.letters(item)) for item in chunk]
-        options = [[model.codec.continuation_ids(text) for text in choices] for choices in texts]
+        options = [[model.encoder.continuation_ids(text) for text in choices] for choices in texts]
         longest = [max(map(len, choices)) for choices in options]
         prompts = [fit_prompt(model, item, manner, room) for item, room in zip(chunk, longest, strict=True)]
         question = {"score": [prompt.ids for prompt in prompts], "options": options, "model": model.identity}
@@ -46,7 +47,7 @@ def choose_by_tokens(
 
 
 def _score(
-    model: OpenedModel, prompts: Sequence[Prompt], options: list[list[list[int]]], done: Callable[[int], None]
+    model: Model, prompts: Sequence[Prompt], options: list[list[list[int]]], done: Callable[[int], None]
 ) -> list[list[float]]:
     scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
     return [[continuation.log_probability for continuation in continuations] for continuations in scores]
@@ -63,15 +64,15 @@ def _by_mode(texts: Sequence[str], sums: Sequence[float], *, by_text: bool) -> d
 
 
 def write_by_tokens(
-    model: OpenedModel, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
+    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
 ) -> list[Raw]:
     """Greedy answers up to the end token; without chat tokens also to the line's end.
 
     Half of a small context belongs to the prompt, however long answers may be.
     """
-    codec = model.codec
-    stop = codec.line_end if manner.plain or not codec.chat else codec.stop
-    most = max(1, min(manner.max_new_tokens, model.engine.context_length // 2))
+    encoder = model.encoder
+    stop = encoder.line_end if manner.plain or not model.chat else encoder.stops
+    most = max(1, min(manner.max_new_tokens, model.context_length // 2))
     found = []
     for chunk in _chunks(items):
         prompts = [fit_prompt(model, item, manner, most) for item in chunk]
@@ -80,7 +81,7 @@ def write_by_tokens(
         values, known = kept.values(question, lambda i=ids: model.engine.generate(i, most, stop, done=done))  # type: ignore[misc]
         done(len(chunk) if known else 0)
         for prompt, answer in zip(prompts, values, strict=True):
-            found.append(Raw(prompt.text, prompt.truncated, codec.decode(answer)))
+            found.append(Raw(prompt.text, prompt.truncated, encoder.decode(answer)))
     return found
 
 
@@ -89,14 +90,14 @@ def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         yield items[start : start + CHUNK]
 
 
-def fit_prompt(model: OpenedModel, item: Item, manner: Manner, answer: int) -> Prompt:
+def fit_prompt(model: Model, item: Item, manner: Manner, answer: int) -> Prompt:
     """The prompt of an item within the engine's context, room for `answer` tokens kept.
 
     A prompt that is too long loses its worked examples first, then characters from the front of its document (of its
     question, where the document does not stand in it), as few as needed. If even that is not enough, token ids are
     dropped from the front.
     """
-    room = max(1, model.engine.context_length - answer)
+    room = max(1, model.context_length - answer)
     text, ids = _render(model, item, manner)
     if len(ids) <= room:
         return Prompt(text, ids, truncated=False)
@@ -121,10 +122,14 @@ def fit_prompt(model: OpenedModel, item: Item, manner: Manner, answer: int) -> P
     return Prompt(text, ids[-room:], truncated=True)
 
 
-def _render(model: OpenedModel, item: Item, manner: Manner) -> tuple[str, list[int]]:
-    """The prompt as text (of a conversation: the texts of its messages) and as ids."""
-    if manner.plain or not model.codec.chat:
-        text = manner.text(item)
-        return text, model.codec.plain_ids(text)
-    messages = manner.messages(item)
-    return "\n\n".join(message["content"] for message in messages), model.codec.chat_ids(messages)
+def _render(model: Model, item: Item, manner: Manner) -> tuple[str, list[int]]:
+    """The prompt as text (of a conversation: the texts of its messages) and as ids, as the model reads it.
+
+    Published layouts stay as their authors wrote them, byte for byte.
+    """
+    form: Form | None = "raw" if manner.style == "published" else None
+    if manner.plain or not model.chat:
+        prompt = model.plain_prompt(manner.text(item), form)
+    else:
+        prompt = model.prompt(manner.messages(item), form)
+    return prompt.text, prompt.ids

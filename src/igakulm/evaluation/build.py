@@ -15,7 +15,7 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Model, ask, identity_of, prompt_style
+from igakulm.evaluation.ask import Asked, ask, identity_of, prompt_style
 from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.item_files import BASELINE, Answered
 from igakulm.evaluation.kept import KeptAnswers
@@ -37,7 +37,7 @@ STORE = Path("logs") / "answers.sqlite"
 class Candidate:
     """A model to be scored: how to open it (one is open at a time), and how to ask it."""
 
-    open: Callable[[], Model]
+    open: Callable[[], Asked]
     manners: tuple[Manner, ...]
 
 
@@ -202,7 +202,7 @@ def _add_model(
 
 
 def _ask_column(
-    board: Board, name: str, model: Model, manner: Manner, column: Column, kept: KeptAnswers, progress: Progress
+    board: Board, name: str, model: Asked, manner: Manner, column: Column, kept: KeptAnswers, progress: Progress
 ) -> None:
     style = prompt_style(model, manner, column.items[0])
     with progress.task(f"{name}: {column.task}", len(column.items), "items") as bar:

@@ -12,12 +12,12 @@ from typing import Literal
 
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Model
+from igakulm.evaluation.ask import Asked
 from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.manner import Answer, Manner, Style
 from igakulm.evaluation.recorded import Recorded
-from igakulm.inference.codec import OwnCodec
-from igakulm.inference.open import OpenedModel, open_model
+from igakulm.inference.model import Model
+from igakulm.inference.open import open_any_model
 from igakulm.tasks.wording import Wording, read_shots, read_wording
 
 
@@ -37,6 +37,8 @@ class Target:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     batch_tokens: int = 16_384
     threads: int | None = None
+    engine: str = "weights"
+    gguf: str | None = None
     recorded: Recorded | None = None
 
     def label(self) -> str:
@@ -86,7 +88,7 @@ class Options:
     seed: int = 0
 
 
-def open_target(target: Target, name: str, store: ResponseStore | None) -> Model:
+def open_target(target: Target, name: str, store: ResponseStore | None) -> Asked:
     """The model behind a target.
 
     Raises:
@@ -96,8 +98,14 @@ def open_target(target: Target, name: str, store: ResponseStore | None) -> Model
         return target.recorded
     if target.endpoint is None:
         assert target.model is not None
-        return open_model(
-            target.model, precision=target.precision, batch_tokens=target.batch_tokens, threads=target.threads
+        return open_any_model(
+            target.model,
+            target.engine,
+            gguf=target.gguf,
+            precision=target.precision,
+            batch_tokens=target.batch_tokens,
+            threads=target.threads,
+            lanes=1,
         )
     from igakulm.inference.endpoint import Endpoint
 
@@ -112,16 +120,16 @@ def open_target(target: Target, name: str, store: ResponseStore | None) -> Model
     )
 
 
-def manners_for(model: Model, options: Options) -> tuple[Manner, ...]:
-    """How a model is asked: as the options say, else our own models in our chat format by their options' letters, other
-    local models in the published layout by the letters, and models that take text by free answers.
+def manners_for(model: Asked, options: Options) -> tuple[Manner, ...]:
+    """How a model is asked: as the options say, else models that were made here (their folder says so, whatever
+    tokenizer they have) in our layouts by their options' letters, other local models in the published layout by the
+    letters, and models that take text by free answers.
 
     Raises:
         InputError: a file of the options is wrong, or examples are wanted in another layout than the published one.
     """
-    local = isinstance(model, OpenedModel)
-    own = isinstance(model, OpenedModel) and isinstance(model.codec, OwnCodec)
-    style = options.prompts or ("chat" if own else "published")
+    local = isinstance(model, Model)
+    style = options.prompts or ("chat" if isinstance(model, Model) and model.ours else "published")
     if options.shots and style != "published":
         raise InputError("worked examples belong to the published layout", hint="add --prompts published")
     manner = Manner(

@@ -63,18 +63,18 @@ class Read:
         cache: keys and values.
         mask: 1 where a column of the cache holds a token, (rows x width).
         positions: of the last tokens, (rows x 1).
-        following: the likeliest next ids, (rows,).
+        logits: of the next ids, (rows x vocabulary).
     """
 
     cache: Any
     mask: torch.Tensor
     positions: torch.Tensor
-    following: torch.Tensor
+    logits: torch.Tensor
 
     def only(self, rows: torch.Tensor) -> Read:
         """These rows alone; the cache is changed in place."""
         self.cache.batch_select_indices(rows)
-        return Read(self.cache, self.mask[rows], self.positions[rows], self.following[rows])
+        return Read(self.cache, self.mask[rows], self.positions[rows], self.logits[rows])
 
 
 def joined(parts: Sequence[Read]) -> Read:
@@ -88,7 +88,7 @@ def joined(parts: Sequence[Read]) -> Read:
         Cache(layers=layers),
         torch.cat(masks),
         torch.cat([part.positions for part in parts]),
-        torch.cat([part.following for part in parts]),
+        torch.cat([part.logits for part in parts]),
     )
 
 

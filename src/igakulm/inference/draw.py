@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 
-from igakulm.errors import InputError
 from igakulm.inference.engine import Sampling, Step, check_sampling
 
 
@@ -15,20 +14,21 @@ class Draw:
     """Draws the tokens of one answer, with a random generator of its own.
 
     Raises:
-        InputError: a schema was asked for.
         ValueError: temperature or top_p out of range.
     """
 
     def __init__(self, sampling: Sampling) -> None:
-        if sampling.schema is not None:
-            raise InputError("this engine cannot hold answers to a schema", hint="use the engine llamacpp")
         check_sampling(sampling)
         self._sampling = sampling
         self._generator = torch.Generator().manual_seed(sampling.seed)
 
-    def step(self, logits: torch.Tensor) -> Step:
-        """The next token by its logits, (vocabulary,) float32 on the CPU."""
-        token, top = self._token(logits), self._sampling.top
+    def step(self, logits: torch.Tensor, allowed: torch.Tensor | None = None) -> Step:
+        """The next token by its logits, (vocabulary,) float32 on the CPU; only `allowed` ones (bool) are drawn.
+
+        Log-probabilities are those of the model, as if all were allowed.
+        """
+        held = logits if allowed is None else logits.masked_fill(~allowed, -torch.inf)
+        token, top = self._token(held), self._sampling.top
         if top is None:
             return Step(token)
         known = torch.log_softmax(logits.double(), -1)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from igakulm.asking.client import endpoint_url
 from igakulm.errors import InputError
+from igakulm.inference.constraint import Constraint
 from igakulm.inference.engine import (
     GREEDY,
     Continuation,
@@ -30,7 +31,9 @@ from igakulm.inference.engine import (
     Step,
     check_prompt,
     check_sampling,
+    lengths_of,
     nothing,
+    samplings_of,
 )
 from igakulm.inference.json_grammar import grammar_of
 
@@ -107,7 +110,7 @@ class EndpointEngine:
         complete = yield from self._streamed(made, longest, stop, sampling)
         if complete:
             return
-        if sampling.schema is not None:
+        if sampling.constraint is not None:
             body = self._body(made[:start], longest - start, stop, sampling)
             steps = list(_choice_steps(self._post(body), 0))[len(made) - start :]
             yield from (step for step in steps if step is not None)
@@ -136,16 +139,22 @@ class EndpointEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = nothing,
     ) -> list[list[int]]:
-        """Greedy continuations, `lanes` at once."""
+        """Greedy continuations, `lanes` at once; see `Engine.generate`."""
         answers = []
+        longest, samplings = lengths_of(max_new_tokens, prompts), samplings_of(constraints, prompts)
+
+        def one(prompt: Sequence[int], most: int, sampling: Sampling) -> list[int]:
+            return [step.token for step in self.stream(prompt, most, stop, sampling)]
+
         with ThreadPoolExecutor(self.lanes) as pool:
-            for steps in pool.map(lambda prompt: list(self.stream(prompt, max_new_tokens, stop)), prompts):
-                answers.append([step.token for step in steps])
+            for made in pool.map(one, prompts, longest, samplings):
+                answers.append(made)
                 done(1)
         return answers
 
@@ -201,9 +210,10 @@ class EndpointEngine:
         if sampling.top is not None:
             body |= {"n_probs": max(1, sampling.top), "return_tokens_as_token_ids": True}
             body["logprobs"] = min(20, max(1, sampling.top))
-        if sampling.schema is not None:
-            body["grammar"] = grammar_of(sampling.schema)
-            form = {"name": "answer", "schema": dict(sampling.schema)}
+        if sampling.constraint is not None:
+            schema = sampling.constraint.schema
+            body["grammar"] = grammar_of(schema)
+            form = {"name": "answer", "schema": dict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         return body
 

@@ -1,6 +1,6 @@
 """The protocols between a model and everything that asks it: evaluation, chat, batch extraction, the server.
 
-Does: define what models can do: in token ids (`Engine`, with a `Codec` beside it for text) or in text (`TextModel`).
+Does: define what models can do: in token ids (`Engine`, with an `Encoder` beside it) or in text (`TextModel`).
 Does not: know prompts, benchmarks or HTTP.
 """
 
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from igakulm.errors import InputError
+from igakulm.inference.constraint import Constraint
+from igakulm.tokenizer.encoder import Message
 
 Precision = Literal["auto", "fp32", "bf16"]
 """Type of weights and activations; "auto" = bfloat16 on a GPU that has it, else float32."""
-Message = Mapping[str, str]
-"""One turn of a conversation: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
 def nothing(_: int) -> None:
@@ -76,14 +76,14 @@ class Sampling:
         top_p: draw from the likeliest tokens whose probabilities (at this temperature) sum to this; 1 = from all.
         seed: same prompt, sampling and seed give the same answer on one machine and engine.
         top: how many of the likeliest tokens each step tells with their log-probabilities; None = no log-probabilities.
-        schema: JSON schema that the text of the answer follows; None = any text.
+        constraint: what the text of the answer is held to; None = any text.
     """
 
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
     top: int | None = None
-    schema: Mapping[str, Any] | None = None
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,20 @@ class EndpointFailed(EngineFailed):
 
 
 GREEDY = Sampling()
+
+
+def lengths_of(max_new_tokens: int | Sequence[int], prompts: Sequence[Sequence[int]]) -> list[int]:
+    """The longest answer to each prompt.
+
+    >>> lengths_of(5, [[1], [2]]), lengths_of([3, 4], [[1], [2]])
+    ([5, 5], [3, 4])
+    """
+    return [max_new_tokens] * len(prompts) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+
+
+def samplings_of(constraints: Sequence[Constraint], prompts: Sequence[Sequence[int]]) -> list[Sampling]:
+    """Greedy sampling for each prompt, held to its constraint where there are constraints."""
+    return [Sampling(constraint=one) for one in constraints] or [GREEDY] * len(prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,34 +176,6 @@ class TextModel(Protocol):
         """Greedy answers in the order of the requests; `done(n)` is called as they finish."""
 
 
-class Codec(Protocol):
-    """Text to ids and back for one local model.
-
-    Attributes:
-        identity: hex SHA-256 that names the tokenizer's files.
-        chat: whether the model has chat tokens or a chat template; without, `chat_ids` raises InputError.
-        stop: ids that end a chat answer.
-        line_end: ids that end an answer to a plain-text prompt: end of text, and tokens of newlines only.
-    """
-
-    identity: str
-    chat: bool
-    stop: tuple[int, ...]
-    line_end: tuple[int, ...]
-
-    def chat_ids(self, messages: Sequence[Message]) -> list[int]:
-        """Ids of a conversation, up to where the model's answer begins."""
-
-    def plain_ids(self, text: str) -> list[int]:
-        """Begin-of-text where the model has one, then the text; spellings of control tokens stay text."""
-
-    def continuation_ids(self, text: str) -> list[int]:
-        """Ids of text that follows a prompt: no begin-of-text, no space put before it."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Text of ids; control tokens are rendered as nothing."""
-
-
 class Engine(Protocol):
     """A loaded model.
 
@@ -214,12 +200,21 @@ class Engine(Protocol):
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = ...,
     ) -> list[list[int]]:
-        """Greedy continuations without the stop token."""
+        """Greedy continuations without the stop token.
+
+        Args:
+            prompts: token ids.
+            max_new_tokens: the longest answer, to all or to each of them.
+            stop: ids that end an answer.
+            constraints: what each answer is held to; empty = any texts.
+            done: told how many prompts are finished since the last time.
+        """
 
     def stream(
         self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY

@@ -1,4 +1,4 @@
-"""JSON schemas as grammars for llama.cpp (GBNF).
+"""JSON schemas as grammars for llama.cpp (GBNF) and llguidance (Lark).
 
 Does: write a grammar all of whose texts are JSON that the schema allows; refuse a schema that it cannot promise this
 for, naming the keyword. Does not: allow every text that a schema allows (properties come in the schema's order, those
@@ -10,6 +10,7 @@ tokenizer, which knows no bytes for characters outside our vocabulary.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,31 @@ value ::= object | array | string | number | boolean | null
 object ::= "{" (string ":" ws value ("," ws string ":" ws value)*)? "}"
 array ::= "[" (value ("," ws value)*)? "]"
 """
+_TERMINALS = ("hex", "plain", "char", "string", "integer", "number")
+_PART = re.compile(r'\[(?P<set>[^\]]*)\]|(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)|::=')
+
+
+def lark_of(schema: Mapping[str, Any]) -> str:
+    """The same grammar in the dialect of Lark that llguidance reads; its first rule is `start`.
+
+    Raises:
+        InputError: as `grammar_of`.
+
+    >>> print(lark_of({"enum": ["[A]"]}).splitlines()[-1])
+    start: ("\\"[A]\\"")
+    """
+
+    def written(part: re.Match[str]) -> str:
+        if part["text"] is not None:
+            return part["text"]
+        if part["set"] is not None:
+            return f"/[{part['set'].replace('/', chr(92) + '/')}]/"
+        if part["name"] is None:
+            return ":"
+        name = part["name"]
+        return name.upper() if name in _TERMINALS else "start" if name == "root" else name
+
+    return _PART.sub(written, grammar_of(schema)).replace(" : ", ": ").replace(" :", ":")
 
 
 def grammar_of(schema: Mapping[str, Any]) -> str:

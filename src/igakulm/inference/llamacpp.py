@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from igakulm.errors import InputError
+from igakulm.inference.constraint import Constraint, ListOf
 from igakulm.inference.engine import (
     GREEDY,
     Continuation,
@@ -29,7 +30,9 @@ from igakulm.inference.engine import (
     Step,
     check_prompt,
     check_sampling,
+    lengths_of,
     nothing,
+    samplings_of,
 )
 from igakulm.inference.json_grammar import grammar_of
 from igakulm.inference.llamacpp_lanes import default_lanes
@@ -37,6 +40,7 @@ from igakulm.inference.llamacpp_pieces import Pieces
 from igakulm.inference.llamacpp_process import PATIENCE, LlamaCppProcess
 from igakulm.inference.llamacpp_process import available as available
 from igakulm.inference.llamacpp_restart import LastingProcess
+from igakulm.inference.masks import Guide
 from igakulm.tokenizer.gguf_header import GgufHeader
 
 LOOKS = (256, 4096)
@@ -121,6 +125,10 @@ class LlamaCppEngine:
     def _pieces(self) -> Pieces:
         return Pieces.read(self.path)
 
+    @cached_property
+    def _guide(self) -> Guide:
+        return Guide(self._pieces.bytes)
+
     def score(
         self,
         prompts: Sequence[Sequence[int]],
@@ -170,15 +178,17 @@ class LlamaCppEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = nothing,
     ) -> list[list[int]]:
-        """Greedy continuations, one prompt after the other."""
+        """Greedy continuations, one prompt after the other; see `Engine.generate`."""
         answers = []
-        for prompt in prompts:
-            answers.append([step.token for step in self.stream(prompt, max_new_tokens, stop)])
+        longest, samplings = lengths_of(max_new_tokens, prompts), samplings_of(constraints, prompts)
+        for prompt, most, sampling in zip(prompts, longest, samplings, strict=True):
+            answers.append([step.token for step in self.stream(prompt, most, stop, sampling)])
             done(1)
         return answers
 
@@ -199,12 +209,50 @@ class LlamaCppEngine:
 
     def _steps(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step]:
         """Steps until the end-of-text token or `longest`; the caller appends each to `made` before it asks on."""
+        if isinstance(sampling.constraint, ListOf):
+            yield from self._held(made, longest, sampling)
+            return
         start = len(made)
         complete = start == longest or (yield from self._streamed(made, longest, sampling))
-        if not complete and sampling.schema is None:
+        if not complete and sampling.constraint is None:
             yield from self._single_steps(made, longest, sampling)
         elif not complete:
             yield from self._said_again(made, start, longest, sampling)
+
+    def _held(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step]:
+        """Greedy steps under a list: the model writes freely until a token that is not allowed; the likeliest allowed
+        one takes its place, and the model writes on from there.
+        """
+        assert sampling.constraint is not None
+        if sampling.temperature:
+            raise ValueError("lists are written greedily")
+        matcher, free = self._guide.matcher(sampling.constraint), replace(sampling, constraint=None)
+        while len(made) < longest and not matcher.ended:
+            with closing(self._steps(made, longest, free)) as steps:
+                for step in steps:
+                    if not matcher.allows(step.token):
+                        break
+                    ended = matcher.take(step.token)
+                    yield step
+                    if ended:
+                        return
+            token = self._likeliest_allowed(made, matcher.allowed()) if len(made) < longest else None
+            if token is None:
+                return
+            matcher.take(token)
+            yield self._told(made, token, free)
+
+    def _likeliest_allowed(self, made: list[int], allowed: bytearray) -> int | None:
+        """The likeliest of the allowed tokens; None where there is none."""
+        if not any(allowed):
+            return None
+        for top in (*(look for look in LOOKS if look < self.vocabulary), self.vocabulary):
+            for token in self._likeliest(made, top):
+                if token < len(allowed) and allowed[token]:
+                    return token
+        return next(
+            token for token, one in enumerate(allowed) if one
+        )  # llama.cpp leaves out tokens whose probability is 0
 
     def _streamed(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step, None, bool]:
         """Steps of one request; False = it ends early, at a token that what llama.cpp sends does not tell."""
@@ -217,7 +265,7 @@ class LlamaCppEngine:
                     continue
                 missing = message["count"] - (len(made) - start) - 1
                 lost = self._pieces.lost(message["text"], message["token"], missing) if missing else []
-                if lost is None or (lost and sampling.top is not None and sampling.schema is None):
+                if lost is None or (lost and sampling.top is not None and sampling.constraint is None):
                     return False
                 for token in lost:
                     yield self._told(made, token, sampling)
@@ -263,7 +311,7 @@ def _request(made: Sequence[int], room: int, sampling: Sampling) -> dict[str, An
     }
     if sampling.top is not None:
         request["top"] = sampling.top
-    return request if sampling.schema is None else {**request, "grammar": grammar_of(sampling.schema)}
+    return request if sampling.constraint is None else {**request, "grammar": grammar_of(sampling.constraint.schema)}
 
 
 def _with_room_to_score(stream: Iterator[dict[str, Any]], sampling: Sampling) -> Iterator[dict[str, Any]]:
@@ -271,7 +319,7 @@ def _with_room_to_score(stream: Iterator[dict[str, Any]], sampling: Sampling) ->
     stream has ended: a lane for that request is free then.
     """
     for message in stream:
-        if "text" in message and sampling.top is not None and sampling.schema is not None:
+        if "text" in message and sampling.top is not None and sampling.constraint is not None:
             yield from [message, *stream]
             return
         yield message

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from igakulm.tokenizer.gguf_header import BYTE, CONTROL, read_vocabulary
+from igakulm.tokenizer.gguf_header import BYTE, WITHOUT_TEXT, read_vocabulary
 
 _PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
 
@@ -32,16 +32,19 @@ class Pieces:
         model: `tokenizer.ggml.model` of the file: "gpt2" = byte-level, any other = SentencePiece's spellings.
         tokens: spellings by id.
         kinds: `tokenizer.ggml.token_type` by id.
+
+    Attributes:
+        bytes: by id; b"" for control tokens and such.
     """
 
     def __init__(self, model: str, tokens: Sequence[str], kinds: Sequence[int]) -> None:
         alphabet = byte_level_alphabet() if model == "gpt2" else {}
-        self._bytes: list[bytes] = []
+        self.bytes: list[bytes] = []
         self._ids: dict[bytes, int] = {}
         for token, (spelling, kind) in enumerate(zip(tokens, kinds, strict=True)):
-            self._bytes.append(_spelt(spelling, kind, alphabet))
-            if kind != CONTROL:
-                self._ids.setdefault(self._bytes[-1], token)
+            self.bytes.append(_spelt(spelling, kind, alphabet))
+            if kind not in WITHOUT_TEXT:
+                self._ids.setdefault(self.bytes[-1], token)
 
     @classmethod
     def read(cls, path: Path) -> Pieces:
@@ -55,7 +58,7 @@ class Pieces:
         >>> pieces.lost("囊", 2, 2), pieces.lost("囊a", 3, 3), pieces.lost("囊", 2, 1)
         ([0, 1], [0, 1, 2], None)
         """
-        raw, end = text.encode("utf-8", "replace"), self._bytes[last]
+        raw, end = text.encode("utf-8", "replace"), self.bytes[last]
         # U+FFFD stands where bytes were no character: their values are lost.
         if "\ufffd" in text or not raw.endswith(end):
             return None
@@ -73,7 +76,7 @@ class Pieces:
 
 
 def _spelt(spelling: str, kind: int, alphabet: dict[str, int]) -> bytes:
-    if kind == CONTROL:
+    if kind in WITHOUT_TEXT:
         return b""
     if kind == BYTE:
         return bytes([int(spelling[3:5], 16)])

@@ -10,7 +10,7 @@ A beginning that most prompts share (worked examples, a system text) is read onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ from torch.nn import functional
 from igakulm.errors import InputError
 from igakulm.inference.batches import Row, batches, lay_out, pad_left, questions
 from igakulm.inference.cache import Read, joined, roomy_cache
+from igakulm.inference.constraint import Constraint
 from igakulm.inference.draw import Draw
-from igakulm.inference.engine import GREEDY, Continuation, Precision, Sampling, Step, check_prompt, nothing
+from igakulm.inference.engine import GREEDY, Continuation, Precision, Sampling, Step, check_prompt, lengths_of, nothing
+from igakulm.inference.growing import Asked, Growing, choose, mask_of
 from igakulm.inference.load import load_model
+from igakulm.inference.masks import Guide, Matcher
 from igakulm.inference.memory import Reporter, within_memory
 from igakulm.inference.prefix import PrefixCache, shared_prefix
+from igakulm.tokenizer.open import load_any_encoder
 
 PLAIN_TYPES = ("arcee", "llama", "mistral", "qwen2", "qwen3")
 """Model types whose layers all see the whole text and take a mask as it is given."""
@@ -75,7 +79,7 @@ class TransformersEngine:
         self.precision = _resolved(precision, self.device)
         dtype = torch.float32 if self.precision == "fp32" else torch.bfloat16
         self.model = load_model(folder, dtype).to(self.device)
-        self.name = folder.name
+        self.name, self.folder = folder.name, folder
         self.batch_tokens = batch_tokens
         config = self.model.config.get_text_config()
         self.context_length = int(getattr(config, "max_position_embeddings", 2048))
@@ -189,19 +193,21 @@ class TransformersEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = nothing,
     ) -> list[list[int]]:
-        """Greedy continuations without the stop token; cut where the model's context ends.
+        """Greedy continuations without the stop token; cut where the model's context ends. See `Engine.generate`.
 
         Raises:
-            InputError: a prompt is longer than the model's context.
+            InputError: a prompt is longer than the model's context, or a constraint cannot be promised.
             ValueError: an empty prompt.
         """
         for prompt in prompts:
             self._check(prompt, 0)
+        longest = lengths_of(max_new_tokens, prompts)
         answers: list[list[int]] = [[] for _ in prompts]
         prefix, reporter = self._prefix(prompts), Reporter(done)
         members = prefix.shared.prompts if prefix else frozenset()
@@ -209,11 +215,11 @@ class TransformersEngine:
             (prefix, sorted(members)),
             (None, [number for number in range(len(prompts)) if number not in members]),
         ):
-            run = partial(self._generate_batch, most=max_new_tokens, stop=set(stop), done=reporter, prefix=cache)
-            lengths = [-(-(len(prompts[number]) + max_new_tokens) // KEPT_COST) for number in numbers]
+            run = partial(self._generate_batch, stop=stop, done=reporter, prefix=cache)
+            lengths = [-(-(len(prompts[number]) + longest[number]) // KEPT_COST) for number in numbers]
             for batch in batches(numbers, lengths, self.batch_tokens):
-                made = within_memory([prompts[number] for number in batch], run, reporter)
-                for number, answer in zip(batch, made, strict=True):
+                asked = [Asked(prompts[n], longest[n], constraints[n] if constraints else None) for n in batch]
+                for number, answer in zip(batch, within_memory(asked, run, reporter), strict=True):
                     answers[number] = answer
         return answers
 
@@ -234,39 +240,41 @@ class TransformersEngine:
     @torch.inference_mode()
     def _generate_batch(
         self,
-        prompts: list[Sequence[int]],
-        most: int,
-        stop: set[int],
+        asked: list[Asked],
+        stop: Sequence[int],
         done: Callable[[int], None],
         prefix: PrefixCache | None = None,
     ) -> list[list[int]]:
-        made: list[list[int]] = [[] for _ in prompts]
-        room = [min(most, self.context_length - len(prompt)) for prompt in prompts]
-        alive = sorted((n for n in range(len(prompts)) if room[n] > 0), key=lambda n: -len(prompts[n]))
-        done(len(prompts) - len(alive))
-        if not alive:
-            return made
-        read = self._read_prompts([prompts[number] for number in alive], prefix)
-        while True:
-            kept = []
-            for place, token in enumerate(read.following.tolist()):
-                number = alive[place]
-                if token not in stop:
-                    made[number].append(token)
-                    if len(made[number]) < room[number]:
-                        kept.append(place)
+        rows = [
+            Growing(one.prompt, min(one.longest, self.context_length - len(one.prompt)), self._matcher(one, stop))
+            for one in asked
+        ]
+        alive = sorted((row for row in rows if row.room > 0), key=lambda row: -len(row.prompt))
+        done(len(rows) - len(alive))
+        read = self._read_prompts([row.prompt for row in alive], prefix) if alive else None
+        while read is not None:
+            tokens = choose(read.logits, alive)
+            kept = [place for place, row in enumerate(alive) if row.grows(tokens[place], stop)]
             done(len(alive) - len(kept))
             if not kept:
-                return made
+                break
             if len(kept) < len(alive):
                 alive = [alive[place] for place in kept]
                 read = read.only(torch.tensor(kept, device=self.device))
-            read = self._decode(
-                read.following[:, None],
-                functional.pad(read.mask, (0, 1), value=1),
-                read.positions + 1,
-                read.cache,
-            )
+            inputs = torch.tensor([[tokens[place]] for place in kept], device=self.device)
+            mask = functional.pad(read.mask, (0, 1), value=1)
+            read = self._decode(inputs, mask, read.positions + 1, read.cache)
+        return [row.made for row in rows]
+
+    def _matcher(self, asked: Asked | Sampling, stop: Sequence[int]) -> Matcher | None:
+        return None if asked.constraint is None else self._guide.matcher(asked.constraint, stop)
+
+    @cached_property
+    def _guide(self) -> Guide:
+        """The tokens of the model's own tokenizer, read when an answer is first held to something."""
+        encoder = load_any_encoder(self.folder)
+        known = min(encoder.size, self.vocabulary)
+        return Guide([*map(encoder.token_bytes, range(known)), *[b""] * (self.vocabulary - known)])
 
     def _decode(self, inputs: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any) -> Read:
         """Read some tokens of every row; what stands before them is in the cache."""
@@ -278,7 +286,7 @@ class TransformersEngine:
             use_cache=True,
             logits_to_keep=1,
         )
-        return Read(out.past_key_values, mask, positions[:, -1:], out.logits[:, -1].argmax(-1))
+        return Read(out.past_key_values, mask, positions[:, -1:], out.logits[:, -1])
 
     def _read_prompts(self, prompts: list[Sequence[int]], prefix: PrefixCache | None) -> Read:
         """Read prompts, the longest first, in batches of the size at which a model reads fastest, and join them."""
@@ -313,18 +321,25 @@ class TransformersEngine:
         """Tokens one by one; see `Engine.stream`. A step needs no work before it is asked for.
 
         Raises:
-            InputError: the prompt is longer than the model's context, or a schema was asked for.
+            InputError: the prompt is longer than the model's context, or the constraint cannot be promised.
             ValueError: an empty prompt, a temperature or top_p out of range.
         """
         self._check(prompt, 0)
-        draw = Draw(sampling)
+        draw, matcher = Draw(sampling), self._matcher(sampling, stop)
         ends, inputs, cache = set(stop), list(prompt), self._cache()
         for _ in range(min(max_new_tokens, self.context_length - len(prompt))):
             logits, cache = self._step(inputs, cache)
-            step = draw.step(logits)
+            allowed = None if matcher is None else mask_of(matcher)
+            if allowed is not None and not allowed.any():
+                return
+            step = draw.step(logits, allowed)
             if step.token in ends:
                 return
+            if matcher is not None:
+                matcher.take(step.token)
             yield step
+            if matcher is not None and matcher.ended:
+                return
             inputs = [step.token]
 
     def _cache(self) -> Any:

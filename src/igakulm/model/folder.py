@@ -18,7 +18,6 @@ from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel
 from igakulm.files import atomic_path
 from igakulm.model.init import embedding_of, folded
 from igakulm.model.presets import load_folder
-from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.encode import TEMPLATE_FILE
 from igakulm.tokenizer.open import Encoder
 
@@ -49,7 +48,7 @@ def write_folder(
     config.bos_token_id, config.eos_token_id = encoder.bos, encoder.eos
     config.architectures = [type(model).__name__]
     config.save_pretrained(folder)
-    ends = list(encoder.stops) if isinstance(encoder, AdoptedEncoder) else encoder.eos
+    ends: Any = list(encoder.stops) if encoder.adopted else encoder.eos
     generation = GenerationConfig(  # type: ignore[no-untyped-call]
         bos_token_id=encoder.bos, eos_token_id=ends, pad_token_id=encoder.eos, do_sample=False
     )

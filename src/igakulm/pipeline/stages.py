@@ -110,7 +110,9 @@ def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
         manners = tuple(
             Manner(config.prompts, answer, config.max_new_tokens, plain=name == "base") for answer in config.answers
         )
-        opened = partial(open_model, models[name], precision=config.precision, batch_tokens=config.batch_tokens)
+        opened = partial(
+            open_model, models[name], "weights", precision=config.precision, batch_tokens=config.batch_tokens
+        )
         candidates[name] = Candidate(opened, manners)
     split = recipe.finetune.split
     return evaluate(config, recipe.benchmarks, split, candidates, inputs["lexicon"], out, progress)
@@ -164,7 +166,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "pretrain",
-        3,
+        4,
         ("model", "pretrain"),
         ("pack", "tokenizer"),
         _pretrain,
@@ -174,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        4,
+        6,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,

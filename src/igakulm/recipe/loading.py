@@ -9,14 +9,17 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from igakulm.errors import InputError, did_you_mean
-from igakulm.recipe.schema import DataPath, Recipe
+from igakulm.files import explain_os_error
+from igakulm.recipe.keys import DataPath, Section
+from igakulm.recipe.schema import Recipe
 
+SectionT = TypeVar("SectionT", bound=Section)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -28,28 +31,48 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: missing file, bad YAML, unknown key (with a suggestion), wrong value.
     """
+    recipe = load_yaml(path, Recipe, "recipe", "see recipes/ for examples", overrides)
+    resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
+    _check_start(resolved, path)
+    _check_folds(resolved, path)
+    return resolved
+
+
+def load_yaml(path: Path, model: type[SectionT], what: str, hint: str, overrides: Sequence[str] = ()) -> SectionT:
+    """Read a YAML file into its typed model; environment variables are expanded, paths stay as written.
+
+    Args:
+        path: of the file.
+        model: of its whole.
+        what: the file is called so in errors.
+        hint: where one finds or gets such a file.
+        overrides: `a.b=c` strings whose values are YAML.
+
+    Raises:
+        InputError: missing file, bad YAML, unknown key (with a suggestion), wrong value.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise InputError("there is no such recipe", where=str(path), hint="see recipes/ for examples") from error
+        raise InputError(f"there is no such {what}", where=str(path), hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"the {what} is not UTF-8", where=str(path), hint="save it as UTF-8") from error
+    except OSError as error:
+        raise explain_os_error(error, path) from error
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"the recipe is not valid YAML: {error.problem}", where=f"{path}, line {line}") from error
+        raise InputError(f"the {what} is not valid YAML: {error.problem}", where=f"{path}, line {line}") from error
     if not isinstance(data, dict):
-        raise InputError("a recipe is a YAML mapping", where=str(path), hint="start from recipes/quickstart.yaml")
+        raise InputError(f"a {what} is a YAML mapping", where=str(path), hint=hint)
     for override in overrides:
         _override(data, override)
     try:
-        recipe = Recipe.model_validate(_expand(data))
+        return model.model_validate(_expand(data))
     except ValidationError as error:
-        raise _explain(error, path, tree) from error
-    resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
-    _check_start(resolved, path)
-    _check_folds(resolved, path)
-    return resolved
+        raise _explain(error, path, tree, model, hint) from error
 
 
 def _check_start(recipe: Recipe, path: Path) -> None:
@@ -139,9 +162,9 @@ def _line_of(tree: yaml.Node | None, location: Sequence[int | str]) -> int | Non
     return line
 
 
-def _keys_at(location: Sequence[int | str]) -> list[str]:
+def _keys_at(root: type[Section], location: Sequence[int | str]) -> list[str]:
     """Names that are allowed where an unknown key stood."""
-    model: Any = Recipe
+    model: Any = root
     for part in location[:-1]:
         if isinstance(part, int):
             continue
@@ -163,19 +186,21 @@ def _section_in(annotation: Any) -> Any:
     return None
 
 
-def _explain(error: ValidationError, path: Path, tree: yaml.Node | None) -> InputError:
+def _explain(
+    error: ValidationError, path: Path, tree: yaml.Node | None, root: type[Section], example: str
+) -> InputError:
     first = error.errors()[0]
     location = first["loc"]
     key = ".".join(str(part) for part in location)
     line = _line_of(tree, location)
     where = f"{path}, line {line}, key {key}" if line else f"{path}, key {key}"
     if first["type"] == "extra_forbidden":
-        near = did_you_mean(str(location[-1]), _keys_at(location))
-        known = ", ".join(_keys_at(location))
+        near = did_you_mean(str(location[-1]), _keys_at(root, location))
+        known = ", ".join(_keys_at(root, location))
         hint = f"did you mean {near!r}?" if near else f"known keys here: {known}"
         return InputError(f"unknown key {location[-1]!r}", where=where, hint=hint)
     if first["type"] == "missing":
-        return InputError(f"the key {key!r} is missing", where=where, hint="add it; recipes/quickstart.yaml shows how")
+        return InputError(f"the key {key!r} is missing", where=where, hint=f"add it; {example}")
     return InputError(f"{key}: {first['msg']} (given: {first['input']!r})", where=where)
 
 

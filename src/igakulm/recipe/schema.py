@@ -78,6 +78,8 @@ class TrainSection(Section):
     checkpoint_every: Annotated[Positive, Unhashed()] = 3200
     keep_last: Annotated[Positive, Unhashed()] = 2
     keep_every: Annotated[Count, Unhashed()] = 0  # checkpoints at its multiples are never removed; 0 = none
+    # go on from a checkpoint of another number of threads, instruction set or GPU: the bytes are then no other run's
+    mixed_arithmetic: Annotated[bool, Unhashed()] = False
     log_every: Annotated[Positive, Unhashed()] = 1
     tensorboard: Annotated[bool, Unhashed()] = False  # the step log for TensorBoard too (extra `tensorboard`)
     validate_every: Positive = 500

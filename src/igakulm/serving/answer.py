@@ -46,7 +46,7 @@ class Answer:
 
     def __init__(self, room: Room, prompt: Sequence[int], asked: Generation) -> None:
         self._room, self._prompt, self._asked = room, prompt, asked
-        self._most = min(asked.max_tokens, room.engine.context_length - len(prompt))
+        self._most = min(asked.max_tokens, room.model.context_length - len(prompt))
         self._made: deque[Piece | BaseException | str] = deque()
         self._loop, self._wake, self._signalled = asyncio.get_running_loop(), asyncio.Event(), False
         self._tally = current_tally()
@@ -116,11 +116,11 @@ class Answer:
 
     def _steps(self) -> str:
         room, sampling = self._room, self._asked.sampling
-        text = TextStream(room.encoder, self._asked.stop)
+        text = TextStream(room.model.encoder, self._asked.stop)
         deadline = time.monotonic() + room.limits.seconds
         made, reason = 0, "length"
         if time.monotonic() < deadline:
-            steps = room.engine.stream(self._prompt, self._most, room.encoder.stops, sampling)
+            steps = room.model.engine.stream(self._prompt, self._most, room.model.encoder.stops, sampling)
             with contextlib.closing(steps):  # type: ignore[type-var]
                 for step in steps:
                     made += 1

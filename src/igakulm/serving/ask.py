@@ -17,10 +17,10 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, numbered_jsonl, write_text
 from igakulm.inference.engine import GREEDY, EngineFailed, Sampling
+from igakulm.inference.model import Model
+from igakulm.inference.open import open_model
 from igakulm.progress import Progress
-from igakulm.serving.model import Opened, open_model
 from igakulm.serving.text import TextStream
-from igakulm.tokenizer.chat import render_chat
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def ask(
 
 
 def _answers(
-    opened: Opened, questions: list[Question], progress: Progress, most: int, sampling: Sampling
+    opened: Model, questions: list[Question], progress: Progress, most: int, sampling: Sampling
 ) -> Iterator[Asked]:
     if len(questions) == 1:
         yield answer(opened, questions[0], most, sampling)
@@ -108,12 +108,15 @@ def _answers(
             bar.advance()
 
 
-def answer(opened: Opened, question: Question, most: int, sampling: Sampling = GREEDY) -> Asked:
+def answer(opened: Model, question: Question, most: int, sampling: Sampling = GREEDY) -> Asked:
     """Answer one question; one that does not fit the context, or under which the model's process died, says so."""
-    ids, _ = render_chat(opened.encoder, [{"role": "user", "content": question.text}], add_generation_prompt=True)
-    room = min(most, opened.engine.context_length - len(ids))
+    try:
+        ids = opened.prompt([{"role": "user", "content": question.text}]).ids
+    except InputError as error:
+        return Asked(question, error.what, "error", 0, 0)
+    room = min(most, opened.context_length - len(ids))
     if room < 1:
-        what = f"the question has {len(ids):,} tokens, the model reads {opened.engine.context_length - 1:,}"
+        what = f"the question has {len(ids):,} tokens, the model reads {opened.context_length - 1:,}"
         return Asked(question, what, "error", len(ids), 0)
     stream, parts, made = TextStream(opened.encoder), [], 0
     steps = opened.engine.stream(ids, room, opened.encoder.stops, sampling)

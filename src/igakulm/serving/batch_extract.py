@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from igakulm.answering.tasks import ANSWER_TOKENS, Extraction, check_task, extract
-from igakulm.bundle.contents import BUNDLE
-from igakulm.bundle.tasks import tasks_in
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
+from igakulm.inference.model import Model
+from igakulm.inference.open import open_model
 from igakulm.progress import Progress
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
-from igakulm.serving.model import Opened, open_model
 from igakulm.tasks.layouts import Task
 
 JOURNAL = ".journal"
+NOT_TUNED = "the model does not say what it was tuned on: it is asked in general words and may answer badly"
 TRIES = 3
 """A record is asked again when the model's process died under it; the next try finds a new process."""
 FAILURES_IN_A_ROW = 3
@@ -65,7 +65,7 @@ def batch_extract(
     progress: Progress,
     *,
     engine: str = "auto",
-    open_bundle: Callable[[Path, str], Opened] = open_model,
+    open_bundle: Callable[[Path, str], Model] = open_model,
 ) -> dict[str, Any]:
     """Ask about every record of a file and write what was found.
 
@@ -93,12 +93,14 @@ def batch_extract(
     if out.is_dir():
         raise InputError("the result is a file, and this is a folder", where=str(out), hint="name a file in it")
     records = open_records(source, column=options.column, id_column=options.id_column, encoding=options.encoding)
-    tasks = chosen_tasks(tasks_in(bundle), options.tasks)
     opened = open_bundle(bundle, engine)
     try:
+        tasks = chosen_tasks(opened.tasks, options.tasks)
+        if not opened.tuned_tasks:
+            progress.say(NOT_TUNED)
         for task in tasks:
             check_task(opened.engine, opened.encoder, task, options.max_new_tokens)
-        work = _work(records, tasks, opened, bundle, options)
+        work = _work(records, tasks, opened, options)
         with Journal(out.with_name(out.name + JOURNAL), work) as journal:
             resumed = len(journal)
             progress.say(_plan(records, tasks, resumed))
@@ -128,16 +130,15 @@ def chosen_tasks(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
-def _work(
-    records: Records, tasks: Sequence[Task], opened: Opened, bundle: Path, options: BatchOptions
-) -> dict[str, Any]:
+def _work(records: Records, tasks: Sequence[Task], opened: Model, options: BatchOptions) -> dict[str, Any]:
     """What decides the answers; the layout of the result does not."""
-    described = next((bundle / name for name in (BUNDLE, "config.json") if (bundle / name).is_file()), None)
     return {
         "input": sha256_file(records.path),
         "columns": [records.encoding, records.column, records.id_column],
         "tasks": sha256_json([asdict(task) for task in tasks]),
-        "bundle": sha256_file(described) if described else opened.name,
+        "model": opened.identity,
+        "tokenizer": opened.encoder.identity,
+        "preparation": opened.preparation,
         "engine": opened.kind,
         "length of answers": options.max_new_tokens,
     }
@@ -153,7 +154,7 @@ def _plan(records: Records, tasks: Sequence[Task], resumed: int) -> str:
 def _ask_all(
     records: Records,
     tasks: Sequence[Task],
-    opened: Opened,
+    opened: Model,
     journal: Journal,
     options: BatchOptions,
     progress: Progress,
@@ -200,7 +201,7 @@ def _gives_up(problem: str, kept: int) -> InputError:
 
 
 def _entry(
-    record: Record, tasks: Sequence[Task], opened: Opened, most: int, note: Callable[[str], None]
+    record: Record, tasks: Sequence[Task], opened: Model, most: int, note: Callable[[str], None]
 ) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     problem, failed = record.problem, False
@@ -215,7 +216,7 @@ def _entry(
     return {"id": record.id, "problem": problem, "failed": failed, "results": results}
 
 
-def _asked(record: Record, task: Task, opened: Opened, most: int, note: Callable[[str], None]) -> Extraction:
+def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[[str], None]) -> Extraction:
     def done(finished: int, pieces: int) -> None:
         if pieces > 1:
             note(f"record {record.number}: piece {finished} of {pieces}")

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TextIO
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import Engine, EngineFailed, Sampling
-from igakulm.serving.model import open_model
+from igakulm.inference.engine import EngineFailed, Sampling
+from igakulm.inference.model import Model
+from igakulm.inference.open import open_model
 from igakulm.serving.text import TextStream
-from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.open import Encoder
 
 NOTICE = "回答は誤ることがあります。診断には使えません。終わるには Ctrl-D を押してください。"
+UNREADABLE = "（モデルが読める文字がありません。別の書き方でお尋ねください）"
 BROKEN = "（モデルが止まりました。起動し直しますので、もう一度お尋ねください）"
 
 
@@ -48,8 +48,7 @@ def chat(
             stream.reconfigure(errors="replace")
     try:
         chat_loop(
-            opened.engine,
-            opened.encoder,
+            opened,
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,
@@ -60,8 +59,7 @@ def chat(
 
 
 def chat_loop(
-    engine: Engine,
-    encoder: Encoder,
+    model: Model,
     *,
     max_tokens: int = 256,
     temperature: float = 0.0,
@@ -73,8 +71,7 @@ def chat_loop(
     """Answer one line after the other until the input ends.
 
     Args:
-        engine: answers.
-        encoder: the model's tokenizer.
+        model: answers.
         max_tokens: longest answer.
         temperature: 0 = always the likeliest token.
         seed: of the sampling; each turn adds one.
@@ -87,11 +84,11 @@ def chat_loop(
     try:
         for turn, question in enumerate(_questions(source, target)):
             messages.append({"role": "user", "content": question})
-            ids = _prompt(encoder, messages, engine.context_length, target)
+            ids = _prompt(model, messages, target)
             if ids is None:
                 continue
             try:
-                answer = _answer(engine, encoder, ids, max_tokens, temperature, seed + turn, target)
+                answer = _answer(model, ids, max_tokens, temperature, seed + turn, target)
             except EngineFailed:
                 print(BROKEN, file=target, flush=True)
                 messages.pop()
@@ -122,10 +119,18 @@ def _questions(source: TextIO, target: TextIO) -> Iterator[str]:
             yield line.strip()
 
 
-def _prompt(encoder: Encoder, messages: list[dict[str, str]], context: int, target: TextIO) -> list[int] | None:
-    """Ids of the conversation; drops its oldest turns, and the question itself when that alone is too long."""
+def _prompt(model: Model, messages: list[dict[str, str]], target: TextIO) -> list[int] | None:
+    """Ids of the conversation; drops its oldest turns, and the question itself when that alone cannot be read."""
+    context = model.context_length
     while messages:
-        ids, _ = render_chat(encoder, messages, True)
+        try:
+            ids = model.prompt(messages).ids
+        except InputError:
+            if not model.chat:
+                raise
+            print(UNREADABLE, file=target, flush=True)
+            messages.pop()
+            return None
         if len(ids) < context:
             return ids
         if len(messages) == 1:
@@ -134,12 +139,9 @@ def _prompt(encoder: Encoder, messages: list[dict[str, str]], context: int, targ
     return None
 
 
-def _answer(
-    engine: Engine, encoder: Encoder, ids: list[int], most: int, temperature: float, seed: int, target: TextIO
-) -> str:
-    stream, parts = TextStream(encoder), []
-    stops = encoder.stops
-    steps = engine.stream(ids, most, stops, Sampling(temperature=temperature, seed=seed))
+def _answer(model: Model, ids: list[int], most: int, temperature: float, seed: int, target: TextIO) -> str:
+    stream, parts = TextStream(model.encoder), []
+    steps = model.engine.stream(ids, most, model.encoder.stops, Sampling(temperature=temperature, seed=seed))
     with closing(steps):  # type: ignore[type-var]
         for step in steps:
             parts.append(stream.feed(step.token))

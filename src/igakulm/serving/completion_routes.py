@@ -26,7 +26,6 @@ from igakulm.serving.record import places
 from igakulm.serving.request_fields import Generation
 from igakulm.serving.room import BadRequest, Room, until_gone
 from igakulm.serving.tally import current_tally
-from igakulm.tokenizer.chat import render_chat
 
 LOG = logging.getLogger("igakulm.serving")
 READING = 60.0
@@ -48,21 +47,21 @@ def completion_routes(room: Room) -> list[Route]:
         body = await room.json_body(request)
         asked = parse_chat_request(body, room.name, room.limits.new_tokens)
         try:
-            ids, _ = await asyncio.to_thread(render_chat, room.encoder, asked.messages, True)
+            prompt = await asyncio.to_thread(room.model.prompt, asked.messages)
         except InputError as error:
             raise BadRequest(error.what, "messages") from error
-        form = ChatForm(room.name, room.encoder, asked.generation.sampling.top is not None)
-        return await _respond(room, request, ids, asked.generation, form, "messages")
+        form = ChatForm(room.name, room.model.encoder, asked.generation.sampling.top is not None)
+        return await _respond(room, request, prompt.ids, asked.generation, form, "messages")
 
     async def complete(request: Request) -> Response:
         body = await room.json_body(request)
-        asked = parse_completion_request(body, room.name, room.limits.new_tokens, room.encoder.size)
+        asked = parse_completion_request(body, room.name, room.limits.new_tokens, room.model.encoder.size)
         prompt = asked.prompt
         if isinstance(prompt, str):
-            prompt = [*room.encoder.begin, *await asyncio.to_thread(room.encoder.encode, prompt)]
+            prompt = (await asyncio.to_thread(room.model.plain_prompt, prompt)).ids
         if not prompt:
             raise BadRequest("the prompt has no tokens", "prompt")
-        form = CompletionForm(room.name, room.encoder, asked.generation.sampling.top is not None)
+        form = CompletionForm(room.name, room.model.encoder, asked.generation.sampling.top is not None)
         return await _respond(room, request, prompt, asked.generation, form, "prompt")
 
     return [
@@ -80,7 +79,7 @@ def _model(room: Room) -> dict[str, Any]:
 async def _respond(
     room: Room, request: Request, prompt: Sequence[int], asked: Generation, form: Form, field: str
 ) -> Response:
-    most = room.engine.context_length - 1
+    most = room.model.context_length - 1
     if len(prompt) > most:
         message = f"the {field} has {len(prompt):,} tokens, the model reads {most:,}"
         raise BadRequest(message, field, "context_length_exceeded")

@@ -17,16 +17,16 @@ from starlette.routing import Route
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
+from igakulm.inference.model import Model
 from igakulm.report.board import SCOREBOARD, Board, Task, stands_beside
 from igakulm.report.page import finite
 from igakulm.report.words import metric_name, mode_name, model_name, split_name
-from igakulm.serving.model import Opened
 
 CARD = "MODEL_CARD.md"
 LANGUAGES = {"## 日本語": "ja", "## English": "en"}
 
 
-def model_routes(opened: Opened) -> list[Route]:
+def model_routes(opened: Model) -> list[Route]:
     """The route of the page's third tab.
 
     Raises:
@@ -40,7 +40,7 @@ def model_routes(opened: Opened) -> list[Route]:
     return [Route("/api/model", model, methods=["GET"])]
 
 
-def model_facts(opened: Opened) -> dict[str, Any]:
+def model_facts(opened: Model) -> dict[str, Any]:
     """name, engine, context_length, model, gguf, files, licences, versions, card_ja, card_en, scores; parts that are
     not there are empty.
     """
@@ -49,7 +49,7 @@ def model_facts(opened: Opened) -> dict[str, Any]:
     return {
         "name": opened.name,
         "engine": opened.kind,
-        "context_length": opened.engine.context_length,
+        "context_length": opened.context_length,
         **{key: opened.description.get(key) or {} for key in ("model", "gguf", "files", "licences", "versions")},
         "card_ja": card.get("ja", ""),
         "card_en": card.get("en", ""),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from igakulm.errors import did_you_mean
+from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling
 from igakulm.serving.response_format import read_response_format
 from igakulm.serving.room import BadRequest
@@ -81,12 +82,13 @@ def read_generation(value: Mapping[str, Any], cap: int, default_tokens: int, top
     if not isinstance(options, dict):
         raise BadRequest("stream_options is an object", "stream_options")
     length = "max_completion_tokens" if value.get("max_completion_tokens") is not None else "max_tokens"
+    schema = read_response_format(value.get("response_format"))
     sampling = Sampling(
         temperature=number(value, "temperature", 0.0, 0.0, 2.0),
         top_p=number(value, "top_p", 1.0, 0.0, 1.0) or 1e-6,
         seed=whole(value, "seed", 0, -(2**63)) % 2**32,
         top=top,
-        schema=read_response_format(value.get("response_format")),
+        constraint=None if schema is None else JsonSchema(schema),
     )
     return Generation(
         max_tokens=min(whole(value, length, default_tokens, 1), cap),

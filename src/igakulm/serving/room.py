@@ -13,16 +13,16 @@ import re
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import EndpointFailed, Engine, EngineFailed
+from igakulm.inference.engine import EndpointFailed, EngineFailed
+from igakulm.inference.model import Model
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
 from igakulm.serving.turns import Busy, Turns, WaitedTooLong
-from igakulm.tokenizer.open import Encoder
 
 T = TypeVar("T")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -64,17 +64,16 @@ class Room:
     """One model and those who wait for it.
 
     Args:
-        engine: does the work. Routes use the room's own `engine`, which counts and stops with the request.
-        encoder: the model's tokenizer.
-        name: the model's name in the API.
+        model: does the work. Routes use the room's own `model`, whose engine counts and stops with the request.
         limits: sizes and times.
     """
 
-    def __init__(self, engine: Engine, encoder: Encoder, name: str, limits: Limits | None = None) -> None:
-        self.engine, self.encoder, self.name = CountingEngine(engine), encoder, name
+    def __init__(self, model: Model, limits: Limits | None = None) -> None:
+        self.inner, self.name, lanes = model.engine, model.name, model.engine.lanes
+        self.model = replace(model, engine=CountingEngine(model.engine))
         self.limits = limits or Limits()
-        self.turns = Turns(self.limits.queue, engine.lanes, self.limits.turn_seconds)
-        self.threads = ThreadPoolExecutor(engine.lanes, "engine")
+        self.turns = Turns(self.limits.queue, lanes, self.limits.turn_seconds)
+        self.threads = ThreadPoolExecutor(lanes, "engine")
         self.started = int(time.time())
 
     async def json_body(self, request: Request) -> dict[str, Any]:

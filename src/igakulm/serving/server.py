@@ -24,15 +24,16 @@ from starlette.types import ASGIApp
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import Engine
+from igakulm.inference.model import Model
+from igakulm.inference.open import Endpoint, open_model
 from igakulm.serving.audit import AuditLog
 from igakulm.serving.completion_routes import completion_routes
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, check_address, error_response, is_loopback
-from igakulm.serving.model import Endpoint, Opened, open_model
 from igakulm.serving.openapi import openapi_document
 from igakulm.serving.patience import PatientProtocol
 from igakulm.serving.record import Record
 from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
-from igakulm.tasks.layouts import TASKS_FILE, Task, default_tasks, read_tasks
+from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.open import Encoder
 
 LOG = logging.getLogger("igakulm.serving")
@@ -82,20 +83,19 @@ def create_app(
         tasks: what the model was tuned on; None = the general ones.
     """
     options = Options(api_key, hosts, limits or Limits())
-    return app_of(Opened(engine, encoder, name, engine.name), options, tasks)
+    model = Model(engine, encoder, name, engine.name, tasks=tuple(default_tasks() if tasks is None else tasks))
+    return app_of(model, options)
 
 
-def app_of(opened: Opened, options: Options, tasks: Sequence[Task] | None = None) -> Guard:
-    """The ASGI application for an opened bundle.
+def app_of(opened: Model, options: Options) -> Guard:
+    """The ASGI application for an opened model."""
+    from igakulm.serving.task_routes import task_routes
 
-    Raises:
-        InputError: the bundle's tasks cannot be read.
-    """
-    room = Room(opened.engine, opened.encoder, opened.name, options.limits)
+    room = Room(opened, options.limits)
     routes = [
         Route("/health", _health(room), methods=["GET"]),
         *completion_routes(room),
-        *_routes_of_tasks(room, tasks, opened.folder),
+        *task_routes(room, opened.tasks),
         *_routes_of_page(opened),
     ]
     paths = {route.path for route in routes} | {OPENAPI}
@@ -116,16 +116,7 @@ def app_of(opened: Opened, options: Options, tasks: Sequence[Task] | None = None
     return Guard(record, api_key=options.api_key, hosts=options.hosts)
 
 
-def _routes_of_tasks(room: Room, tasks: Sequence[Task] | None, folder: Path | None) -> list[Route]:
-    from igakulm.serving.task_routes import task_routes
-
-    if tasks is None:
-        path = folder / TASKS_FILE if folder else None
-        tasks = read_tasks(path) if path and path.is_file() else default_tasks()
-    return list(task_routes(room, tasks))
-
-
-def _routes_of_page(opened: Opened) -> list[Route]:
+def _routes_of_page(opened: Model) -> list[Route]:
     from igakulm.serving.model_routes import model_routes
     from igakulm.serving.page_routes import page_routes
 
@@ -133,7 +124,7 @@ def _routes_of_page(opened: Opened) -> list[Route]:
 
 
 def _health(room: Room) -> Callable[[Request], Any]:
-    engine = room.engine.inner
+    engine = room.inner
 
     async def health(_: Request) -> Response:
         # An engine in this process is alive as long as the server; one in a child or behind an endpoint says so itself.

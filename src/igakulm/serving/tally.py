@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from igakulm.inference.engine import GREEDY, Continuation, Engine, Sampling, Step, nothing
+from igakulm.inference.constraint import Constraint
+from igakulm.inference.engine import (
+    GREEDY,
+    Continuation,
+    Engine,
+    Sampling,
+    Step,
+    lengths_of,
+    nothing,
+    samplings_of,
+)
 
 
 class Ended(Exception):
@@ -111,16 +121,18 @@ class CountingEngine:
     def generate(
         self,
         prompts: Sequence[Sequence[int]],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         stop: Sequence[int],
         *,
+        constraints: Sequence[Constraint] = (),
         done: Callable[[int], None] = nothing,
     ) -> list[list[int]]:
-        """See `Engine.generate`."""
-        tally = current_tally()
-        _check(tally)
-        answers = self.inner.generate(prompts, max_new_tokens, stop, done=done)
-        tally.add(sum(map(len, prompts)), sum(map(len, answers)))
+        """See `Engine.generate`; one after the other, so that each can end with its request."""
+        answers = []
+        longest, samplings = lengths_of(max_new_tokens, prompts), samplings_of(constraints, prompts)
+        for prompt, most, sampling in zip(prompts, longest, samplings, strict=True):
+            answers.append([step.token for step in self.stream(prompt, most, stop, sampling)])
+            done(1)
         return answers
 
 

@@ -79,22 +79,22 @@ class _Tasks:
         task, text = self._task(value, "extract"), _text(value, "text")
         most = min(self.room.limits.new_tokens, ANSWER_TOKENS)
         room = self.room
-        return lambda: _extraction(extract(room.engine, room.encoder, task, text, max_new_tokens=most))
+        return lambda: _extraction(extract(room.model.engine, room.model.encoder, task, text, max_new_tokens=most))
 
     def classify(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         task, text = self._task(value, "classify"), _text(value, "text")
-        return lambda: _choice(classify(self.room.engine, self.room.encoder, task, text))
+        return lambda: _choice(classify(self.room.model.engine, self.room.model.encoder, task, text))
 
     def compare(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         task, first, second = self._task(value, "compare"), _text(value, "first"), _text(value, "second")
-        return lambda: _choice(compare(self.room.engine, self.room.encoder, task, first, second))
+        return lambda: _choice(compare(self.room.model.engine, self.room.model.encoder, task, first, second))
 
     def exam(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         question, choices = _text(value, "question"), _choices(value)
         wanted = whole(value, "wanted", 1, 1, len(choices) - 1)
 
         def work() -> dict[str, Any]:
-            found = exam(self.room.engine, self.room.encoder, question, choices, wanted)
+            found = exam(self.room.model.engine, self.room.model.encoder, question, choices, wanted)
             return _choice(found) | {"answer": found.answer.split(",")}
 
         return work

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from igakulm.errors import InputError
 from igakulm.recipe.keys import Form
 from igakulm.tasks.items import Item
-from igakulm.tasks.prompts import chat_answer, chat_prompt, listed
+from igakulm.tasks.prompts import chat_answer, chat_prompt, in_text_order, listed
 from igakulm.text.prepared import Prepared, prepare
 
 Message = dict[str, str]
@@ -45,7 +45,7 @@ def turns_of_item(item: Item, form: Form, where: str) -> Turns:
     lost: list[str] = []
     if item.kind == "entities":
         start = max(asked.original.rfind(item.document), 0)
-        strings, lost = _as_read(item.answer, asked, start)
+        strings, lost = _as_read(in_text_order(item.answer, item.document or item.question), asked, start)
         answer = listed(strings)
     if not answer.strip():
         raise InputError("a training row has no answer to learn", where=where)

@@ -1,13 +1,12 @@
-"""The tokenizer of an open model in the form in which every room uses ours.
+"""The tokenizer that a recipe adopted from an open model, with what adopt.py wrote down about it.
 
-Does: encode plain text and conversations, decode, say which ids begin and end what. Does not: copy or change the
-tokenizer (adopt.py), or train one. The folder is an ordinary Hugging Face tokenizer folder and loads in stock tools.
+Does: load the folder and refuse one that is not the one that was adopted. Does not: copy or change the tokenizer
+(adopt.py), or train one. The folder is an ordinary Hugging Face tokenizer folder and loads in stock tools.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,47 +14,29 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
 from igakulm.tokenizer.encode import TEMPLATE_FILE, TOKENIZER_FILE
-from igakulm.tokenizer.folder_text import FolderText
-from igakulm.tokenizer.foreign import BYTE_OF
+from igakulm.tokenizer.folder_encoder import FolderEncoder
 
 ADOPTED_FILE = "adopted.json"
 ADOPTED_FILES = (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", TEMPLATE_FILE, ADOPTED_FILE)
 """Everything that a model's folder needs of an adopted tokenizer's folder; the third is absent in newer folders."""
 FORMAT = 1
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
-class AdoptedEncoder:
-    """The adopted tokenizer of a folder; the attributes of `TextEncoder` that the rooms use.
+class AdoptedEncoder(FolderEncoder):
+    """The adopted tokenizer of a folder; see `Encoder`.
 
-    Attributes:
-        begin: ids before every document and prompt; empty where the model has no begin token.
-        bos: the last of them, or None.
-        eos: id that ends a document.
-        stops: ids that end an answer.
-        chat_tokens: ids of chat tokens that the model never saw; empty where it brought its own template.
-        base_size: entries of the model's own vocabulary; `size`: with chat tokens that were appended.
-        sha256: hash of tokenizer.json; `source_sha256`: of the file that it was adopted from.
-        identity: hash of everything that decides the ids.
+    Its ends of answers are those of the model's folder that it came from, and `identity` is the hash of adopted.json.
     """
-
-    runtime = "plain"
-    files = ADOPTED_FILES
 
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
         """Use `AdoptedEncoder.load`."""
-        self.folder = folder
-        self.text = FolderText(folder)
-        self.begin: tuple[int, ...] = tuple(description["begin"])
-        self.bos: int | None = self.begin[-1] if self.begin else None
-        self.eos: int = description["eos"]
-        self.stops: tuple[int, ...] = tuple(description["stops"])
-        self.chat_tokens: tuple[int, ...] = tuple(description["chat_tokens"])
-        self.base_size: int = description["base_size"]
-        self.size: int = description["size"]
-        self.sha256: str = description["sha256"][TOKENIZER_FILE]
-        self.source_sha256: str = description["source_sha256"]
-        self.identity = sha256_json(description)
+        super().__init__(folder)
+        self._description = description
+        self.begin = tuple(description["begin"])
+        self.stops = tuple(description["stops"])
+        self.chat_tokens = tuple(description["chat_tokens"])
+        self.base_size = description["base_size"]
+        self.size = description["size"]
 
     @classmethod
     def load(cls, folder: Path) -> AdoptedEncoder:
@@ -84,52 +65,27 @@ class AdoptedEncoder:
         """Worker processes load the folder again."""
         return AdoptedEncoder.load, (self.folder,)
 
-    def encode(self, text: str) -> list[int]:
-        """Ids of a text; no begin or end token is added, spellings of control tokens stay text."""
-        return self.encode_batch([text])[0]
-
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of many texts."""
-        return self.text.texts(texts)
-
-    def render(
-        self, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool
-    ) -> tuple[list[int], list[bool]]:
-        """Ids of a conversation and their loss mask; see `FolderText.conversation`.
-
-        Raises:
-            InputError: a folder without chat template, messages that the template refuses.
-        """
-        return self.text.conversation(messages, reply=add_generation_prompt)
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Text of ids; control tokens and ids without an entry are rendered as nothing."""
-        return self.text.decode([number for number in ids if number < self.size])
-
-    def token_bytes(self, token: int) -> bytes:
-        """UTF-8 bytes that one token stands for (part of a character for a byte, empty for a control token).
-
-        Raises:
-            ValueError: a negative id.
-        """
-        if token < 0:
-            raise ValueError(f"{token} is no id")
-        return self._bytes[token] if token < self.size else b""
+    @property
+    def files(self) -> tuple[str, ...]:
+        """See `Encoder`."""
+        return ADOPTED_FILES
 
     @cached_property
-    def _bytes(self) -> list[bytes]:
-        stock = self.text.stock
-        pieces = stock.written(range(self.size))
-        control = set(stock.control.values())
-        by_byte = all(letter in set(pieces) for letter in BYTE_OF)
+    def identity(self) -> str:
+        """See `Encoder`."""
+        return sha256_json(self._description)
 
-        def stands_for(number: int, piece: str) -> bytes:
-            if number in control:
-                return b""
-            if by_byte:
-                known = all(letter in BYTE_OF for letter in piece)
-                return bytes(BYTE_OF[letter] for letter in piece) if known else piece.encode()
-            found = _BYTE.fullmatch(piece)
-            return bytes([int(found[1], 16)]) if found else piece.replace("\u2581", " ").encode()
+    @cached_property
+    def sha256(self) -> str:
+        """See `Encoder`."""
+        return str(self._description["sha256"][TOKENIZER_FILE])
 
-        return [stands_for(number, piece) for number, piece in enumerate(pieces)]
+    @property
+    def source_sha256(self) -> str:
+        """See `Encoder`."""
+        return str(self._description["source_sha256"])
+
+    @property
+    def eos(self) -> int:
+        """See `Encoder`."""
+        return int(self._description["eos"])

@@ -1,26 +1,25 @@
 """The chat format in token ids, and the same format as a template for stock tools.
 
-Does: render messages to ids with a loss mask (section 2.4.2); hold the Jinja template of the tuned model.
-Does not: encode text itself, or know tasks and prompts.
+Does: have messages checked and rendered to ids with a loss mask (section 2.4.2); hold the Jinja template of the tuned
+model. Does not: encode text itself, or know tasks and prompts.
 Format: begin token, then for each message its role token and content, and the end token after an assistant's content.
 Content is encoded as plain text, so no message can forge a role or end a turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from igakulm.errors import InputError
-from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.encode import CHAT_TOKENS
-from igakulm.tokenizer.open import Encoder
+from igakulm.tokenizer.encoder import Encoder, Message
 
 ROLES = ("system", "user", "assistant")
 BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"
 
 
 def render_chat(
-    encoder: Encoder, messages: Sequence[Mapping[str, str]], add_generation_prompt: bool
+    encoder: Encoder, messages: Sequence[Message], add_generation_prompt: bool
 ) -> tuple[list[int], list[bool]]:
     """Ids of a conversation and their loss mask, both of one length.
 
@@ -29,27 +28,15 @@ def render_chat(
     An adopted tokenizer's conversation is what its template makes of it, with the same rule for the mask.
 
     Raises:
-        InputError: an unknown role, content that is not text, or messages that an adopted model's template refuses.
+        InputError: an unknown role, content that is not text, messages that an adopted model's template refuses, or a
+            model without chat template.
     """
     for number, message in enumerate(messages, 1):
         _check(message, f"message {number}")
-    if isinstance(encoder, AdoptedEncoder):
-        return encoder.render(messages, add_generation_prompt)
-    role_ids = dict(zip(ROLES, (encoder.system, encoder.user, encoder.assistant), strict=True))
-    contents = encoder.encode_batch([message["content"] for message in messages])
-    ids, mask = [encoder.bos], [False]
-    for message, content in zip(messages, contents, strict=True):
-        learnt = message["role"] == "assistant"
-        part = [role_ids[message["role"]], *content, *([encoder.eos] if learnt else [])]
-        ids += part
-        mask += [False, *([learnt] * (len(part) - 1))]
-    if add_generation_prompt:
-        ids.append(encoder.assistant)
-        mask.append(False)
-    return ids, mask
+    return encoder.render(messages, add_generation_prompt)
 
 
-def _check(message: Mapping[str, str], where: str) -> None:
+def _check(message: Message, where: str) -> None:
     if message.get("role") not in ROLES:
         hint = f"use one of {', '.join(ROLES)}"
         raise InputError(f"unknown role {message.get('role')!r} in a conversation", where=where, hint=hint)

@@ -17,6 +17,7 @@ import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
+from igakulm.tokenizer.encoder import Message, without_template
 from igakulm.tokenizer.padding import padded
 
 if TYPE_CHECKING:
@@ -59,28 +60,23 @@ _SENTENCE = re.compile(f"[^{SENTENCE_END}]*{SENTENCE_END}|[^{SENTENCE_END}]+")
 
 
 class TextEncoder:
-    """The tokenizer of a folder.
+    """A tokenizer of this project; see `Encoder`.
 
     Attributes:
         bos, eos, newline, unk: ids. `system`, `user`, `assistant`: ids of the chat tokens.
-        begin: ids before every document and prompt. `stops`: ids that end an answer. `chat_tokens`: ids that a base
-            model never saw.
-        files: names of everything that a model's folder needs of the tokenizer's.
-        base_size: entries of the vocabulary without the chat tokens; `size`: with them.
-        sha256: hash of tokenizer.json; token files and checkpoints remember it.
-        identity: hash of everything that decides the ids: all files of the tokenizer, and the runtime.
-        runtime: "plain", or "mecab" when text is segmented by MeCab before it is encoded.
-        merge_function_words: whether that segmentation joins chains of function words.
+        merge_function_words: whether MeCab's segmentation joins chains of function words.
     """
 
-    files = TOKENIZER_FILES
+    adopted = False
+    files: tuple[str, ...] = TOKENIZER_FILES
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
         """Use `TextEncoder.load`."""
         self.folder = folder
         self.runtime: str = description["runtime"]
         self.merge_function_words = bool(description.get("merge_function_words", False))
-        self.sha256: str = description["sha256"][TOKENIZER_FILE]
+        self.sha256: str = description["sha256"][TOKENIZER_FILE]  # token files and checkpoints remember it
+        self.source_sha256 = self.sha256
         self.identity: str = sha256_json(description)
         self._model = sentencepiece.SentencePieceProcessor(model_file=str(folder / MODEL_FILE))
         self.base_size: int = self._model.vocab_size()
@@ -91,6 +87,8 @@ class TextEncoder:
         self.begin: tuple[int, ...] = (self.bos,)
         self.chat_tokens: tuple[int, ...] = (self.system, self.user, self.assistant)
         self.stops: tuple[int, ...] = (self.eos, *self.chat_tokens)
+        self.line_end: tuple[int, ...] = (self.eos, self.newline)
+        self.chat = (folder / TEMPLATE_FILE).is_file()
         self._metaspace_ids = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in METASPACE.encode()]
         pieces = self.pieces()
         self._bytes = [_piece_bytes(piece, kind) for piece, _, kind in pieces]
@@ -255,6 +253,35 @@ class TextEncoder:
 
             self._stock = Tokenizer.from_file(str(self.folder / TOKENIZER_FILE)).model
         return [token.id for token in self._stock.tokenize(text)]
+
+    def plain_ids(self, text: str) -> list[int]:
+        """See `Encoder`."""
+        return [*self.begin, *self.encode(text)]
+
+    def continuation_ids(self, text: str) -> list[int]:
+        """See `Encoder`; this tokenizer never puts a space before a text."""
+        return self.encode(text)
+
+    def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[list[int], list[bool]]:
+        """See `Encoder`: each message is its role's token and its content, an answer closed by the end token.
+
+        Raises:
+            InputError: the folder of a base model, which has no chat template.
+        """
+        if not self.chat:
+            raise without_template(self.folder)
+        role_ids = {"system": self.system, "user": self.user, "assistant": self.assistant}
+        contents = self.encode_batch([message["content"] for message in messages])
+        ids, mask = [self.bos], [False]
+        for message, content in zip(messages, contents, strict=True):
+            learnt = message["role"] == "assistant"
+            part = [role_ids[message["role"]], *content, *([self.eos] if learnt else [])]
+            ids += part
+            mask += [False, *([learnt] * (len(part) - 1))]
+        if add_generation_prompt:
+            ids.append(self.assistant)
+            mask.append(False)
+        return ids, mask
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; control, chat, unknown and padding ids are rendered as nothing, broken UTF-8 as U+FFFD.

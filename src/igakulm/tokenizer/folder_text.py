@@ -13,7 +13,8 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
-from igakulm.tokenizer.folder_tokenizer import FolderTokenizer, Message
+from igakulm.tokenizer.encoder import Message, without_template
+from igakulm.tokenizer.folder_tokenizer import FolderTokenizer
 
 END_OF_TURN = (
     "<|im_end|>",
@@ -256,11 +257,6 @@ def named_ends(folder: Path) -> set[int]:
         named = value.get("eos_token_id") if isinstance(value, dict) else None
         ends |= {number for number in (named if isinstance(named, list) else [named]) if type(number) is int}
     return ends
-
-
-def without_template(folder: Path) -> InputError:
-    """What to say where a conversation is asked of a model that takes none."""
-    return InputError("this model has no chat template", where=str(folder), hint="ask it with a plain prompt")
 
 
 def mended(text: str) -> str:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from igakulm.errors import InputError
-
-Message = Mapping[str, str]
+from igakulm.tokenizer.encoder import Message
 
 DATE = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July", "%A": "Friday", "%a": "Fri"}
 """What templates that write today's date are told, so that a prompt does not change from day to day."""

@@ -20,6 +20,8 @@ from igakulm.errors import InputError
 
 CONTROL, BYTE = 3, 6
 """`tokenizer.ggml.token_type` of control tokens and of tokens that are one byte, spelt `<0xE3>`."""
+WITHOUT_TEXT = frozenset({2, CONTROL, 5})
+"""The same of tokens that stand for no text: unknown, control, unused."""
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
 

@@ -1,6 +1,6 @@
-"""The tokenizer of a folder, ours or an adopted one: what every other room opens.
+"""The tokenizer of a folder, whoever made it: what every other room opens.
 
-Does: see which of the two lies there, check that stock tools read it alike beside a model. Does not: encode.
+Does: see what lies there, check that stock tools read it alike beside a model. Does not: encode.
 """
 
 from __future__ import annotations
@@ -12,21 +12,32 @@ from pathlib import Path
 from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.tokenizer.adopted import ADOPTED_FILE, AdoptedEncoder
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
+from igakulm.tokenizer.encoder import Encoder as Encoder
+from igakulm.tokenizer.folder_encoder import FolderEncoder
 from igakulm.tokenizer.folder_text import FolderText
 from igakulm.tokenizer.sample_texts import SENTENCES
 
-Encoder = TextEncoder | AdoptedEncoder
-
 
 def load_encoder(folder: Path) -> Encoder:
-    """Load a tokenizer's folder, or a model's folder that holds a copy of it.
+    """Load a tokenizer that this project made or adopted, or a model's folder that holds a copy of it.
 
     Raises:
-        InputError: a file is missing or changed.
+        InputError: neither lies there; a file is missing or changed.
     """
-    adopted = (Path(folder) / ADOPTED_FILE).is_file()
-    return AdoptedEncoder.load(folder) if adopted else TextEncoder.load(folder)
+    if (Path(folder) / ADOPTED_FILE).is_file():
+        return AdoptedEncoder.load(folder)
+    return TextEncoder.load(folder)
+
+
+def load_any_encoder(folder: Path) -> Encoder:
+    """As `load_encoder`, or else the tokenizer of a model from elsewhere, as its folder brings it.
+
+    Raises:
+        InputError: no tokenizer in the folder, or one that cannot be loaded without code of its own.
+    """
+    known = any((Path(folder) / name).is_file() for name in (ADOPTED_FILE, ENCODER_FILE))
+    return load_encoder(folder) if known else FolderEncoder(Path(folder))
 
 
 def refuse_other_reading(encoder: Encoder, model_type: str) -> None:
@@ -38,7 +49,7 @@ def refuse_other_reading(encoder: Encoder, model_type: str) -> None:
     Raises:
         InputError: they would give other ids.
     """
-    if isinstance(encoder, TextEncoder) and encoder.runtime != "plain":
+    if encoder.runtime != "plain":
         return  # stock tools lack MeCab
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

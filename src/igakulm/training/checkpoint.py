@@ -13,7 +13,7 @@ here the background thread makes none, because everything is gathered before it 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, read_json, sha256_file, sync, write_json
+from igakulm.machine import Arithmetic
 from igakulm.training.parallel import Snapshot
 
 BEST = "best"
@@ -40,13 +41,26 @@ class Checkpoints:
         every: scheduled are the multiples of this.
         last: and the last step.
         keep_every: scheduled ones that are multiples of this are never removed; 0 = none.
+        arithmetic: what this process computes with.
+        mixed: whether a checkpoint of another arithmetic may go on here.
     """
 
     def __init__(
-        self, folder: Path, identity: Mapping[str, Any], *, keep: int, every: int, last: int, keep_every: int = 0
+        self,
+        folder: Path,
+        identity: Mapping[str, Any],
+        *,
+        keep: int,
+        every: int,
+        last: int,
+        keep_every: int = 0,
+        arithmetic: Arithmetic | None = None,
+        mixed: bool = False,
     ) -> None:
         self.folder, self.identity, self.keep = folder, dict(identity), keep
         self.every, self.last, self.keep_every = every, last, keep_every
+        self.arithmetic, self.mixed = arithmetic, mixed
+        self._before: list[dict[str, Any]] = []
 
     def write(self, step: int, snapshot: Snapshot, history: Mapping[str, Any]) -> None:
         """Write the checkpoint after `step` updates, then remove what is no longer needed.
@@ -59,7 +73,7 @@ class Checkpoints:
         """
         target = self.folder / f"step-{step:07d}"
         temporary = self.folder / f".{target.name}.tmp"
-        state = {"step": step, "identity": self.identity, "history": dict(history)}
+        state = {"step": step, "identity": self.identity, "arithmetic": self._parts(), "history": dict(history)}
         try:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir(parents=True)
@@ -85,7 +99,8 @@ class Checkpoints:
         A damaged checkpoint is named, removed, and the one before it is used.
 
         Raises:
-            InputError: the checkpoint belongs to other data, another tokenizer or other settings.
+            InputError: the checkpoint belongs to other data, another tokenizer or other settings, or was computed with
+                another number of threads, instruction set or GPU and `mixed` is not set.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.glob(".*.tmp"):
@@ -97,7 +112,9 @@ class Checkpoints:
                 say(f"checkpoint {folder.name} is damaged ({fault}); it is left out")
                 shutil.rmtree(folder)
                 continue
-            self._compare(read_json(folder / STATE)["identity"], folder)
+            state = read_json(folder / STATE)
+            self._compare(state["identity"], folder)
+            self._go_on_with(state.get("arithmetic", []), step, folder, say)
             return step
         return None
 
@@ -162,6 +179,33 @@ class Checkpoints:
                     where=str(folder),
                     hint="go on with the same settings and data, or remove the folder and begin again",
                 )
+
+    def _go_on_with(
+        self, parts: Sequence[Mapping[str, Any]], step: int, folder: Path, say: Callable[[str], None]
+    ) -> None:
+        """Compare what the newest part of the training was computed with."""
+        changes = self.arithmetic.differences(parts[-1]) if self.arithmetic and parts else []
+        if changes and not self.mixed:
+            raise InputError(
+                f"this training was computed with something else: {'; '.join(changes)}",
+                where=str(folder),
+                hint="set OMP_NUM_THREADS as it was and use such a machine; or set mixed_arithmetic: true in the "
+                "recipe's section: the losses are the same to rounding, the bytes those of no other run",
+            )
+        if not parts:
+            say(f"checkpoint {folder.name} does not say with how many threads and which instructions it was computed")
+        elif changes:
+            say(f"goes on with another arithmetic, as mixed_arithmetic allows: {'; '.join(changes)}")
+        self._before = [dict(part) for part in parts] or [{"after_step": 0}]
+        if changes or not parts:
+            self._before.append(self._part(step))
+
+    def _part(self, step: int) -> dict[str, Any]:
+        return {"after_step": step, **(self.arithmetic.as_json() if self.arithmetic else {})}
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """What every part of the training was computed with, from which step on."""
+        return self._before or [self._part(0)]
 
     def _steps(self) -> list[int]:
         return sorted(int(path.name[5:]) for path in self.folder.glob("step-*") if path.name[5:].isdigit())

@@ -34,7 +34,6 @@ from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.tasks.load import load_split
 from igakulm.tasks.turns import turns_of_chat, turns_of_item
 from igakulm.text.preparation import read_preparation, write_preparation
-from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.fit import device_peak, say_warnings
@@ -195,6 +194,7 @@ def _job(
         validation=validation,
         mixture=None if natural else mixture(rows.tasks, shares_of(section, rows), section.seed or 0),
         patience=section.early_stopping,
+        few_targets=True,
         flops_per_token=size_of_model(objective.model).flops_per_token(rows.tokens / len(rows)),
         peak_flops=device_peak(current_world().device()),
     )
@@ -236,7 +236,7 @@ def form_of_rows(section: FinetuneSection, base: Path, encoder: Encoder) -> Form
     """
     if section.preparation is not None:
         return section.preparation
-    return read_preparation(base) if isinstance(encoder, AdoptedEncoder) else "cleaned"
+    return read_preparation(base) if encoder.adopted else "cleaned"
 
 
 def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat], form: Form) -> list[Question]:

@@ -26,6 +26,7 @@ import torch
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
+from igakulm.machine import arithmetic
 from igakulm.model.batch import Batch, Row
 from igakulm.model.objective import Objective
 from igakulm.progress import Progress
@@ -79,6 +80,7 @@ class Job:
         patience: validations without a better one after which training ends with the best weights; 0 = never.
         samples: called at every validation between the first and the last step, by all processes, with the model in
             evaluation mode; its rows go into the history with their step. Finished models are sampled elsewhere.
+        few_targets: whether a step has so few targets that gradients of embedding and head are best made once a step.
         flops_per_token: forward and backward, for the utilisation in the log.
         peak_flops: FLOP/s of one device, None where unknown.
     """
@@ -93,6 +95,7 @@ class Job:
     validation: Validation | None = None
     mixture: Mixture | None = None
     patience: int = 0
+    few_targets: bool = False
     samples: Callable[[], list[dict[str, Any]]] | None = None
     flops_per_token: float | None = None
     peak_flops: float | None = None
@@ -137,7 +140,7 @@ def train(job: Job, progress: Progress) -> History:
     """
     section, world = job.section, current_world()
     job.objective.to(world.device())
-    _compile_layers(job.objective, section)
+    _choose_layers(job, world)
     strategy = world.together(lambda: open_strategy(job.objective, section, world))
     checkpoints = _checkpoints(job)
     first, history = _restore(strategy, checkpoints, progress.say)
@@ -165,11 +168,7 @@ def train(job: Job, progress: Progress) -> History:
                 last = last or history.stopped
             received = world.largest(stop.received)
             if step % section.checkpoint_every == 0 or last or received:
-                world.together(writer.wait)
-                if snapshot := strategy.snapshot():
-                    writer.start(partial(checkpoints.write, step, snapshot, asdict(history)))
-                if not strategy.copies:
-                    world.together(writer.wait)
+                trainer.save(step)
             if received and not last:
                 world.together(writer.wait)
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
@@ -177,10 +176,18 @@ def train(job: Job, progress: Progress) -> History:
             if last:
                 break
         world.together(writer.wait)
-        if job.patience and history.best_step:
-            _take_best(job, strategy, checkpoints, history, progress)
+        _take_best(job, strategy, checkpoints, history, progress)
     strategy.finish()
+    job.objective.use_stock_layers()
     return history
+
+
+def _choose_layers(job: Job, world: World) -> None:
+    """Our own functions where they are for (bf16, one process on a CPU), or compiled layers."""
+    _compile_layers(job.objective, job.section)
+    alone_on_cpu = world.size == 1 and world.device().type == "cpu"
+    if alone_on_cpu and job.section.precision == "bf16" and not job.section.compile:
+        job.objective.use_fast_layers(ends=job.few_targets)
 
 
 def _checkpoints(job: Job) -> Checkpoints:
@@ -192,6 +199,8 @@ def _checkpoints(job: Job) -> Checkpoints:
         every=section.checkpoint_every,
         last=section.steps,
         keep_every=section.keep_every,
+        arithmetic=arithmetic(current_world().device()),
+        mixed=section.mixed_arithmetic,
     )
 
 
@@ -208,7 +217,9 @@ def _restore(strategy: Strategy, checkpoints: Checkpoints, say: Callable[[str], 
 
 
 def _take_best(job: Job, strategy: Strategy, checkpoints: Checkpoints, history: History, progress: Progress) -> None:
-    """Put the weights of the best validation into the model."""
+    """Put the weights of the best validation into the model, where they were kept."""
+    if not job.patience or not history.validation:
+        return
     strategy.load_weights(strategy.world.together(lambda: checkpoints.read_best(history.best_step)))
     end = history.validation[-1]["step"]
     why = f"no better validation after step {history.best_step:,}" if history.stopped else "all steps are done"
@@ -273,6 +284,14 @@ class _Trainer:
             "seconds": round(time.perf_counter() - begin, 4),
         }
 
+    def save(self, step: int) -> None:
+        """Write a checkpoint, in the background where the weights could be copied."""
+        self.world.together(self.writer.wait)
+        if snapshot := self.strategy.snapshot():
+            self.writer.start(partial(self.checkpoints.write, step, snapshot, asdict(self.history)))
+        if not self.strategy.copies:
+            self.world.together(self.writer.wait)
+
     def _numbers(self, step: int) -> list[int]:
         batch = self.job.section.global_batch
         if self.job.mixture is not None:
@@ -294,6 +313,7 @@ class _Trainer:
             torch.manual_seed(mix(self.seed, step, number))
             last = number // self.world.size == (len(groups) - 1) // self.world.size
             total += self.strategy.differentiate(batch, amount, last=last)
+        self.job.objective.finish_step()
         return float(self.world.total(total)), targets
 
     def _dealt(self, groups: Sequence[Sequence[Row]]) -> Iterator[tuple[int, Batch]]:
@@ -354,7 +374,9 @@ class _Trainer:
         sums = torch.zeros(len(by_task), 2, dtype=torch.float64, device=self.device)
         for number, rows in enumerate(by_task.values()):
             for _, batch in self._dealt(_learnt(micro_batches(rows, self.job.token_budget))):
-                losses, learnt = objective.row_losses(batch).double(), batch.learnt.to(self.device)
+                with torch.no_grad():
+                    losses = objective(batch, by_row=True).double()
+                learnt = batch.learnt.to(self.device)
                 sums[number] += torch.stack([losses.sum(), (losses / learnt.clamp(min=1)).sum()])
         self.strategy.rest()
         found = self.world.total(sums).tolist()

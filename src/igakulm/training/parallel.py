@@ -85,6 +85,7 @@ class Strategy:
             group["lr"] = learning_rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.objective.weights_changed()
 
     def rest(self) -> None:
         """After a pass without gradients: give back memory that only such a pass holds."""
@@ -123,6 +124,7 @@ class Strategy:
             moments = {moment: saved.moments.get(f"{moment}.{name}") for moment in MOMENTS}
             if all(tensor is not None for tensor in moments.values()):
                 self.load_moments(weight, {key: tensor for key, tensor in moments.items() if tensor is not None}, step)
+        self.objective.weights_changed()
 
     @torch.no_grad()
     def load_weights(self, saved: Tensors) -> None:

@@ -26,7 +26,6 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import ModelSection, TrainSection
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.text.preparation import write_preparation
-from igakulm.tokenizer.adopted import AdoptedEncoder
 from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
 from igakulm.training.fit import device_peak, say_warnings
@@ -63,7 +62,7 @@ def pretrain(
     rows = PackedRows.open(packed_dir / "train", encoder.sha256)
     held_out = PackedRows.open(packed_dir / "valid", encoder.sha256)
     start, scale = starting_model(model, encoder, rows.sequence_length, train_section.seed or 0, progress)
-    if isinstance(encoder, AdoptedEncoder) or start.config.model_type != "arcee":
+    if encoder.adopted or start.config.model_type != "arcee":
         refuse_other_reading(encoder, start.config.model_type)
     if train_section.warmup_steps >= train_section.steps:
         progress.say(f"warm-up ({train_section.warmup_steps} steps) lasts as long as the training itself")
@@ -143,7 +142,7 @@ def _opened(
     if not same_tokenizer(folder, encoder):
         progress.say(f"{folder} has another tokenizer: its embedding and head are replaced by new ones for ours")
         init.replace_vocabulary(model, rows, seed)
-    elif entries < encoder.base_size and isinstance(encoder, AdoptedEncoder):
+    elif entries < encoder.base_size and encoder.adopted:
         # Some tokenizers name control tokens, of images for instance, that their text model has no rows for.
         init.grow_vocabulary(model, rows, seed)
     elif entries < encoder.base_size:
@@ -156,8 +155,7 @@ def _opened(
 
 def same_tokenizer(base: Path, encoder: Encoder) -> bool:
     """Whether a tokenizer is a base's own, or was adopted from it."""
-    known = {encoder.sha256, encoder.source_sha256} if isinstance(encoder, AdoptedEncoder) else {encoder.sha256}
-    return vocabulary_sha256(find_base(base)) in known
+    return vocabulary_sha256(find_base(base)) in {encoder.sha256, encoder.source_sha256}
 
 
 def starts_with_chat(section: ModelSection, encoder: Encoder) -> bool:

@@ -1,6 +1,7 @@
-"""The files of a bundle: which names are allowed, what lies in the folder, sizes and hashes.
+"""A bundle as whoever opens one sees it: bundle.json, and the files that it names.
 
-Does: walk a folder without following links, describe its files. Does not: know what a file means, or write.
+Does: read bundle.json and refuse one that changed, walk the folder without following links, compare names and sizes.
+Does not: hash what it reads (`bundle/verify.py` does), write a bundle, or need torch or transformers.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.files import MANIFEST, sha256_file
+from igakulm.files import MANIFEST, read_json, sha256_file, sha256_json
 
-BUNDLE = "bundle.json"
+BUNDLE, MODEL, GGUF = "bundle.json", "huggingface", "gguf"
+"""What lies in a bundle: its description, the folder of the model and its tokenizer, the folder of its GGUF files."""
+FORMAT = 2
+DIGEST = "digest"
 _NAME = re.compile(r"[^\x00-\x1f\x7f\\:]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COPY_AGAIN = "remove it, or copy the bundle again"
@@ -87,3 +91,51 @@ def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     if foreign:
         what = "the folder holds a file that is no part of the bundle"
         raise InputError(what, where=str(folder / foreign[0]), hint=_COPY_AGAIN)
+
+
+def description_digest(description: Mapping[str, Any]) -> str:
+    """Hex SHA-256 of all of bundle.json but the digest itself; with the hashes in it, it stands for the whole bundle.
+
+    >>> description_digest({"name": "m"}) == description_digest({"digest": "0", "name": "m"})
+    True
+    """
+    return sha256_json({key: value for key, value in description.items() if key != DIGEST})
+
+
+def read_bundle(folder: Path) -> dict[str, Any]:
+    """bundle.json, checked against its own digest, with the size of every file compared (quick: nothing is hashed).
+
+    Returns:
+        format, name, model, tokenizer_sha256, gguf, licences, versions, files, digest, and more; see docs/bundle.md.
+
+    Raises:
+        InputError: no bundle, an unknown format, bundle.json changed; a file that is missing, cut short, a link or
+            not part of it.
+    """
+    path = folder / BUNDLE
+    if not path.is_file():
+        raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), hint="igakulm export")
+    if path.is_symlink():
+        raise InputError("bundle.json is a link, not a file", where=str(path), hint=_COPY_AGAIN)
+    try:
+        value = read_json(path)
+    except RecursionError as error:
+        raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
+    if not isinstance(value, dict) or value.get("format") not in (1, FORMAT) or not _well_formed(value):
+        what = f"this bundle.json is not of format {FORMAT}"
+        raise InputError(what, where=str(path), hint="export again with this version, or install the one that wrote it")
+    if value["format"] == FORMAT and value.get(DIGEST) != description_digest(value):
+        raise InputError("bundle.json has changed", where=str(path), hint=_COPY_AGAIN)
+    check_sizes(folder, value["files"])
+    return value
+
+
+def _well_formed(value: Mapping[str, Any]) -> bool:
+    gguf = value.get("gguf", {})
+    return (
+        isinstance(value.get("name"), str)
+        and isinstance(value.get("model"), dict)
+        and well_formed_files(value.get("files"))
+        and isinstance(gguf, dict)
+        and all(isinstance(entry, dict) and f"gguf/{name}" in value["files"] for name, entry in gguf.items())
+    )

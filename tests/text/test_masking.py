@@ -8,7 +8,7 @@ import pytest
 
 from igakulm.recipe.schema import Privacy
 from igakulm.text.cleaning import clean_text
-from igakulm.text.personal_data import KINDS, mask_texts
+from igakulm.text.personal.masking import KINDS, mask_texts
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("privacy_cases.jsonl").read_text("utf-8").splitlines()]
 

@@ -1,0 +1,146 @@
+"""Commands about a hospital's own task: `task init`, `task check`. Parse, call, print."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from igakulm.cli.options import JsonOption, print_json
+from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from igakulm.tasks.own.check import Check
+    from igakulm.tasks.own.guess import Guess
+    from igakulm.tasks.own.initial import Named
+
+task_app = typer.Typer(help="Your own task: from a spreadsheet to a model that does it.", no_args_is_help=True)
+LISTED = 20
+"""Rows that are left out and printed; `--json` has all."""
+
+
+@task_app.command("init")
+def task_init(
+    data: Annotated[Path, typer.Argument(help="Rows: .xlsx, .csv, .tsv, .jsonl, or a folder of .txt and .docx files.")],
+    out: Annotated[Path, typer.Option(help="The task file to write.")] = Path("task.yaml"),
+    yes: Annotated[bool, typer.Option("--yes", help="Take the guesses without asking.")] = False,
+    text: Annotated[str | None, typer.Option(help="Column with the texts.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Column with labels. May be repeated.")] = None,
+    entities: Annotated[
+        list[str] | None, typer.Option(help="Column with strings that stand in the text. May be repeated.")
+    ] = None,
+    patient: Annotated[str | None, typer.Option(help="Column that names the patient.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Column that names the row.")] = None,
+    date: Annotated[str | None, typer.Option(help="Column with the date.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; default: recognised.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a task file that is there.")] = False,
+) -> None:
+    """Look at the columns of your rows, guess what they hold, write a commented task.yaml. Nothing is learnt yet."""
+    from igakulm.files import write_text
+    from igakulm.tasks.own.initial import Named as NamedColumns
+    from igakulm.tasks.own.initial import render_task_file, settled, task_file_of
+    from igakulm.tasks.own.read import read_table
+
+    if out.exists() and not force:
+        raise InputError("there is a task file already", where=str(out), hint="add --force, or name another --out")
+    table = read_table(data, sheet=sheet, encoding=encoding)
+    named = NamedColumns(text, id_, patient, date, tuple(label or ()), tuple(entities or ()))
+    guesses = settled(table, named)
+    print(f"{table.source}: {len(table.rows):,} rows")
+    for note in table.notes:
+        print(f"  {note}")
+    _show(guesses)
+    while not yes and not typer.confirm("Is this right?", default=True):
+        named = _asked()
+        guesses = settled(table, named)
+        _show(guesses)
+    task_file = task_file_of(data, out, table, guesses)
+    task_file = task_file.model_copy(update={"sheet": sheet, "encoding": encoding})
+    write_text(out, render_task_file(task_file))
+    tasks = ", ".join(f"{task.name} ({task.kind} from {task.column!r})" for task in task_file.tasks)
+    print(f"\n{out}: {tasks}\nnext: igakulm task check {out}")
+
+
+def _show(guesses: Sequence[Guess]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("column", "holds", "why", "values")
+    for guess in guesses:
+        values = " | ".join(" ".join(example.split())[:30] for example in guess.examples)
+        shown.add_row(guess.column, guess.role, guess.why, values)
+    Console().print(shown)
+
+
+def _asked() -> Named:
+    from igakulm.tasks.own.initial import Named as NamedColumns
+
+    def ask(what: str) -> str | None:
+        return typer.prompt(f"column with {what} (empty: guess)", default="", show_default=False).strip() or None
+
+    def several(what: str) -> tuple[str, ...]:
+        return tuple(name.strip() for name in (ask(f"{what}, several with commas") or "").split(",") if name.strip())
+
+    return NamedColumns(
+        ask("the texts"),
+        ask("the row's name"),
+        ask("the patient"),
+        ask("the date"),
+        several("labels"),
+        several("strings of the text"),
+    )
+
+
+@task_app.command("check")
+def task_check(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")] = Path("task.yaml"),
+    base: Annotated[Path | None, typer.Option(help="A model folder: count its tokens against its context.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which rows can be used and why others cannot, how labels are balanced, how long texts are. Learns nothing."""
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.tasks.own.check import check_rows
+
+    loaded = load_task_file(task_file)
+    counter, context = _token_counter(base) if base else (None, None)
+    found = check_rows(loaded, count_tokens=counter, context=context)
+    if as_json:
+        print_json(found)
+    else:
+        _print_check(found)
+
+
+def _token_counter(base: Path) -> tuple[Callable[[str], int], int | None]:
+    from igakulm.files import read_json
+    from igakulm.tokenizer.open import load_encoder
+
+    encoder = load_encoder(base)
+    config = read_json(base / "config.json")
+    length = config.get("max_position_embeddings") if isinstance(config, dict) else None
+    return lambda text: len(encoder.encode(text)), length if isinstance(length, int) else None
+
+
+def _print_check(found: Check) -> None:
+    print(f"{found['rows']:,} rows, {found['usable']:,} usable, {found['patients']:,} patients")
+    lengths = found["characters"]
+    print(f"characters: {lengths['shortest']:,} to {lengths['longest']:,}, median {lengths['median']:,}")
+    if found["tokens"] is not None:
+        lengths, beyond = found["tokens"], found["beyond_context"] or []
+        print(
+            f"tokens: {lengths['shortest']:,} to {lengths['longest']:,}; longer than the context: {len(beyond):,} rows"
+        )
+    for task, counts in found["classes"].items():
+        listed = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+        print(f"{task}: {found['usable_by_task'][task]:,} rows; {listed}")
+    for kind, count in found["personal_data"].items():
+        print(f"personal data: {kind} {count:,}")
+    for line in (*found["notes"], *(f"warning: {one}" for one in found["warnings"])):
+        print(line)
+    if found["left_out"]:
+        print(f"left out ({len(found['left_out']):,}; --json lists all):")
+    for one in found["left_out"][:LISTED]:
+        task = f", {one['task']}" if one["task"] else ""
+        print(f"  {one['file']}, row {one['row']}{task}: {one['reason']}")

@@ -1,0 +1,73 @@
+"""What of this machine decides how sums are rounded: device, number of threads, instruction set.
+
+Does: say what a computation by torch has run on, and in words how two such runs differ. Does not: choose any of it.
+
+Products and sums of floating-point numbers are cut over threads and over the lanes of the widest instructions that a
+processor has, and the order of a sum decides its last bits. Two runs agree to the byte only where these agree.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+CAPABILITIES = (
+    "avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_fp16", "avx10_1", "avx10_2",
+    "neon", "bf16", "i8mm", "sve", "sve2",
+)  # fmt: skip
+"""Of those that torch names, the ones by which its kernels and oneDNN's are chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """What a computation ran on.
+
+    Attributes:
+        device: "cpu", or a GPU's name.
+        threads: of torch, on a CPU; 0 on a GPU, whose sums do not hang on them.
+        instructions: of a CPU: its maker, what torch uses, and what the processor offers to oneDNN; "" on a GPU.
+    """
+
+    device: str
+    threads: int = 0
+    instructions: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For checkpoints and manifests."""
+        return asdict(self)
+
+    def differences(self, before: Mapping[str, Any]) -> list[str]:
+        """How an earlier part of a computation ran on something else, one phrase each.
+
+        >>> Arithmetic("cpu", 2, "AVX512").differences({"device": "cpu", "threads": 1, "instructions": "AVX2"})
+        ['threads: 1 then, 2 now', 'instructions: AVX2 then, AVX512 now']
+        """
+        found = [(name, before.get(name), now) for name, now in self.as_json().items()]
+        return [f"{name}: {then} then, {now} now" for name, then, now in found if then != now]
+
+
+def arithmetic(device: torch.device | None = None) -> Arithmetic | None:
+    """What torch computes with here; None where nothing has loaded it.
+
+    Args:
+        device: None = the GPU, if this process has used one.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    on_gpu = torch.cuda.is_initialized() if device is None else device.type == "cuda"
+    if on_gpu:
+        return Arithmetic(str(torch.cuda.get_device_name(device)))
+    return Arithmetic("cpu", int(torch.get_num_threads()), _instructions(torch))
+
+
+def _instructions(torch: Any) -> str:
+    used = str(torch.backends.cpu.get_cpu_capability())
+    offered: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    maker = str(offered.get("cpu_name", "")).partition(" ")[0]
+    return " ".join(filter(None, [maker, used, *(name for name in CAPABILITIES if offered.get(name))]))
