@@ -9,11 +9,12 @@ QUICKSTART_OPTIONS ?=
 TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: quickstart test install dev lint clean help
+.PHONY: quickstart test golden install dev lint clean help
 
 help:
 	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 5 minutes on 2 cores)"
 	@echo "make test         ruff, mypy and pytest"
+	@echo "make golden       write anew what the stages write for the small run (tests/golden), after raising a version"
 	@echo "make install      only the environment (.venv)"
 	@echo "make clean        remove .venv and runs/"
 
@@ -44,6 +45,9 @@ lint: dev
 
 test: lint
 	$(BIN)/pytest
+
+golden: dev
+	IGAKULM_RENEW_GOLDEN=1 $(BIN)/pytest tests/pipeline/test_golden.py -k "stage_writes"
 
 clean:
 	rm -rf $(VENV) runs

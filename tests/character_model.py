@@ -8,7 +8,7 @@ from pathlib import Path
 from igakulm.inference.constraint import Constraint
 from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step, lengths_of
 from igakulm.inference.model import Model
-from igakulm.tokenizer.encoder import Message
+from igakulm.tokenizer.encoder import Message, Part
 
 FIRST = 16
 
@@ -17,7 +17,8 @@ class CharacterEncoder:
     """Ids are code points shifted by `FIRST`; see `Encoder`."""
 
     folder, files = Path(), ()
-    adopted, runtime = False, "plain"
+    adopted, runtime, cut_after = False, "plain", ""
+    fallback: frozenset[int] = frozenset()
     identity = sha256 = source_sha256 = "characters"
     bos, eos, newline, unk = 1, 2, 3, 0
     system, user, assistant = 4, 5, 6
@@ -36,6 +37,18 @@ class CharacterEncoder:
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [self.encode(text) for text in texts]
 
+    def encode_in_parts(self, line: str) -> Iterable[list[int]]:
+        yield self.encode(line)
+
+    def parts(self, text: str) -> list[Part]:
+        return [Part(character, 1) for character in text]
+
+    def without_and_with_mecab(self, sentence: str) -> None:
+        """No MeCab here."""
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        return [self.decode([token]) for token in ids]
+
     def plain_ids(self, text: str) -> list[int]:
         return [self.bos, *self.encode(text)]
 
@@ -44,12 +57,14 @@ class CharacterEncoder:
 
     def render(self, messages: Sequence[Message], add_generation_prompt: bool) -> tuple[list[int], list[bool]]:
         roles = {"system": self.system, "user": self.user, "assistant": self.assistant}
-        ids = [self.bos]
+        ids, learnt = [self.bos], [False]
         for message in messages:
-            ends = [self.eos] if message["role"] == "assistant" else []
-            ids += [roles[message["role"]], *self.encode(message["content"]), *ends]
-        ids += [self.assistant] * add_generation_prompt
-        return ids, [False] * len(ids)
+            answers = message["role"] == "assistant"
+            part = [*self.encode(message["content"]), *([self.eos] if answers else [])]
+            ids += [roles[message["role"]], *part]
+            learnt += [False, *([answers] * len(part))]
+        ends = [self.assistant] * add_generation_prompt
+        return ids + ends, learnt + [False] * len(ends)
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join("\n" if token == self.newline else chr(token - FIRST) for token in ids if token >= FIRST - 13)
@@ -87,7 +102,7 @@ class RuleEngine:
 
     def _value(self, option: Sequence[int]) -> Continuation:
         """Each character costs its place in the rank."""
-        letters = [chr(token - FIRST).upper() for token in option]
+        letters = [chr(token - FIRST).upper() for token in option if chr(token - FIRST) != ","]
         return Continuation(-float(sum(self.rank.index(letter) for letter in letters)), len(option))
 
     def generate(

@@ -1,10 +1,13 @@
 """Fixtures shared by all tests."""
 
 import os
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from ignored_key import VARIABLE, ignoring
 from small_quickstart import FinishedRun, run_offline
 
 collect_ignore = ["endtoend/guard"]  # for child processes; importing it here would cut off other tests
@@ -17,6 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ignored_key() -> Iterator[None]:
+    """A key that all code ignores, to see that its test fails; none unless the environment names one."""
+    key = os.environ.get(VARIABLE)
+    with ignoring(key) if key else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ LAYERS = [
     {"progress"},
     {"files", "machine"},
     {"stored"},
-    {"manifest"},
+    {"manifest", "pretrained"},
     {"recipe"},
     {"text"},
     {"asking"},

@@ -6,7 +6,6 @@ Does: write, read and check `manifest.json`. Does not: decide what to run.
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from igakulm.files import (
     sync,
     write_json,
 )
-from igakulm.machine import arithmetic
+from igakulm.machine import arithmetic, cores
 
 PROVENANCE_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "sentencepiece", "tokenizers", "fugashi", "gguf")
 
@@ -80,7 +79,7 @@ def provenance() -> dict[str, Any]:
         "igakulm": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "gpus": _gpus(),
         "arithmetic": computed.as_json() if computed else None,
         "packages": versions,

@@ -10,6 +10,7 @@ kept, so that a merge or a copy loses nothing.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -18,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from igakulm.errors import InputError
 from igakulm.files import read_json, read_jsonl
 
+_HALVES = re.compile("[\ud800-\udfff]")
 AGAIN = "run the command again that wrote it"
 
 
@@ -91,12 +93,23 @@ def parse(value: object, adapter: TypeAdapter[T], where: str) -> T:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "string_unicode":
+            return parse(_mended(value), adapter, where)
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(
             f"this file does not hold what it should: {first['msg']}",
             where=f"{where}, {place}" if place else where,
             hint=AGAIN,
         ) from error
+
+
+def _mended(value: object) -> object:
+    """A JSON value in which halves of surrogate pairs (JSON can hold them, UTF-8 cannot) are U+FFFD."""
+    if isinstance(value, str):
+        return _HALVES.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(key): _mended(entry) for key, entry in value.items()}
+    return [_mended(entry) for entry in value] if isinstance(value, list) else value
 
 
 def read_rows(path: Path, model: type[T]) -> list[T]:

@@ -9,11 +9,11 @@ import pytest
 
 from igakulm.answering.reading import (
     parse_answer,
-    parse_letters,
-    parse_number,
     upstream_letter,
     upstream_list,
 )
+from igakulm.answering.reading_choices import parse_letters
+from igakulm.answering.reading_numbers import parse_number
 from igakulm.tasks.items import Item
 from igakulm.text.lists import list_items
 
@@ -87,7 +87,9 @@ FIVE = ("胃癌", "肺癌", "肝癌", "膵癌", "胆嚢癌")
     ],
 )
 def test_letters_that_are_read(text: str, letters: str) -> None:
-    assert parse_letters(text, FIVE) == tuple(letters)
+    assert parse_letters(text, FIVE, wanted=len(letters)) == tuple(letters)
+    if "boxed" not in text:
+        assert parse_letters(text, FIVE, wanted=len(letters) + 2) is None  # what does not fit the question is unread
 
 
 @pytest.mark.parametrize(

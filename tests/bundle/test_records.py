@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from igakulm.bundle.records import (
+    Records,
     find_records,
     licences_of,
     lists_of,
@@ -19,7 +20,7 @@ from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.manifest import Manifest, write_manifest
 
-SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 2, "characters": 9}}
+SOURCES = {"ward": {"kind": "medical", "licences": ["CC0-1.0"], "documents": 2, "characters": 9, "personal_data": {}}}
 
 
 def stage(run: Path, name: str, digest: str, inputs: dict[str, str], **others: Any) -> Path:
@@ -53,10 +54,17 @@ def run(tmp_path: Path) -> Path:
     return run
 
 
+def found_in(records: Records) -> Any:
+    """The field that tells the invented boards apart."""
+    board = scoreboard_of(records)
+    assert board is not None
+    return board.model_dump()["of"]
+
+
 def test_a_tuned_model_is_followed_back_and_forth(run: Path) -> None:
     records = find_records(model_folder(run / "finetune-66666666"))
-    assert sources_of(records) == SOURCES
-    assert scoreboard_of(records)["of"] == "a"  # the latest of this model
+    assert {name: entry.model_dump(mode="json") for name, entry in sources_of(records).items()} == SOURCES
+    assert found_in(records) == "a"  # the latest of this model
     assert tuning_of(records) == {
         "jcsts": {"rows": 7, "licence": "CC BY-NC-SA 4.0"},
         "crade": {"rows": 3, "licence": "unknown"},  # the recipe's own rows of that name
@@ -76,10 +84,10 @@ def test_a_tuned_model_is_followed_back_and_forth(run: Path) -> None:
 
 
 def test_given_folders_win(run: Path, tmp_path: Path) -> None:
-    write_json(tmp_path / "c" / "sources.json", {"mine": {"licences": []}})
+    write_json(tmp_path / "c" / "sources.json", {"mine": {"kind": "medical", "licences": []}})
     write_json(tmp_path / "e" / "scoreboard.json", {"of": "mine"})
     records = find_records(run / "finetune-66666666" / "model", tmp_path / "c", tmp_path / "e")
-    assert licences_of(records)["mine"] == ["unknown"] and scoreboard_of(records)["of"] == "mine"
+    assert licences_of(records)["mine"] == ["unknown"] and found_in(records) == "mine"
     for given in ({"corpus_dir": tmp_path}, {"evaluation_dir": tmp_path}):
         with pytest.raises(InputError, match="in this folder"):
             find_records(run / "finetune-66666666" / "model", **given)

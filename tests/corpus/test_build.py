@@ -145,6 +145,8 @@ def test_generated_documents_are_sources_too(
     out = tmp_path / "out"
     run(out, CorpusSection(sources=sources, workers=1), benchmarks, extra)
     listed = json.loads((out / "sources.json").read_text("utf-8"))
+    done = listed["synthetic"].pop("personal_data")
+    assert done["how"] == "deleted" and done["replaced"] == {}
     assert listed["synthetic"] == {"kind": "medical", "licences": ["CC0"], "documents": 1, "characters": len(text)}
     assert explain(out, "synth:2")["reason"] == "too_short"
     write_documents(extra, [Doc("1", text, "web", "CC0")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from igakulm.evaluation.ask import Reply, ask
 from igakulm.evaluation.ask_tokens import CHUNK
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner
-from igakulm.inference.engine import TextAnswer, TextRequest
+from igakulm.inference.engine import Continuation, TextAnswer, TextRequest
 from igakulm.tasks.items import Item
+from igakulm.tasks.wording import Wording
 
 CHOICE = Item("1", "t", "choice", "どれか。\n「経過は良好」", ("甲", "乙", "丙"), ("A",), document="経過は良好")
 LIST = Item("2", "t", "entities", "所見は。\n「咳がある」", (), ("咳",), document="咳がある")
@@ -25,6 +27,7 @@ EXAM = Item("4", "exam", "choice", "二つ選べ。", ("甲", "乙", "丙"), ("A
 
 
 DEFAULT = Manner(max_new_tokens=50)
+SHORT = Wording(entities="列", choice="字")
 
 
 def nothing(count: int) -> None:
@@ -126,10 +129,44 @@ def test_examples_are_dropped_before_the_question_is_cut() -> None:
 def test_long_prompts_lose_the_front_of_the_document_and_no_more_than_needed(chat: bool, room: int) -> None:
     long = Item("1", "t", "entities", "所見は。\n「" + "古" * 100 + "新」", (), ("咳",), document="古" * 100 + "新")
     engine = RuleEngine(context_length=room + 5)
-    (reply,) = replies(engine, [long], Manner(max_new_tokens=5), chat=chat)
+    (reply,) = replies(engine, [long], Manner("published", max_new_tokens=5, wording=SHORT), chat=chat)
     assert reply.truncated
-    assert reply.prompt.startswith("所見は。\n「古") and "新」" in reply.prompt
+    assert "所見は。\n「古" in reply.prompt and "新」" in reply.prompt
     assert len(engine.prompts[0]) == room
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_long_documents_are_asked_in_pieces_in_our_layout(chat: bool) -> None:
+    text = "".join(f"{n}日目は咳がある。" for n in range(20))
+    long = Item("1", "t", "entities", f"所見は。\n「{text}」", (), ("咳",), document=text)
+    engine = RuleEngine(context_length=80)
+    counts: list[int] = []
+    (reply, other) = replies(engine, [long, LIST], done=counts.append, chat=chat)
+    assert not reply.truncated and reply.parsed == other.parsed == ("咳",) and sum(counts) == 2
+    assert len(engine.prompts) > 3 and all(len(prompt) <= 80 - 80 // 3 for prompt in engine.prompts)
+    assert reply.prompt.startswith(long.question) and reply.text.count("\n") == len(engine.prompts) - 2
+
+
+def test_an_item_that_cannot_be_asked_says_why() -> None:
+    (reply,) = replies(RuleEngine(context_length=12), [LIST])
+    assert reply.parsed is None and "too few for this task" in reply.failure
+
+
+def test_lists_are_given_back_as_the_document_writes_them() -> None:
+    item = Item("2", "t", "entities", "所見は。\n「ＣＲＰ上昇、咳」", (), ("ＣＲＰ上昇",), document="ＣＲＰ上昇、咳")
+    model = replace(opened(RuleEngine(text='["CRP上昇", "熱"]')), preparation="cleaned")
+    (found,) = ask(model, [item], DEFAULT, KeptAnswers(), nothing).values()
+    assert found[0].parsed == found[0].upstream == ("ＣＲＰ上昇", "熱")
+    assert found[0].prompt == "所見は。\n「CRP上昇、咳」"
+
+
+def test_two_answers_are_the_likeliest_set_and_not_the_likeliest_letters() -> None:
+    class Pairs(RuleEngine):
+        def _value(self, option: Sequence[int]) -> Continuation:
+            text = CharacterEncoder().decode(option)
+            return Continuation({"A,B": -3.0, "A,C": -1.0, "B,C": -2.0}[text], len(option))
+
+    assert replies(Pairs(), [EXAM])[0].parsed == ("A", "C")
 
 
 def test_a_prompt_without_a_document_in_it_loses_the_front_of_the_question() -> None:

@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from foreign_tokenizers import byte_level
 from igakulm.corpus import filter as filter_reasons
 from igakulm.corpus import funnel
+from igakulm.corpus.records import FunnelFile
 from igakulm.evaluation.corpus_tokens import SourceTokens, funnel_text, table_one, tokens_by_source
 from igakulm.files import Doc, write_documents, write_json
 from igakulm.recipe.schema import Privacy
-from igakulm.report.corpus import PERSONAL, REASONS, STEPS, corpus_section
-from igakulm.report.inputs import RunRecord
+from igakulm.report.corpus import corpus_section
+from igakulm.report.record import RunRecord
+from igakulm.report.words import LANGUAGES, words
+from igakulm.text.personal.spans import KINDS
+from igakulm.tokenizer.adopt import adopt
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import TEXTS, tokenizer_folder
 
@@ -62,6 +67,13 @@ def test_a_small_corpus_is_counted_whole(corpus: Path) -> None:
     assert found == {name: SourceTokens(number, True) for name, number in counted(corpus).items()}
 
 
+def test_an_adopted_tokenizer_counts_too(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("adopted")
+    adopt(byte_level(folder / "source"), folder / "tokenizer")
+    found = tokens_by_source(corpus, folder / "tokenizer")
+    assert found.keys() == {"law", "web"} and all(one.exact and one.tokens > 0 for one in found.values())
+
+
 def test_a_large_corpus_is_estimated_from_a_sample(corpus: Path) -> None:
     found = tokens_by_source(corpus, tokenizer_folder(), budget=400)
     whole = counted(corpus)
@@ -77,13 +89,8 @@ def test_without_a_tokenizer_there_are_no_tokens(corpus: Path, tmp_path: Path) -
 
 def test_the_funnel_as_text() -> None:
     steps = [{"step": "read", "documents": 1200, "characters": 9}, {"step": "filter", "documents": 7, "characters": 5}]
-    funnel = {
-        "sources": [
-            {"name": "web", "kind": "general", "steps": steps},
-            {"name": "law", "kind": "general", "steps": steps},
-        ],
-        "reasons": {"too_short": 1193, "adult": 2},
-    }
+    sources = [{"name": name, "kind": "general", "steps": steps} for name in ("web", "law")]
+    funnel = FunnelFile.model_validate({"sources": sources, "reasons": {"too_short": 1193, "adult": 2}})
     rows = table_one(funnel, {"web": SourceTokens(4, True), "law": SourceTokens(3, False)})
     text = funnel_text(funnel, rows)
     assert "web              1,200       7" in text
@@ -95,16 +102,21 @@ def test_the_funnel_as_text() -> None:
 
 
 def test_the_report_shows_tokens_lengths_and_scripts(corpus: Path) -> None:
-    html = corpus_section(1, RunRecord({"corpus": corpus, "tokenizer": tokenizer_folder()}))
+    html = corpus_section(RunRecord({"corpus": corpus, "tokenizer": tokenizer_folder()}), "ja")
     assert "コーパスの内訳" in html and "合計" in html
     assert f"{sum(counted(corpus).values()):,}" in html
     assert "0 〜 50" in html and "50 〜 100" in html and "漢字" in html and ">space<" not in html
-    bare = corpus_section(1, RunRecord({"corpus": corpus}))
+    bare = corpus_section(RunRecord({"corpus": corpus}), "ja")
     assert "—" in bare and "見積もった" not in bare
 
 
-def test_every_reason_step_and_kind_of_personal_data_has_a_japanese_name() -> None:
+def test_every_reason_step_and_kind_of_personal_data_has_a_name() -> None:
     decided_later = {"unreadable", "exact_duplicate", "near_duplicate", "boilerplate", "quality"}
-    assert {*filter_reasons.REASONS, *decided_later} == set(REASONS)
-    assert set(funnel.STEPS) == set(STEPS)
-    assert set(Privacy.model_fields) == set(PERSONAL)
+    groups = {
+        "reason": {*filter_reasons.REASONS, *decided_later},
+        "step": set(funnel.STEPS),
+        "personal": {*Privacy.model_fields, *KINDS},
+    }
+    for language in LANGUAGES:
+        for group, codes in groups.items():
+            assert [code for code in codes if words(language).known(group, code) is None] == []

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from igakulm.evaluation.intervals import Resampler, document_groups
-from igakulm.evaluation.metrics import Measured, mean_of, measure
+from igakulm.evaluation.intervals import Resampler, document_groups, unanimous, wilson
+from igakulm.evaluation.measured import Measured, mean_of
+from igakulm.evaluation.metrics import measure
 from igakulm.tasks.items import Item
 
 
@@ -59,5 +60,30 @@ def test_kappa_of_samples_with_one_class_only_is_finite() -> None:
     assert np.isfinite([low, high]).all() and low == 0.0 and high == 1.0
 
 
-def test_a_single_document_gives_a_point() -> None:
-    assert interval(mean_of("accuracy", [1.0, 0.0]), items(["甲", "甲"])) == (0.5, 0.5)
+def test_a_single_document_says_next_to_nothing() -> None:
+    low, high = interval(mean_of("accuracy", [1.0, 0.0]), items(["甲", "甲"]))
+    assert low < 0.02 and high > 0.98
+
+
+def test_unanimous_answers_have_an_exact_interval() -> None:
+    """Where the bootstrap has no width: the exact interval of Clopper and Pearson; coverage at n = 30, p = .95."""
+    of = items([f"文{place}" for place in range(30)])
+    assert interval(mean_of("accuracy", [1.0] * 30), of) == pytest.approx((0.8843, 1.0), abs=1e-4)
+    assert interval(mean_of("accuracy", [0.0] * 30), of) == pytest.approx((0.0, 0.1157), abs=1e-4)
+    assert unanimous(1.0, 30, (-1.0, 1.0))[0] == pytest.approx(1 - 2 * 0.1157, abs=1e-4)
+    generator = np.random.default_rng(3)
+    held = 0
+    for _ in range(200):
+        scores = (generator.random(30) < 0.95).astype(float).tolist()
+        low, high = interval(mean_of("accuracy", scores), of, samples=300)
+        held += low <= 0.95 <= high
+    assert held >= 180  # .766 of intervals did before
+
+
+def test_wilson_limits() -> None:
+    """Against the formula's definition: the limits are the shares whose test just does not reject."""
+    for right, n in ((0, 10), (3, 10), (10, 10), (97, 100)):
+        low, high = wilson(right, n)
+        for limit in (low, high):
+            spread = (limit * (1 - limit) / n) ** 0.5
+            assert abs(right / n - limit) == pytest.approx(1.959964 * spread, abs=1e-6)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from igakulm.answering.reading import Prediction
+from igakulm.evaluation.measured import Measured
 from igakulm.evaluation.metrics import (
-    Measured,
     character_counts,
     is_right,
     measure,

@@ -111,5 +111,6 @@ def test_the_published_answers_of_gpt_4(real_data: Path, tmp_path: Path) -> None
     found = igakuqa_results(board, "gpt4")
     assert sorted(found["years"]) == ["2018", "2019", "2020", "2021", "2022"] and found["n"] == 2000
     published = score_predictions(folder, folder / "baseline_results", "gpt4")
-    assert found["score_share_mean"] == pytest.approx(published["score_share_mean_tolerant"], abs=0.3)
+    # eight more answers are read: "答え: c" after a calculation, an option with its text in a sentence
+    assert found["score_share_mean"] == pytest.approx(published["score_share_mean_tolerant"] + 0.33, abs=0.01)
     assert read_json(tmp_path / "out" / "scoreboard.json") == board

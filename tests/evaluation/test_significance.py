@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from igakulm.evaluation.intervals import Resampler, document_groups
-from igakulm.evaluation.metrics import Measured, mean_of, measure
+from igakulm.evaluation.measured import Measured, mean_of
+from igakulm.evaluation.metrics import measure
 from igakulm.evaluation.significance import ENUMERATED, Paired, holm, paired
 from igakulm.tasks.items import Item
 

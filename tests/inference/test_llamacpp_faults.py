@@ -178,7 +178,7 @@ def test_lanes_go_by_memory(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert lane_bytes(header, 1000) == 128 * 1000 * 2
     assert default_lanes(header, 256) == MOST
     assert default_lanes(header, 10_000_000) == 1
-    monkeypatch.setattr("igakulm.inference.llamacpp_lanes._free_memory", lambda: 10 * 256 * 1000)
+    monkeypatch.setattr("igakulm.inference.llamacpp_lanes.free_memory", lambda: 10 * 256 * 1000)
     assert default_lanes(header, 1000) == 2
 
 

@@ -15,8 +15,9 @@ from igakulm.errors import InputError
 from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling, Step
 from igakulm.inference.llamacpp import LlamaCppEngine, available
-from igakulm.inference.llamacpp_pieces import Pieces, byte_level_alphabet
+from igakulm.inference.llamacpp_pieces import Pieces
 from igakulm.inference.llamacpp_process import LlamaCppProcess
+from igakulm.tokenizer.spelling import BYTE_OF
 from tiny_bundle import encoder, write_model
 
 pytestmark = pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
@@ -149,7 +150,7 @@ def test_closing_a_stream_ends_the_work(gguf: Path) -> None:
 
 
 def test_lost_parts_of_characters_are_found() -> None:
-    alphabet = {byte: character for character, byte in byte_level_alphabet().items()}
+    alphabet = {byte: character for character, byte in BYTE_OF.items()}
     spellings = [
         "".join(alphabet[byte] for byte in raw) for raw in (b"\xe5", b"\x9b\x8a", b"\x9b", b"\x8a", b"A", b" A")
     ]

@@ -194,7 +194,7 @@ def test_models_without_attention_are_refused(tmp_path: Path) -> None:
 def test_automatic_precision_is_what_the_device_is_fast_in(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, dtype: torch.dtype
 ) -> None:
-    monkeypatch.setattr("igakulm.inference.transformers._fast_in_bf16", lambda device: fast)
+    monkeypatch.setattr("igakulm.inference.transformers.fast_in_bfloat16", lambda device: fast)
     assert load_engine(folder, precision="auto", device="cpu").model.dtype == dtype
     assert load_engine(folder, precision="fp32", device="cpu").model.dtype == torch.float32
 

@@ -1,202 +1,26 @@
 """The page about an evaluation, on an invented board of eight tasks and several models (seeded, nothing real)."""
 
 import json
-import random
 import re
-from collections.abc import Sequence
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from igakulm.errors import InputError
+from igakulm.evaluation.comparisons import pairs_of
+from igakulm.evaluation.score_tables import Board, Line, Task, lines_of
+from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.files import write_json, write_jsonl
-from igakulm.report.board import Board, Line, Task, lines_of
+from igakulm.report.charts import Axis
+from igakulm.report.details import details_part
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.exam import exam_part
-from igakulm.report.forest import Axis, Estimate, Reported, forest_chart
-from igakulm.report.paired import pairs_of
+from igakulm.report.words import LANGUAGES
+from report_board import MODELS, Row, figure, item_row, write_board
+from report_html import assert_closed, parsed, section
 
-Row = dict[str, Any]
 ATTACK = "<script>alert('x')</script><img src=\"http://evil.example/a.png\">&\x00\x1b\u202e\u2066"
-CHOICE = {"quiz": 4, "effects": 4, "stage": 8, "posts": 2, "similar": 6}
-ENTITIES = ("disease", "medicine", "nursing")
-MODELS = {"base": 0.3, "tuned": 0.62, "org/Large-Japanese-Medical-Instruct-8B-v0.3": 0.7, "small-2b-it": 0.45}
-BASELINES = {"chance": 0.25, "majority": 0.3, "ngram": 0.5}
-SYMPTOMS = ("発熱", "咳嗽", "呼吸困難", "腹痛", "悪心", "浮腫", "頭痛", "下痢")
-FILLER = ("を認めたため入院となった。", "は軽快した。", "が続き、", "のため経過観察とした。", "を訴えて受診した。")
-VOID = {"meta", "br", "col"}
-
-
-def choice_rows(task: str, n: int, options: int, skill: float, chance: random.Random, mode: str) -> list[Row]:
-    rows = []
-    for number in range(n):
-        gold = "ABCDEFGH"[number % options]
-        right = chance.random() < skill
-        said: list[str] | None = [gold if right else chance.choice("ABCDEFGH"[:options])]
-        answer = f"答えは{said[0] if said else ''}です。"
-        if mode == "generate" and chance.random() < 0.1:
-            said, answer = None, "わかりません。主治医に確認してください。" * 30
-        prompt = f"{task} の問{number}：正しいものはどれか。\n" + "\n".join(
-            f"{o}. 選択肢" for o in "ABCDEFGH"[:options]
-        )
-        rows.append(item_row(f"{task}-{number:03d}", task, "choice", prompt, answer, said, [gold], options, mode))
-    return rows
-
-
-def entity_rows(task: str, n: int, skill: float, chance: random.Random, mode: str) -> list[Row]:
-    texts = random.Random(task)
-    rows = []
-    for number in range(n):
-        gold = texts.sample(SYMPTOMS, 3)
-        text = "".join(word + texts.choice(FILLER) for word in gold for _ in range(2))
-        said: list[str] | None = [word for word in gold if chance.random() < skill]
-        if said is not None and chance.random() > skill:
-            said.append(chance.choice(SYMPTOMS))
-        answer = json.dumps(said, ensure_ascii=False)
-        if chance.random() < 0.08:
-            said, answer = None, "症状は次の通りです。" + "発熱、" * 200
-        prompt = f"以下の文書に書かれた症状を挙げてください。\n「{text}」\n答え："
-        rows.append(item_row(f"{task}-{number:03d}", task, "entities", prompt, answer, said, gold, 0, mode))
-    return rows
-
-
-def item_row(
-    key: str,
-    task: str,
-    kind: str,
-    prompt: str,
-    answer: str,
-    said: list[str] | None,
-    gold: Sequence[str],
-    n: int,
-    mode: str,
-) -> Row:
-    hit = len(set(said or ()) & set(gold))
-    score = float(said == list(gold)) if kind == "choice" else 2 * hit / (len(gold) + len(said or ()))
-    return {
-        "id": key, "task": task, "kind": kind, "tag": "", "group": "", "part": "", "prompt": prompt, "truncated": False,
-        "answer": answer, "answer_mode": mode, "parsed": said, "upstream": said, "gold": list(gold), "also": [],
-        "choices": n, "ordered": False, "wanted": 1, "points": 1, "forbidden": [], "documents": [f"{hash_of(key)}"],
-        "shared": key[-1] in "012", "score": score,
-    }  # fmt: skip
-
-
-def hash_of(key: str) -> str:
-    return f"{random.Random(key).getrandbits(64):016x}"
-
-
-def figure(model: str, role: str, task: str, split: str, metric: str, value: float, mode: str, **more: Any) -> Row:
-    style = "" if role == "baseline" else "base" if model == "base" else "chat" if model == "tuned" else "published"
-    row = {
-        "model": model, "role": role, "task": task, "split": split, "answer_mode": mode, "prompt_style": style,
-        "kind": "entities" if task in ENTITIES else "choice", "metric": metric, "value": value, "low": value - 0.09,
-        "high": value + 0.08, "n": 60, "documents": 50, "unparsed": 0.1 if mode == "generate" else 0.0, "truncated": 0,
-        "prompt_sha256": "" if role == "baseline" else hash_of(model + task) * 4,
-    }  # fmt: skip
-    return {**row, **more}
-
-
-def write_board(folder: Path, models: dict[str, float] = MODELS, n: int = 60) -> Row:
-    """Eight tasks on three splits, the examination, comparisons, leakage: every key of the format."""
-    chance = random.Random(7)
-    rows: list[Row] = []
-    files: list[Row] = []
-    splits = {"published": 0.0, "published-unshared": -0.06, "document-disjoint": -0.1}
-    for task in (*CHOICE, *ENTITIES):
-        metrics = ("overlap_f1", "exact_f1", "partial_f1_upstream") if task in ENTITIES else ("kappa", "accuracy")
-        for role, skills in (("baseline", BASELINES), ("model", models)):
-            for model, skill in skills.items():
-                modes = ["baseline"] if role == "baseline" else ["generate"] if task in ENTITIES else ["options-letter"]
-                if task in CHOICE and model == "tuned":
-                    modes.append("generate")
-                for mode in modes:
-                    for split, loss in splits.items():
-                        value = skill + loss + chance.uniform(-0.08, 0.08)
-                        rows += [
-                            figure(model, role, task, split, metric, value + 0.1 * place, mode, n=n)
-                            for place, metric in enumerate(metrics)
-                        ]
-                    name = f"items/{hash_of(model)[:6]}/{task}.published.{mode}.jsonl"
-                    where = {"model": model, "task": task, "split": "published", "answer_mode": mode, "file": name}
-                    files.append(where)
-                    if task in ENTITIES:
-                        write_jsonl(folder / name, entity_rows(task, n, skill, chance, mode))
-                    else:
-                        write_jsonl(folder / name, choice_rows(task, n, CHOICE[task], skill, chance, mode))
-    rows += [
-        figure(model, "model", "igakuqa", "text-only", "score_share", 0.2 + 0.5 * skill, "options-letter", n=1471)
-        for model, skill in models.items()
-    ]
-    board = {"rows": rows, "items": files, "paired": comparisons(models, splits, chance), **examination(models, chance)}
-    board |= {
-        "published": [
-            {"model": f"Outside-{k}B", "task": task, "kind": "choice", "metric": metric, "value": 0.1 * k,
-             "split": "published", "source": "JMED-LLM leaderboard"}
-            for task, metric in (("quiz", "kappa"), ("posts", "kappa"), ("nursing", "partial_f1_upstream"))
-            for k in (2, 5, 7)
-        ],
-        "leakage": [
-            {"split": split, "task": task, "test": n, "test_shared": shared, "train": 700, "train_shared": 2 * shared}
-            for split, shared in (("published", 18), ("document-disjoint", 0))
-            for task in (*CHOICE, *ENTITIES)
-        ],
-        "leaked_items": [
-            {"task": task, "id": f"{task}-{k:03d}", "document": "七十歳男性。発熱を主訴に受診した。",
-             "train_task": "effects",
-             "train_id": f"effects-train-{k:05d}"}
-            for task in ("quiz", "effects") for k in range(18)
-        ],
-        "bootstrap": {"samples": 2000, "seed": 0, "unit": "document"},
-    }  # fmt: skip
-    write_json(folder / "scoreboard.json", board)
-    return board
-
-
-def comparisons(models: dict[str, float], splits: dict[str, float], chance: random.Random) -> list[Row]:
-    names = list(models)
-    found = []
-    for task in (*CHOICE, *ENTITIES):
-        mode = "generate" if task in ENTITIES else "options-letter"
-        for split in splits:
-            best = {"second": "ngram", "second_mode": "baseline"}
-            for place, first in enumerate(names):
-                gap = models[first] - BASELINES["ngram"]
-                side = {"first": first, "first_mode": mode, "difference": gap, "p": 0.0005 if abs(gap) > 0.15 else 0.4}
-                found.append({"task": task, "split": split, "metric": "kappa", "n": 60} | side | best)
-                for second in names[place + 1 :]:
-                    gap = models[first] - models[second] + chance.uniform(-0.1, 0.1)
-                    p = max(0.0005, 0.6 - 2 * abs(gap))
-                    found.append(
-                        {"task": task, "split": split, "metric": "overlap_f1" if task in ENTITIES else "kappa",
-                         "first": first, "first_mode": mode, "second": second, "second_mode": mode, "difference": gap,
-                         "low": gap - 0.15, "high": gap + 0.15, "p": p, "n": 60, "documents": 50}
-                    )  # fmt: skip
-    return found
-
-
-def examination(models: dict[str, float], chance: random.Random) -> Row:
-    passing, groups = [], []
-    for model, skill in models.items():
-        for year in ("2018", "2019"):
-            complete = model != "base"
-            required, general = round(200 * skill), round(299 * skill)
-            passing.append(
-                {"model": model, "answer_mode": "options-letter", "year": year, "required": required,
-                 "required_total": 200, "required_mark": 160, "general": general, "general_total": 299,
-                 "general_mark": 208, "contraindicated": 2, "contraindicated_limit": 3,
-                 "passed": (required >= 160 and general >= 208) if complete else None, "complete": complete}
-            )  # fmt: skip
-            for part in ("", *"ABCDEF"):
-                total = 80 if part else 499
-                points = round(total * skill * chance.uniform(0.9, 1.1))
-                groups.append(
-                    {"model": model, "answer_mode": "options-letter", "task": "igakuqa", "group": year, "part": part,
-                     "points": points, "total": total, "right": points, "n": total}
-                )  # fmt: skip
-    return {"passing": passing, "groups": groups}
 
 
 @pytest.fixture(scope="module")
@@ -211,59 +35,21 @@ def html(evaluation: Path) -> str:
     return build_evaluation_report(evaluation, "八課題").read_text(encoding="utf-8")
 
 
-class Structure(HTMLParser):
-    """Collects elements and checks that they nest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.seen.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-
-def parsed(html: str) -> Structure:
-    structure = Structure()
-    structure.feed(html)
-    structure.close()
-    assert structure.open == []
-    return structure
-
-
-def part(html: str, anchor: str) -> str:
-    found = re.search(rf'<section id="{anchor}".*?</section>', html, re.DOTALL)
-    assert found, anchor
-    return found[0]
+def board_of(value: Row) -> Board:
+    """An invented board that stands in no folder."""
+    return Board(Scoreboard.model_validate({"format": 2} | value))
 
 
 def test_sections_and_navigation_agree(html: str) -> None:
     structure = parsed(html)
-    anchors = [attributes["id"] for tag, attributes in structure.seen if tag == "section"]
-    assert anchors == ["scores", "paired", "exam", "leakage", "answers", "published", "provenance"]
-    assert [a["href"] for tag, a in structure.seen if tag == "a"] == ["#main", *(f"#{anchor}" for anchor in anchors)]
+    anchors = ["scores", "paired", "exam", "leakage", "answers", "published", "provenance"]
+    assert structure.sections == anchors
+    assert structure.links == ["#main", *(f"#{anchor}" for anchor in anchors)]
     assert "<title>八課題 — IgakuLM 評価</title>" in html
 
 
 def test_nothing_is_fetched_or_executed(html: str) -> None:
-    structure = parsed(html)
-    tags = {tag for tag, _ in structure.seen}
-    assert not tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form", "image", "use"}
-    for _, attributes in structure.seen:
-        assert not {"src", "srcset", "action", "poster"} & set(attributes)
-        assert not [name for name in attributes if name.startswith("on")]
-        assert "url(" not in (attributes.get("style") or "")
-    assert "default-src 'none'" in html
+    assert_closed(html)
 
 
 def test_headings_do_not_skip_levels(html: str) -> None:
@@ -282,11 +68,12 @@ def test_eight_tasks_and_models_stay_below_three_megabytes(tmp_path: Path) -> No
 
 
 def test_every_split_has_a_table_with_manner_and_intervals(html: str) -> None:
-    scores = part(html, "scores")
-    text = " ".join(parsed(scores).text)
+    scores = section(html, "scores")
+    text = parsed(scores).text
     for wanted in (
         "公表どおりの分割", "公表分割のうち文書を共有しない問題", "文書が重ならない分割", "画像を使わない問題",
-        "記号の尤度／自由生成 · 公表と同じ指示文", "自由生成 · 対話形式", "不読 10 %", "n = 60", "（2,000 回）",
+        "記号の尤度／自由生成 · 公表の配置・自作の指示文 · bf16", "自由生成 · 対話形式", "文書 50",
+        "不読 10 %", "n = 60", "（2,000 回）",
         "基準線（言語モデルを使わない）", "公表値（3 モデル）",
     ):  # fmt: skip
         assert wanted in text, wanted
@@ -298,7 +85,7 @@ def test_every_split_has_a_table_with_manner_and_intervals(html: str) -> None:
 def test_a_model_asked_in_two_ways_has_two_lines() -> None:
     def scored(task: str, *modes: str) -> Task:
         rows = [figure("m", "model", task, "published", "kappa", 0.5, mode) for mode in modes]
-        return Board({"rows": rows}, None).tasks[0]
+        return board_of({"rows": rows}).tasks[0]
 
     tasks = [
         scored("a", "options-letter", "generate"),
@@ -313,16 +100,16 @@ def test_a_model_asked_in_two_ways_has_two_lines() -> None:
 
 
 def test_comparisons_are_corrected_and_cautious(html: str) -> None:
-    paired = part(html, "paired")
+    paired = section(html, "paired")
     assert "差があるとは言えない" in paired and "A の方が高い" in paired and "B の方が高い" in paired
-    assert "言語モデルを使わない最良の基準線との比較" in paired and "基準線より低い課題" in paired
+    assert "言語モデルを使わない基準線との比較" in paired and "基準線より低い課題" in paired
     rows = [
         {"task": "a", "split": "s", "first": "x", "second": "y", "difference": 0.1, "p": p} for p in (0.02, 0.03, 0.001)
     ]
     rows.append({"task": "b", "split": "s", "first": "x", "second": "y", "difference": -0.1, "p": 0.04})
     rows.append({"task": "c", "split": "s", "first": "x", "second": "y", "difference": -0.1, "p": None})
     rows.append({"task": "c", "split": "s", "first": "x", "second": "y", "difference": None, "p": 0.5})
-    pairs = pairs_of(Board({"paired": rows}, None))
+    pairs = pairs_of(board_of({"paired": rows}))
     assert [pair.adjusted for pair in pairs] == [
         pytest.approx(0.04),
         pytest.approx(0.04),
@@ -344,7 +131,7 @@ def test_too_few_samples_for_the_comparisons_are_named(tmp_path: Path) -> None:
 
 
 def test_an_examination_with_left_out_questions_is_not_judged(html: str) -> None:
-    exam = part(html, "exam")
+    exam = section(html, "exam")
     assert exam.count("判定しない</td>") == 2 and exam.count("基準に達していない</td>") == 6
     assert "その年の全問を採点していない" in exam and "基準 160" in exam and "上限 3" in exam
     assert "問題区分別の得点：調整後モデル · 記号の尤度" in exam
@@ -356,19 +143,19 @@ def test_an_examination_with_left_out_questions_is_not_judged(html: str) -> None
         "required_mark": 160,
         "complete": True,
     }
-    board = Board({"passing": [passed | {"passed": True}]}, None)
-    assert "基準に達した</td>" in exam_part(board, 3) and 'class="below"' not in exam_part(board, 3)
-    assert exam_part(Board({}, None), 3) == ""
+    shown = exam_part(board_of({"passing": [passed | {"passed": True}]}), 3, "ja")
+    assert "基準に達した</td>" in shown and 'class="below"' not in shown
+    assert exam_part(board_of({}), 3, "ja") == ""
 
 
 def test_leaked_items_are_listed(html: str) -> None:
-    leakage = part(html, "leakage")
+    leakage = section(html, "leakage")
     assert "quiz（18 問）" in leakage and "effects-train-00017" in leakage and "（30 %）" in leakage
     assert "七十歳男性。発熱を主訴に受診した。" in leakage
 
 
 def test_answers_of_every_model_can_be_chosen_without_a_script(html: str) -> None:
-    answers = part(html, "answers")
+    answers = section(html, "answers")
     groups: dict[str, list[bool]] = {}
     for tag, attributes in parsed(answers).seen:
         if tag == "details" and attributes.get("name"):
@@ -441,7 +228,6 @@ def test_files_outside_the_folder_are_not_read(tmp_path: Path) -> None:
         "items/../../secret.jsonl",
         "a\x00b",
         "x" * 9000,
-        7,
     ):
         write_json(tmp_path / "run" / "scoreboard.json", {"rows": [row], "items": [where | {"file": name}]})
         assert "秘密" not in build_evaluation_report(tmp_path / "run", "t").read_text(encoding="utf-8")
@@ -453,15 +239,21 @@ def test_old_and_partial_boards_render(tmp_path: Path) -> None:
         {},
         {"rows": [old]},
         {"rows": [old | {"value": None}, old | {"value": float("nan")}]},
-        {"rows": "none", "items": 3, "paired": [1], "passing": {}, "bootstrap": []},
         {"rows": [old], "items": [{"model": "tuned", "file": None}], "groups": [{}], "passing": [{}], "leakage": [{}],
          "leaked_items": [{}], "published": [{}], "paired": [{}], "sources": [{}]},
     ]  # fmt: skip
     for board in boards:
         (tmp_path / "scoreboard.json").write_text(json.dumps(board), encoding="utf-8")
-        html = build_evaluation_report(tmp_path, "t").read_text(encoding="utf-8")
-        parsed(html)
-        assert not re.search(r"\b(nan|None)\b", " ".join(parsed(html).text))
+        for language in LANGUAGES:
+            html = build_evaluation_report(tmp_path, "t", language).read_text(encoding="utf-8")
+            assert not re.search(r"\b(nan|None)\b", parsed(html).text)
+
+
+@pytest.mark.parametrize("board", [{"rows": "none"}, {"paired": [1]}, {"bootstrap": []}, [], {"format": 3}])
+def test_damaged_and_newer_boards_are_refused(tmp_path: Path, board: object) -> None:
+    (tmp_path / "scoreboard.json").write_text(json.dumps(board), encoding="utf-8")
+    with pytest.raises(InputError, match=r"scoreboard\.json"):
+        build_evaluation_report(tmp_path, "t")
 
 
 def test_no_scoreboard_is_an_input_error(tmp_path: Path) -> None:
@@ -472,12 +264,11 @@ def test_no_scoreboard_is_an_input_error(tmp_path: Path) -> None:
         build_evaluation_report(tmp_path, "t")
 
 
-def test_forest_chart_keeps_everything_inside() -> None:
-    rows = [Estimate("a", -0.2, -0.31, 0.0), Estimate("b", 1.7, 1.5, 1.9, "ours")]
-    chart = forest_chart("t", "κ", rows, 0.0, Reported("公表値", (("x", 1.2), ("y", 0.4))))
-    places = [float(place) for place in re.findall(r"left:([-\d.]+)%", chart)]
+def test_forest_charts_keep_everything_inside(html: str) -> None:
+    scores = section(html, "scores")
+    places = [float(place) for place in re.findall(r"left:([-\d.]+)%", scores)]
     assert len(places) >= 12 and min(places) >= 0 and max(places) <= 100
-    assert "−0.200" in chart and "0.40–1.20" in chart and 'title="x 1.20"' in chart
+    assert "0.20–0.70" in scores and 'title="Outside-2B 0.20"' in scores
 
 
 @pytest.mark.parametrize("values", [[0.0], [-0.31, 1.71], [499.0], [-3.0, 2.0], [12_345.0]])
@@ -485,3 +276,49 @@ def test_axis_holds_everything_in_few_steps(values: list[float]) -> None:
     axis = Axis.around(values)
     assert axis.low <= min(values) and max(values) <= axis.high
     assert 2 <= len(axis.ticks) <= 11 and axis.ticks[-1] == pytest.approx(axis.high)
+
+
+def detail(model: str, **more: object) -> Row:
+    figures: Row = {"label": "A", "option": "該当<b>", "gold": 30, "said": 25, "right": 20, "precision": 0.8}
+    figures |= {"recall": 0.667, "precision_interval": [0.61, 0.91], "recall_interval": [0.49, 0.81]}
+    bins = [{"low": 0.8, "high": 0.9, "n": 40, "confidence": 0.85, "accuracy": 0.6}, {"low": 0.9, "high": 1.0, "n": 0}]
+    group: Row = {"field": "ward", "value": "内科", "metric": "kappa", "score": 0.41, "low": 0.2, "high": 0.6}
+    row: Row = {"model": model, "task": "quiz", "split": "published", "answer_mode": "options-letter"}
+    row |= {"classes": [figures], "subgroups": [group | {"n": 40, "documents": 12}]}
+    return row | {"calibration": {"n": 60, "ece": 0.25, "brier": 0.7, "brier_answer": 0.31, "bins": bins}} | more
+
+
+def test_what_stands_behind_the_scores() -> None:
+    rows = [detail("tuned"), detail("plain", calibration=None, classes=[], subgroups=[])]
+    html = details_part(board_of({"details": rows}), 3, "ja")
+    parsed(html)
+    for wanted in (
+        "0.250",
+        "0.310",
+        "0.800",
+        "[0.610, 0.910]",
+        "該当&lt;b&gt;",
+        "内科",
+        "[0.200, 0.600]",
+        "検定していない",
+    ):
+        assert wanted in html, wanted
+    assert '<td class="below">12</td>' in html and "plain" not in html
+    assert html.count("<circle") == 1  # an empty bin has no dot
+    assert details_part(board_of({"details": rows[1:]}), 3, "ja") == ""
+    assert "Wilson" in details_part(board_of({"details": rows}), 3, "en")
+
+
+def test_free_texts_are_graded_not_right_or_wrong(tmp_path: Path) -> None:
+    rows = [
+        item_row(f"t{k}", "notes", "text", f"要約せよ。{k}", "熱がある。", ["熱がある。"], ["発熱。"], 0, "generate")
+        | {"score": k / 10}
+        for k in range(8)
+    ]
+    write_jsonl(tmp_path / "items" / "a.jsonl", rows)
+    score = figure("m", "model", "notes", "test", "rouge_l_words", 0.35, "generate", kind="text")
+    where = {"model": "m", "task": "notes", "split": "test", "answer_mode": "generate", "file": "items/a.jsonl"}
+    write_json(tmp_path / "scoreboard.json", {"format": 2, "rows": [score], "items": [where]})
+    answers = section(build_evaluation_report(tmp_path, "t").read_text(encoding="utf-8"), "answers")
+    assert "notes：得点の低い 5 文書" in answers and "ROUGE-L（語）の平均 0.00" in answers
+    assert "正解 発熱。" in answers and "不正解" not in answers

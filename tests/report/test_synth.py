@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from igakulm.errors import InputError
 from igakulm.files import write_json, write_jsonl
-from igakulm.report.inputs import RunRecord
-from igakulm.report.synth import REASONS, places_as_written, synth_table
+from igakulm.report.corpus import corpus_section, places_as_written
+from igakulm.report.record import RunRecord
+from igakulm.report.words import LANGUAGES, words
 from igakulm.synth import check, exam_checks, exam_parsing
 from igakulm.synth.set_checks import position_bias
 
@@ -35,32 +37,37 @@ def record(folder: Path, found: dict[str, Any], rows: list[dict[str, Any]] | Non
     write_json(folder / "yield.json", found)
     if rows is not None:
         write_jsonl(folder / "exams.jsonl", rows)
-    return RunRecord({"synth": folder})
+    write_json(folder / "corpus" / "funnel.json", {})
+    return RunRecord({"synth": folder, "corpus": folder / "corpus"})
+
+
+def synth_table(run: RunRecord) -> str:
+    """The section on the corpus, which is about synthetic text alone here."""
+    return corpus_section(run, "ja")
 
 
 def items(written: str, answer: str) -> list[dict[str, Any]]:
     return [{"answer_written": [old], "answer": [new]} for old, new in zip(written, answer, strict=True)]
 
 
-@pytest.mark.parametrize("found", [{}, {"writers": {}}, {"writers": None}])
+@pytest.mark.parametrize("found", [{}, {"writers": {}}])
 def test_nothing_where_no_text_was_asked_for(tmp_path: Path, found: dict[str, Any]) -> None:
-    assert synth_table(record(tmp_path, found)) == ""
-    assert synth_table(RunRecord({})) == ""
+    assert "合成" not in synth_table(record(tmp_path, found))
 
 
 def test_writers_stand_with_their_terms_and_no_markup_of_theirs(tmp_path: Path) -> None:
     text = synth_table(record(tmp_path, {"writers": WRITERS}))
-    for wanted in ("writer-8b @ 2026-10", "Apache-2.0 — https://example.org/terms", "1,300", "45.0万", "75.0%"):
+    for wanted in ("writer-8b @ 2026-10", "Apache-2.0 — https://example.org/terms", "1,300", "45.0万", "75.0 %"):
         assert wanted in text
     assert "small&lt;b&gt;" in text and "small<b>" not in text
-    assert "0.0%" in text, "a share that an older stage does not say"
+    assert "0.0 %" in text, "a share that an older stage does not say"
 
 
 def test_reasons_are_counted_by_kind_the_most_frequent_first(tmp_path: Path) -> None:
     text = synth_table(record(tmp_path, {"writers": WRITERS, "kinds": KINDS}))
     assert "1,440 (96.0 %)" in text and "60 (60.0 %)" in text
     assert "58 (3.9 %)" in text and "30 (30.0 %)" in text and "0 (0.0 %)" not in text
-    order = [text.index(REASONS[reason]) for reason in ("cut_off", "no_question")]
+    order = [text.index(words("ja")(f"synth.reason.{reason}")) for reason in ("cut_off", "no_question")]
     assert order == sorted(order), "68 texts before 30"
     assert "a_new_reason" in text, "a code without a label is shown as it is"
     assert "verify" not in text
@@ -72,8 +79,8 @@ def test_places_before_and_after_the_shuffling(tmp_path: Path) -> None:
     kept = position_bias(dict.fromkeys("ABCDE", 10))
     run = record(tmp_path, {"writers": WRITERS, "answer_positions": kept}, rows)
     before = places_as_written(run)
-    assert before["positions"] == {"A": 40, "B": 10, "C": 0, "D": 0, "E": 0}
-    assert before["chi_square"] == 120.0 and before["p_value"] < 1e-6
+    assert before.positions == {"A": 40, "B": 10, "C": 0, "D": 0, "E": 0}
+    assert before.chi_square == 120.0 and (before.p_value or 0) < 1e-6
     text = synth_table(run)
     assert text.index("書き手が書いた順") < text.index("120.00") < text.index("並べ替えた後")
     assert "&lt; 0.0001" in text and "1.0000" in text and "偶然の範囲にある" in text
@@ -100,12 +107,13 @@ def test_agreement_of_the_second_model(tmp_path: Path) -> None:
     assert "解いた" not in synth_table(record(tmp_path, {"writers": WRITERS, "verified": {"own": 5}}))
 
 
-def test_damaged_counts_are_left_out(tmp_path: Path) -> None:
-    kinds = {"exam": {"asked": None, "kept": "x", "rejected": {"cut_off": "many"}}, "textbook": 3}
-    text = synth_table(record(tmp_path, {"writers": WRITERS, "kinds": kinds, "answer_positions": 3, "verified": []}))
-    assert "–" in text and "cut_off" not in text
+def test_damaged_counts_are_refused(tmp_path: Path) -> None:
+    kinds = {"exam": {"asked": "many"}}
+    with pytest.raises(InputError, match=r"(?s)yield.json, kinds.exam.asked"):
+        synth_table(record(tmp_path, {"writers": WRITERS, "kinds": kinds}))
 
 
 def test_every_reason_has_a_meaning() -> None:
     codes = {*check.REASONS, *exam_checks.REASONS, *exam_parsing.REASONS}
-    assert codes <= set(REASONS)
+    for language in LANGUAGES:
+        assert [code for code in codes if words(language).known("synth.reason", code) is None] == []

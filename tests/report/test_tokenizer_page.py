@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from igakulm.report.tokenizer_page import write_tokenizer_page
+from igakulm.report.tokenizer import write_tokenizer_page
 
 ATTACK = "<script>alert('x')</script>\x1b\u202e"
 TEXT: dict[str, Any] = {"documents": 2, "characters": 1234, "tokens": 600, "characters_per_token": 2.057}

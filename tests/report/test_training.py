@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from igakulm.errors import InputError
 from igakulm.files import write_json, write_jsonl
 from igakulm.report.charts import line_chart
-from igakulm.report.inputs import RunRecord
+from igakulm.report.record import RunRecord
 from igakulm.report.training import training_section
 
 
 def section(folder: Path, steps: list[dict[str, Any]], **metrics: Any) -> str:
     write_jsonl(folder / "logs" / "steps.jsonl", steps)
     write_json(folder / "metrics.json", metrics)
-    return training_section(4, RunRecord.read({"pretrain": folder}))
+    return training_section(RunRecord.read({"pretrain": folder}), "ja")
 
 
 def log(count: int = 40, **more: Any) -> list[dict[str, Any]]:
@@ -53,15 +54,12 @@ def test_samples_that_all_have_a_step(tmp_path: Path) -> None:
     assert "早い" in html and "推移" not in html.split("早い")[1]
 
 
-@pytest.mark.parametrize("samples", [None, "text", [], [1, "甲"], [{"step": "x", "text": 3}], [{"step": math.inf}]])
-def test_odd_samples_do_no_harm(tmp_path: Path, samples: Any) -> None:
-    write_jsonl(tmp_path / "logs" / "steps.jsonl", log())
-    (tmp_path / "metrics.json").write_text("{}", encoding="utf-8")
-    record = RunRecord.read({"pretrain": tmp_path})
-    object.__setattr__(record, "json", lambda stage, name: {"samples": samples} if name == "metrics.json" else {})
-    assert "学習の記録" in training_section(4, record)
+def test_odd_samples_are_refused_with_their_place(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"(?s)metrics.json, samples.0.step"):
+        section(tmp_path, log(), samples=[{"step": "x", "text": "3"}])
 
 
 def test_a_chart_of_one_value_or_none() -> None:
-    assert line_chart("a", "", []) == "" == line_chart("a", "", [(1.0, math.nan)])
-    assert "nan" not in line_chart("a", "", [(1.0, 0.0)])
+    assert line_chart([], "ja") is None and line_chart([(1.0, math.nan)], "ja") is None
+    chart = line_chart([(1.0, 0.0)], "ja")
+    assert chart is not None and "nan" not in str(chart)

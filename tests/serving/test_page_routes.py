@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
+from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.inference.model import Model
 from igakulm.serving.model_routes import model_facts, score_rows, split_card
 from igakulm.serving.page_routes import PAGE, page_files, page_routes
@@ -23,6 +24,7 @@ ROWS = [
     {**ROW, "model": "majority", "role": "baseline", "metric": "kappa", "value": 0.0, "low": 0.0, "high": 0.0},
 ]
 BOARD = {
+    "format": 2,
     "rows": ROWS,
     "published": [
         {"model": "other", "task": "posts", "metric": "kappa", "value": 0.5, "split": "published"},
@@ -96,9 +98,9 @@ def test_facts_without_a_bundle(tmp_path: Path) -> None:
 def test_a_scoreboard_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "evaluation").mkdir()
     (tmp_path / "evaluation" / "scoreboard.json").write_text("[]")
-    with pytest.raises(InputError, match="no JSON object"):
+    with pytest.raises(InputError, match="does not hold what it should"):
         model_facts(opened(tmp_path))
-    assert score_rows({"rows": [{"value": "x"}, 7]}) == [] and score_rows({}) == []
+    assert score_rows(Scoreboard.model_validate({"rows": [{"value": "x"}]})) == [] == score_rows(Scoreboard())
 
 
 def test_halves_of_a_card() -> None:

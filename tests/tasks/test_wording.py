@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from igakulm.errors import InputError
+from igakulm.recipe.schema import Jmed
+from igakulm.tasks.benchmarks.jmed import load_test
 from igakulm.tasks.items import Item
 from igakulm.tasks.wording import (
     Wording,
@@ -17,6 +19,7 @@ from igakulm.tasks.wording import (
     plain_text,
     read_shots,
     read_wording,
+    told,
 )
 
 QUESTION = Item("1", "igakuqa", "choice", "どれか。", ("甲", "乙", "丙"), ("A", "C"), document="どれか。", wanted=2)
@@ -102,3 +105,35 @@ def test_worked_examples_of_a_file(tmp_path: Path, form: str) -> None:
     path.write_text(json.dumps(row | {"answer": ["z"]}) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="row 1"):
         read_shots(path)
+
+
+def test_a_source_in_which_several_sentences_fit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.py"
+    messages = '{"role": "system", "content": "%s"}'
+    for source, said in (
+        (f"a = {messages % '試験です。'}\nb = {messages % '問題を解きます。'}\n", "several sentences could be exam"),
+        (f"a = {messages % '这是考试。'}\n", "not Japanese"),
+        ('"Today is {}. ".format(date)\n', "not Japanese"),
+        ('system_prompt = "一つ。"\nsystem_prompt = "二つ。"\nsystem_prompt = "三つ。"\n', "several"),
+    ):
+        path.write_text(source, encoding="utf-8")
+        with pytest.raises(InputError, match=said):
+            read_wording(path)
+    system = messages % "試験です。"
+    path.write_text(f'"date {{}}".format(x)\n"ちょうど{{}}個。".format(n)\na = {system}\n', encoding="utf-8")
+    wording = read_wording(path)
+    assert told(wording) == ["wording, exam: 試験です。", "wording, pick: ちょうど{}個。"]
+
+
+def test_the_number_of_answers_is_not_told_where_the_question_does_not() -> None:
+    item = Item("1", "exam", "choice", "すべて選べ。", ("甲", "乙"), ("A",), document="すべて選べ。", wanted=0)
+    text = conversation(item, Wording())[-1]["content"]
+    assert "すべて" in text.split("\n")[-2] and "1" not in text and "ちょうど" not in text
+
+
+def test_published_prompts_keep_white_space(tmp_path: Path) -> None:
+    """As the files have it, byte for byte; our own layout leaves it out."""
+    (tmp_path / "smdis.csv").write_text('tag,question,optionA,optionB,answer\nx,"陽性か。 \n「咳」 ", 陽性,陰性 ,A\n')
+    (item,) = load_test(Jmed(path=str(tmp_path), tasks=("smdis",)))["smdis"]
+    assert conversation(item, Wording())[1]["content"] == "質問: 陽性か。 \n「咳」 \n選択肢:\nA.  陽性\nB. 陰性 \n"
+    assert (item.question, item.choices) == ("陽性か。 \n「咳」", ("陽性", "陰性"))

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from igakulm.text.characters import RUNS, SEPARATOR, UNIFIED, needed
+from igakulm.text.characters import SEPARATOR, needed
 from igakulm.text.cleaning import RULES, Rule, clean_text, clean_texts, rules_table
+from igakulm.text.emphasis import RUNS
+from igakulm.text.lookalikes import UNIFIED
 
 
 def load_oracle() -> Callable[[str], str]:
@@ -26,7 +28,8 @@ oracle = load_oracle()
 
 AWKWARD = (
     " \n\t\u3000..,．，、。・ー--―—〜~!?…‥°ºCF℃Wwww笑笑ガギｶﾞﾊﾟ１２12３五AaZéÅ\u3099\u0301\u200b①㉑㊟㎎㎍²³⁻½ⅡⅢⅩⅳ"
-    "()（）「」『』“”≦\u2063\ue000\0\ud800\x1e\r\x0b゛゜ﾟ¨가한ٱمン-ッァアイ※++--==##㍉㌔株㈱⻭〇○◯●•·￣／《≪"
+    "()（）「」『』“”≦\u2063\ue000\0\ud800\x1e\r\x0b゛゜ﾟ¨가한ٱمン-ッァアイ※++--==##㍉㌔株㈱⻭〇○◯●•·￣／《≪≫"
+    "₂₊⁺4kℓ㎡㏠⒈★☆→↑×*:🅰Ⓑ\u20e3\ufe0f\u0336\uf0b1\uf06c\ufffd|😀±"
 )
 awkward_text = st.text(st.one_of(st.sampled_from(AWKWARD), st.characters()), max_size=60)
 
@@ -66,7 +69,7 @@ def test_every_single_character_equals_the_oracle() -> None:
         "1,000mLを0.5mg/分で、10-12回、3〜5日",
         "データ-解析、ケトン-アルデヒド、Guillain-Barré症候群、Sjögren症候群",
         "第1.2版のv1.0.3、ICD-10のE11.9",
-        "囊胞と頰と﨑と𠮟、二〇二四年、人々",
+        "嚢胞と頬と﨑と𠮟、二〇二四年、人々",
         "5'-末端、Na+、Ca2+",
         "100000、999999、aaaa、AAAA",
     ],
@@ -91,6 +94,7 @@ def test_medical_text_survives(text: str) -> None:
         ("\ufeffはじめ\0に", "はじめに"),
         ("lone \ud800 surrogate", "lone surrogate"),
         ("a\x1eb", "ab"),
+        ("3，4日、1，000円", "3、4日、1,000円"),
     ],
 )
 def test_forms_that_are_unified(text: str, cleaned: str) -> None:

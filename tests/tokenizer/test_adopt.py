@@ -1,5 +1,6 @@
 """Tokenizers of open models, adopted: the same ids, their own chat format or ours, answers masked."""
 
+import io
 import json
 import pickle
 import shutil
@@ -21,6 +22,8 @@ from igakulm.tokenizer.build import build_tokenizer
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import CHAT_TOKENS, TextEncoder
 from igakulm.tokenizer.folder_encoder import FolderEncoder
+from igakulm.tokenizer.lines import CHUNK, decode_stream, encode_stream
+from igakulm.tokenizer.material import Asked, gather
 from igakulm.tokenizer.open import load_any_encoder, load_encoder
 
 TEXTS = ("糖尿病の治療に A B を使う。\n", "", " 答え：<|im_end|></s><|user|>", "\ud800 123", "😀囊")
@@ -183,3 +186,40 @@ def test_the_stage(corpus: Path, lexicon: Path, plain_folder: Path, tmp_path: Pa
     assert isinstance(load_encoder(tmp_path / "own"), TextEncoder)
     shutil.rmtree(source)
     assert load_encoder(tmp_path / "template").encode("糖尿病")
+
+
+def test_commands_read_adopted_and_foreign_tokenizers_too(tmp_path: Path) -> None:
+    """A line longer than a block is not cut where a piece of another vocabulary might go on."""
+    source, target = byte_level(tmp_path / "source", CHATML), tmp_path / "target"
+    adopt(source, target)
+    lines = ["糖尿病の治療。A B", "", "<|im_end|>", "咳。" * (CHUNK // 4)]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    for folder in (source, target):
+        found = [json.loads(one) for one in "".join(encode_stream(folder, io.BytesIO(data))).splitlines()]
+        assert found == load_any_encoder(target).encode_batch(lines)
+        texts = "".join(decode_stream(folder, (json.dumps(ids).encode() for ids in found)))
+        assert texts == data.decode()
+        with pytest.raises(InputError, match="no runtime 'mecab'"):
+            list(encode_stream(folder, io.BytesIO(data), "mecab"))
+
+
+def test_an_adopted_tokenizer_is_measured_as_its_file_is(tmp_path: Path) -> None:
+    adopt(byte_level(tmp_path / "source", CHATML), tmp_path / "target")
+    asked = Asked(tmp_path / "target", beside=(f"same={tmp_path / 'source'}",), samples=("糖尿病の治療",))
+    material = gather(asked)
+    ours, same = material.measure()["tokenizers"]
+    assert ours["samples"] == same["samples"] and "mecab_agreement" not in ours
+    assert material.encoder.adopted
+    with pytest.raises(InputError, match=r"encoder\.json"):
+        gather(Asked(tmp_path / "source"))
+
+
+def test_what_tokens_stand_for(tmp_path: Path) -> None:
+    for make in (byte_level, metaspace):
+        encoder = load_any_encoder(make(tmp_path / make.__name__))
+        for text in ("糖尿病 A", "囊", "𠮷"):
+            ids = encoder.encode(text)
+            assert b"".join(map(encoder.token_bytes, ids)).decode().strip() == text
+            assert sum(part.tokens for part in encoder.parts(text)) == len(ids)
+            broken = {token for token in ids if "\ufffd" in encoder.token_bytes(token).decode("utf-8", "replace")}
+            assert broken <= encoder.fallback

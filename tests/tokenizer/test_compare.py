@@ -8,13 +8,13 @@ from foreign_tokenizers import byte_level
 from igakulm.synth.term_lists import Term
 from igakulm.tokenizer.compare import compare, mecab_agreement, name_figures, text_figures, worst_characters
 from igakulm.tokenizer.encode import TextEncoder
-from igakulm.tokenizer.foreign import Own, open_tokenizer
+from igakulm.tokenizer.foreign import open_tokenizer
 
 TEXTS = ["患者は急性心筋梗塞で入院した。鱻と鱻と囍。", "体温は37.2℃であった。\n血圧は128/76mmHgであった。"]
 
 
 def test_figures_counted_by_hand(plain: TextEncoder) -> None:
-    figures = text_figures(Own(plain), TEXTS)
+    figures = text_figures(plain, TEXTS)
     tokens = [token for text in TEXTS for token in plain.encode(text)]
     characters = len("".join(TEXTS))
     assert figures["documents"] == 2 and figures["characters"] == characters and figures["tokens"] == len(tokens)
@@ -28,14 +28,14 @@ def test_figures_counted_by_hand(plain: TextEncoder) -> None:
 
 
 def test_nothing_to_measure(plain: TextEncoder) -> None:
-    figures = text_figures(Own(plain), [])
+    figures = text_figures(plain, [])
     assert figures["characters_per_token"] is None and figures["worst_characters"] == []
-    assert name_figures(Own(plain), []) == {"names": 0, "one_token_share": None, "tokens_per_name": None}
+    assert name_figures(plain, []) == {"names": 0, "one_token_share": None, "tokens_per_name": None}
     assert mecab_agreement(plain, ["\n"])["same_share"] is None
 
 
 def test_names(plain: TextEncoder) -> None:
-    figures = name_figures(Own(plain), ["急性心筋梗塞", "鱻"])
+    figures = name_figures(plain, ["急性心筋梗塞", "鱻"])
     assert figures == {"names": 2, "one_token_share": 0.5, "tokens_per_name": 2.0}
 
 
@@ -65,5 +65,5 @@ def test_agreement_counts_sentences_that_differ(plain: TextEncoder, monkeypatch:
 
 def test_worst_characters_are_at_most_twenty_and_most_frequent_first(plain: TextEncoder) -> None:
     text = "".join(chr(0x9F00 + n) * (n + 1) for n in range(30))
-    worst = worst_characters(Own(plain), [text])
+    worst = worst_characters(plain, [text])
     assert [entry["count"] for entry in worst] == list(range(30, 10, -1))

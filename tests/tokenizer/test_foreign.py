@@ -9,7 +9,8 @@ import sentencepiece
 from foreign_tokenizers import byte_level, metaspace
 from igakulm.errors import InputError
 from igakulm.tokenizer.encode import TextEncoder
-from igakulm.tokenizer.foreign import Measurable, Own, SentencePieceModel, StockTokenizer, open_tokenizer
+from igakulm.tokenizer.encoder import PlainEncoder
+from igakulm.tokenizer.foreign import SentencePieceModel, StockTokenizer, open_tokenizer
 
 TEXTS = (
     "急性心筋梗塞の患者に、アスピリン腸溶錠100mgを投与した。",
@@ -39,21 +40,21 @@ MAKERS: dict[str, Callable[[Path], Path]] = {"bytes": byte_level, "metaspace": m
 
 
 @pytest.fixture(params=["own", "own-mecab", "stock", "piece", *MAKERS])
-def tokenizer(request: pytest.FixtureRequest, plain_folder: Path, mecab_folder: Path, tmp_path: Path) -> Measurable:
+def tokenizer(request: pytest.FixtureRequest, plain_folder: Path, mecab_folder: Path, tmp_path: Path) -> PlainEncoder:
     if request.param in MAKERS:
         return open_tokenizer(MAKERS[request.param](tmp_path))
     own = {"own": plain_folder, "own-mecab": mecab_folder, "stock": plain_folder / "tokenizer.json"}
     return open_tokenizer(own.get(request.param, plain_folder / "sentencepiece.model"))
 
 
-def test_parts_join_to_the_text_and_count_all_tokens(tokenizer: Measurable) -> None:
+def test_parts_join_to_the_text_and_count_all_tokens(tokenizer: PlainEncoder) -> None:
     for text, ids in zip(TEXTS, tokenizer.encode_batch(TEXTS), strict=True):
         parts = tokenizer.parts(text)
         assert "".join(part.text for part in parts) == text
         assert sum(part.tokens for part in parts) == len(ids)
 
 
-def test_fallback_ids_are_exactly_those_of_broken_characters(tokenizer: Measurable) -> None:
+def test_fallback_ids_are_exactly_those_of_broken_characters(tokenizer: PlainEncoder) -> None:
     for character in "患鱻𠮷a":
         ids = tokenizer.encode_batch([character])[0]
         broken = [part for part in tokenizer.parts(character) if part.tokens > 1]
@@ -64,7 +65,7 @@ def test_fallback_ids_are_exactly_those_of_broken_characters(tokenizer: Measurab
 
 def test_all_forms_of_our_tokenizer_give_the_same_ids(plain_folder: Path, plain: TextEncoder) -> None:
     forms = [open_tokenizer(plain_folder / name) for name in ("", "tokenizer.json", "sentencepiece.model")]
-    assert [type(form) for form in forms] == [Own, StockTokenizer, SentencePieceModel]
+    assert [type(form) for form in forms] == [TextEncoder, StockTokenizer, SentencePieceModel]
     texts = [text.replace("\n", "") for text in TEXTS]
     assert forms[0].encode_batch(texts) == forms[1].encode_batch(texts) == plain.encode_batch(texts)
     assert forms[2].encode_batch(["急性心筋梗塞の患者"]) == plain.encode_batch(["急性心筋梗塞の患者"])

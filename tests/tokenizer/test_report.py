@@ -5,7 +5,6 @@ from pathlib import Path
 from igakulm.synth.lexicon import read_terms
 from igakulm.tokenizer.compare import text_figures
 from igakulm.tokenizer.encode import DICTIONARY_FILE, TextEncoder
-from igakulm.tokenizer.foreign import Own
 from igakulm.tokenizer.report import measure
 
 HELD = {"general": ["朝の市場はにぎやかだ。鱻。"], "medical": ["患者は急性心筋梗塞で入院した。", "気管支喘息の発作。"]}
@@ -14,9 +13,9 @@ HELD = {"general": ["朝の市場はにぎやかだ。鱻。"], "medical": ["患
 def test_the_same_figures_as_the_comparison(plain: TextEncoder, lexicon: Path) -> None:
     report = measure(plain, HELD, read_terms(lexicon), plain.folder / DICTIONARY_FILE)
     for kind, texts in HELD.items():
-        figures = text_figures(Own(plain), texts)
+        figures = text_figures(plain, texts)
         assert report["compression"][kind] == {key: figures[key] for key in report["compression"][kind]}
-    everything = text_figures(Own(plain), HELD["general"] + HELD["medical"])
+    everything = text_figures(plain, HELD["general"] + HELD["medical"])
     assert report["byte_fallback"]["token_share"] == everything["fallback_share"] > 0
     assert report["byte_fallback"]["worst_characters"] == everything["worst_characters"]
     disease = report["names"]["disease"]

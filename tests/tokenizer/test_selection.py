@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from igakulm.corpus.records import Kind
 from igakulm.errors import InputError
 from igakulm.files import Doc, read_json, write_json
-from igakulm.tokenizer.selection import Kind, Selection, select_documents
+from igakulm.tokenizer.selection import Selection, select_documents
 
 
 def weight(source: str, kind: Kind) -> float:

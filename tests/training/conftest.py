@@ -48,7 +48,7 @@ class CharacterEncoder:
 def tokenizer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tokenizer folder; `TextEncoder.load` gives a `CharacterEncoder` for any folder."""
 
-    def load(_: type[Any], folder: Path) -> CharacterEncoder:
+    def load(_: type[Any], folder: Path, runtime: str | None = None) -> CharacterEncoder:
         return CharacterEncoder(folder)
 
     monkeypatch.setattr(TextEncoder, "load", classmethod(load))

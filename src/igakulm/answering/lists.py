@@ -14,7 +14,7 @@ from igakulm.inference.constraint import ListOf
 from igakulm.inference.engine import Engine, check_prompt, nothing
 from igakulm.text.lists import list_items
 from igakulm.text.literals import string_list
-from igakulm.tokenizer.open import Encoder
+from igakulm.tokenizer.encoder import Encoder
 
 Hold = Literal["document", "json"]
 """What every string of a list is: whole words, numbers or characters of the document as the model reads it; or any."""
@@ -53,6 +53,7 @@ def ask_for_lists(
     encoder: Encoder,
     questions: Sequence[ListQuestion],
     *,
+    stop: Sequence[int] | None = None,
     hold: Hold = HOLD,
     done: Callable[[int], None] = nothing,
 ) -> list[ListAnswer]:
@@ -62,6 +63,7 @@ def ask_for_lists(
         engine: answers.
         encoder: the model's tokenizer.
         questions: what is asked.
+        stop: ids that end an answer; None = those of a conversation.
         hold: how the answers are held; a server behind `engine` may know JSON only.
         done: told how many more are answered.
 
@@ -74,7 +76,7 @@ def ask_for_lists(
     made = engine.generate(
         [question.prompt for question in questions],
         [question.longest for question in questions],
-        encoder.stops,
+        encoder.stops if stop is None else stop,
         constraints=[ListOf(question.document if hold == "document" else None) for question in questions],
         done=done,
     )

@@ -34,10 +34,15 @@ def pieces_of(text: str, fits: Callable[[str], bool]) -> list[Piece]:
     if not text or fits(text):
         return [Piece(0, text)]
     pieces: list[Piece] = []
-    sentences = list(_short_sentences(text, fits))
+    sentences = [found[0] for found in _SENTENCE.finditer(text) if found[0]]
     start = first = 0
     while first < len(sentences):
+        sentences[first : first + 1] = _cut(sentences[first], fits)
         last = _furthest(sentences, first, fits)
+        if last < len(sentences) and len(parts := list(_cut(sentences[last], fits))) > 1:
+            # Only where a piece ends can a sentence be too long; its beginning may still belong to this piece.
+            sentences[last : last + 1] = parts
+            last = _furthest(sentences, first, fits)
         piece = "".join(sentences[first:last])
         pieces.append(Piece(start, piece))
         start, first = start + len(piece), last
@@ -54,12 +59,6 @@ def _furthest(sentences: list[str], first: int, fits: Callable[[str], bool]) -> 
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits("".join(sentences[first:middle])) else (low, middle - 1)
     return low
-
-
-def _short_sentences(text: str, fits: Callable[[str], bool]) -> Iterator[str]:
-    for found in _SENTENCE.finditer(text):
-        if found[0]:
-            yield from _cut(found[0], fits)
 
 
 def _cut(sentence: str, fits: Callable[[str], bool]) -> Iterator[str]:

@@ -3,14 +3,13 @@
 Does: hold xllamacpp's server in a child process (`python -m igakulm.asking.llamacpp_server SETTINGS`) on a free port of
 127.0.0.1, say its address, end it. It answers /v1/chat/completions and, if asked to, /v1/embeddings; a vector is the
 last layer's of the last token (pooling "last"), and the tokenizer puts the begin token first as the file asks for.
-Does not: listen on any other address, or speak for a process that crashed: llama.cpp ends the whole process when a file
-is bad, which is why it is not in ours. For a GPU or many users run a real server and give its address instead.
+Does not: listen on any other address, or speak for a process that crashed (llamacpp_child.py starts it). For a GPU or
+many users run a real server and give its address instead.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import subprocess
@@ -19,9 +18,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-from igakulm.errors import InputError
+from igakulm.asking.llamacpp_child import (
+    ChildSettings,
+    cannot_load,
+    child_settings,
+    load_server,
+    own_output,
+    start_child,
+    wait_or_kill,
+)
+from igakulm.machine import cores
 
 API_KEY_VARIABLE = "IGAKULM_API_KEY"  # the client sends it; the child then asks for it
 
@@ -38,88 +46,49 @@ def serve_gguf(
     Raises:
         InputError: xllamacpp is missing, or llama.cpp cannot load the file.
     """
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise InputError("llama.cpp is not installed", hint="pip install 'igakulm[llamacpp]'")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    settings = {
-        "path": str(path.resolve()),
-        "context_length": context_length,
-        "slots": slots,
-        "threads": threads or cores,
-        "embeddings": embeddings,
-    }
+    settings = ChildSettings(
+        path=str(path.resolve()),
+        context_length=context_length,
+        threads=threads or cores(),
+        lanes=slots,
+        batch=context_length if embeddings else None,  # a text to embed must fit into one batch
+        embeddings=embeddings,
+        whole_window=True,
+    )
     with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "igakulm.asking.llamacpp_server", json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
-        )
+        child = start_child("igakulm.asking.llamacpp_server", settings, errors)
         try:
             yield _address(child, path, errors)
         finally:
             _end(child)
 
 
-def _address(child: subprocess.Popen[str], path: Path, errors: Any) -> str:
+def _address(child: subprocess.Popen[bytes], path: Path, errors: IO[bytes]) -> str:
     assert child.stdout is not None
     line = child.stdout.readline()
-    if line.endswith("\n") and "endpoint" in (answer := json.loads(line)):
+    if line.endswith(b"\n") and "endpoint" in (answer := json.loads(line)):
         return str(answer["endpoint"])
     child.wait()
     errors.seek(0)
     lines = errors.read().decode("utf-8", "replace").strip().splitlines()
-    detail = json.loads(line)["error"] if line.endswith("\n") else (lines[-1] if lines else f"exit {child.returncode}")
-    raise InputError(f"llama.cpp does not load this file: {detail[:300]}", where=str(path))
+    detail = json.loads(line)["error"] if line.endswith(b"\n") else (lines[-1] if lines else f"exit {child.returncode}")
+    raise cannot_load(path, detail)
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _end(child: subprocess.Popen[bytes]) -> None:
     for pipe in (child.stdin, child.stdout):
         if pipe:
             with contextlib.suppress(OSError):
                 pipe.close()
-    try:
-        child.wait(timeout=5)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-
-
-def _load(settings: dict[str, Any]) -> Any:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = settings["path"]
-    params.n_parallel = settings["slots"]
-    params.n_ctx = settings["context_length"] * settings["slots"]
-    params.verbosity = 0
-    params.warmup = False
-    params.offline = True
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
-    if settings["embeddings"]:
-        params.embedding = True
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
-        params.n_batch = params.n_ubatch = settings["context_length"]  # a text to embed must fit into one batch
-    params.cache_ram_mib = 0
-    params.swa_full = True  # models with a sliding window forget the common beginning of the questions otherwise
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.api_keys = [key] if (key := os.environ.get(API_KEY_VARIABLE, "").strip()) else []
-    params.cors_origins = "http://127.0.0.1"
-    params.ui = params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
-    return xllamacpp.Server(params)
+    wait_or_kill(child)
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    # llama.cpp prints to file descriptor 1; the address gets a descriptor of its own.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    answers = own_output()
+    key = os.environ.get(API_KEY_VARIABLE, "").strip()
     try:
-        server = _load(json.loads(sys.argv[1]))
+        server = load_server(child_settings(), [key] if key else [])
         answer = {"endpoint": f"{server.listening_address}/v1"}
     except Exception as error:
         answer = {"error": str(error) or type(error).__name__}

@@ -23,13 +23,16 @@ from igakulm.bundle.records import (
     licences_of,
     lists_of,
     model_folder,
+    personal_of,
     scoreboard_of,
     sources_of,
+    started_from_open_model,
     training_of,
     tuning_of,
 )
 from igakulm.bundle.tasks import tasks_of
 from igakulm.errors import InputError
+from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard
 from igakulm.files import atomic_path, write_json, write_text
 from igakulm.inference.bundle_folder import BUNDLE, DIGEST, FORMAT, GGUF, describe, description_digest
 from igakulm.inference.bundle_folder import MODEL as HUGGINGFACE
@@ -37,6 +40,8 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
+from igakulm.text.preparation import read_preparation
+from igakulm.text.prepared import prepare
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 
@@ -112,7 +117,9 @@ def export(
     folder = out_dir / HUGGINGFACE
     model = copy_folder(model_dir, folder, progress)
     encoder = load_encoder(folder)
-    prompts = [render_chat(encoder, [{"role": "user", "content": text}], True)[0] for text in CHECK_TEXTS]
+    form = read_preparation(folder)
+    turns = ([{"role": "user", "content": prepare(text, form).text}] for text in CHECK_TEXTS)
+    prompts = [render_chat(encoder, messages, add_generation_prompt=True)[0] for messages in turns]
     prompts = [prompt[: int(model["context_length"]) - 1] for prompt in prompts]
     same_logits(model_dir, folder, prompts)
     same_tokenizer(folder, encoder, CHECK_TEXTS)
@@ -141,13 +148,13 @@ def _refuse_name(name: str) -> None:
         raise InputError(what, where=f"export.name = {name!r}", hint="letters, digits, - and _, e.g. igakulm-ward")
 
 
-def _write_evaluation(records: Records, target: Path, name: str) -> dict[str, Any]:
+def _write_evaluation(records: Records, target: Path, name: str) -> Scoreboard | None:
     """Scoreboard and report. The answers stay behind: they hold the test items' texts, maybe those of patients."""
     board = scoreboard_of(records)
     if board and records.evaluation_dir is not None:
         target.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target / "scoreboard.json") as temporary:
-            shutil.copyfile(records.evaluation_dir / "scoreboard.json", temporary)
+        with atomic_path(target / SCOREBOARD) as temporary:
+            shutil.copyfile(records.evaluation_dir / SCOREBOARD, temporary)
         build_evaluation_report(target, name)
     return board
 
@@ -156,7 +163,7 @@ def _write_papers(
     name: str,
     model: dict[str, Any],
     gguf: dict[str, dict[str, Any]],
-    board: dict[str, Any],
+    board: Scoreboard | None,
     records: Records,
     out_dir: Path,
     llama: bool,
@@ -166,12 +173,14 @@ def _write_papers(
         name,
         model,
         sources_of(records),
-        board.get("rows", []),
+        board.rows if board else (),
         gguf,
         tuning_of(records),
         lists_of(records),
         training_of(records),
         llama,
+        personal_of(records),
+        started_from_open_model(records),
     )
     write_text(out_dir / "MODEL_CARD.md", model_card(facts))
     write_licences(out_dir, licences_of(records))

@@ -11,32 +11,43 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from igakulm import __version__
-from igakulm.bundle.card_text import ENGLISH, JAPANESE, Words
+from igakulm.bundle.personal_data import PersonalDone, personal_lines
+from igakulm.corpus.records import SourceEntry
+from igakulm.evaluation.scoreboard import Score
+from igakulm.inference.bundle_file import GgufFile
+from igakulm.report.markdown import cell, table
+from igakulm.report.words import LANGUAGES, Words, words
+
+LIMITS = ("device", "errors", "knowledge", "scores")
 
 
 @dataclass(frozen=True)
 class CardFacts:
     """What the card tells.
 
-    `model` is the result of `copy_folder`; `sources` is sources.json of the corpus stage; `rows` are the rows of
-    scoreboard.json; `gguf` maps file names to their entries in bundle.json; `tuning`, `lists` and `training` are those
-    of records.py; `llama` says whether the folder `llama/` is there.
+    `model` is the result of `copy_folder`; `sources` are those of the corpus stage; `scores` those of the scoreboard;
+    `gguf` maps file names to their entries in bundle.json; `tuning`, `lists` and `training` are those of records.py;
+    `llama` says whether the folder `llama/` is there; `personal` what was done about personal data in which source;
+    `foreign_base` whether the model was made from one that this project did not train.
     """
 
     name: str
     model: Mapping[str, Any]
-    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    rows: Sequence[Mapping[str, Any]] = ()
+    sources: Mapping[str, SourceEntry] = field(default_factory=dict)
+    scores: Sequence[Score] = ()
     gguf: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     tuning: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     llama: bool = False
+    personal: Mapping[str, PersonalDone] = field(default_factory=dict)
+    foreign_base: bool = False
 
 
 def model_card(facts: CardFacts) -> str:
     """The card as Markdown with the header that model hubs read."""
-    return "\n".join([_header(), f"# {_cell(facts.name)}\n", _part(facts, JAPANESE), _part(facts, ENGLISH)])
+    parts = [_part(facts, words(language)) for language in LANGUAGES]
+    return "\n".join([_header(), f"# {cell(facts.name)}\n", *parts])
 
 
 def _header() -> str:
@@ -46,125 +57,99 @@ def _header() -> str:
     )
 
 
-def _part(facts: CardFacts, words: Words) -> str:
+def _part(facts: CardFacts, t: Words) -> str:
     model = facts.model
+    sizes = {"architecture": "architecture", "parameters": "parameters", "vocabulary": "vocabulary"}
+    known = {name: cell(model[key]) for name, key in (sizes | {"context": "context_length"}).items()}
     lines = [
-        f"## {words.heading}\n",
-        words.introduction.format(
-            version=__version__,
-            architecture=_number(model["architecture"]),
-            parameters=_number(model["parameters"]),
-            vocabulary=_number(model["vocabulary"]),
-            context=_number(model["context_length"]),
-        ),
-        f"\n### {words.limits_heading}\n",
-        *(f"- {line}" for line in words.limits),
-        f"\n### {words.data_heading}\n",
-        _data(facts, words),
-        *_tuning(facts, words),
-        *_lists(facts, words),
-        f"\n{words.terms}\n",
-        f"### {words.training_heading}\n",
-        _training(facts, words),
-        f"\n### {words.scores_heading}\n",
-        words.scores_text,
-        _scores(facts, words),
-        f"\n### {words.files_heading}\n",
-        *_files(facts, words),
-        f"\n{words.ids}\n",
+        f"## {t('card.heading')}\n",
+        t("card.introduction", version=__version__, **known),
+        f"\n### {t('card.limits_heading')}\n",
+        *(f"- {t(f'card.limits.{limit}')}" for limit in LIMITS),
+        f"\n### {t('card.personal_heading')}\n",
+        *personal_lines(facts.personal, facts.foreign_base, t),
+        f"\n### {t('card.data_heading')}\n",
+        *_table(t, "data_columns", "no_data", _data(facts, t)),
+        *_tuning(facts, t),
+        f"\n{t('card.terms')}\n",
+        f"### {t('card.training_heading')}\n",
+        *_table(t, "training_columns", "no_training", _training(facts, t)),
+        f"\n### {t('card.scores_heading')}\n",
+        t("card.scores_text"),
+        *_table(t, "scores_columns", "no_scores", _scores(facts)),
+        f"\n### {t('card.files_heading')}\n",
+        *_files(facts, t),
+        f"\n{t('card.ids')}\n",
     ]
     return "\n".join(lines)
 
 
-def _data(facts: CardFacts, words: Words) -> str:
-    keys = ("documents", "characters")
-    rows = [
-        (name, entry.get("kind", ""), ", ".join(entry.get("licences", ())), *(entry.get(key) for key in keys))
+def _table(t: Words, columns: str, nothing: str, rows: Sequence[Sequence[object]]) -> list[str]:
+    body = [[cell(value) for value in row] for row in rows]
+    return table(t(f"card.{columns}").split("|"), body) if rows else [t(f"card.{nothing}")]
+
+
+def _data(facts: CardFacts, t: Words) -> list[Sequence[object]]:
+    return [
+        (name, entry.kind, t.listed(entry.licences), entry.documents, entry.characters)
         for name, entry in facts.sources.items()
     ]
-    return table(words.data_columns, rows) if rows else words.no_data
 
 
-def _tuning(facts: CardFacts, words: Words) -> list[str]:
-    rows = [(task, entry.get("licence"), entry.get("rows")) for task, entry in facts.tuning.items()]
-    return [f"\n{words.tuning_text}\n", table(words.tuning_columns, rows)] if rows else []
+def _tuning(facts: CardFacts, t: Words) -> list[str]:
+    lines: list[str] = []
+    if facts.tuning:
+        rows = [(task, entry.get("licence"), entry.get("rows")) for task, entry in facts.tuning.items()]
+        lines += [f"\n{t('card.tuning_text')}\n", *_table(t, "tuning_columns", "no_data", rows)]
+    if facts.lists:
+        lines.append(f"\n{t('card.lists_text')}{t.listed(f'{cell(k)} ({cell(v)})' for k, v in facts.lists.items())}")
+    return lines
 
 
-def _lists(facts: CardFacts, words: Words) -> list[str]:
-    found = ", ".join(f"{_cell(name)} ({_cell(licence)})" for name, licence in facts.lists.items())
-    return [f"\n{words.lists_text}{found}"] if found else []
-
-
-def _training(facts: CardFacts, words: Words) -> str:
+def _training(facts: CardFacts, t: Words) -> list[Sequence[object]]:
     """One line a stage."""
     keys = ("steps", "tokens", "loss_last", "machine")
-    rows = [
-        (words.stages.get(stage, stage), *(_rounded(entry.get(key)) for key in keys))
+    return [
+        (t.named("stage", stage), *(_rounded(entry.get(key)) for key in keys))
         for stage, entry in facts.training.items()
     ]
-    return table(words.training_columns, rows) if rows else words.no_training
 
 
 def _rounded(value: object) -> object:
     return f"{value:.3g}" if isinstance(value, float) else value
 
 
-def _scores(facts: CardFacts, words: Words) -> str:
+def _scores(facts: CardFacts) -> list[Sequence[object]]:
     """The columns in which a model was scored; those of baselines alone stay in the scoreboard."""
-    scored = {(row["task"], row.get("split", "")) for row in facts.rows if row.get("role", "model") == "model"}
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
-    for row in facts.rows:
-        if (row["task"], row.get("split", "")) in scored:
-            mode = f" ({row['answer_mode']})" if row.get("role") == "model" and row.get("answer_mode") else ""
-            groups.setdefault((row["task"], row.get("split", ""), row["model"] + mode), []).append(row)
-    rows = [(*key, "; ".join(map(_score, group)), group[0].get("n")) for key, group in groups.items()]
-    return table(words.scores_columns, rows) if rows else words.no_scores
+    scored = {(score.task, score.split) for score in facts.scores if score.role == "model"}
+    groups: dict[tuple[str, str, str], list[Score]] = {}
+    for score in facts.scores:
+        if (score.task, score.split) in scored:
+            mode = f" ({score.answer_mode})" if score.role == "model" and score.answer_mode else ""
+            groups.setdefault((score.task, score.split, score.model + mode), []).append(score)
+    return [(*key, "; ".join(map(_score, group)), group[0].n) for key, group in groups.items()]
 
 
-def _score(row: Mapping[str, Any]) -> str:
-    value, low, high = row.get("value"), row.get("low"), row.get("high")
-    if not isinstance(value, int | float):
-        return f"{row['metric']} -"
-    interval = f" [{low:.3f}, {high:.3f}]" if isinstance(low, int | float) and isinstance(high, int | float) else ""
-    return f"{row['metric']} {value:.3f}{interval}"
+def _score(score: Score) -> str:
+    known = score.low is not None and score.high is not None
+    return f"{score.metric} {score.value:.3f}" + (f" [{score.low:.3f}, {score.high:.3f}]" if known else "")
 
 
-def _files(facts: CardFacts, words: Words) -> list[str]:
-    lines = [f"- `huggingface/`{words.huggingface}"]
+def _files(facts: CardFacts, t: Words) -> list[str]:
+    lines = [f"- `huggingface/`{t('card.huggingface')}"]
     if facts.llama:
-        lines.append(f"- `llama/`{words.llama}")
+        lines.append(f"- `llama/`{t('card.llama')}")
     for name, entry in facts.gguf.items():
-        kind = f"{entry['kind']}, {entry['architecture']}/{entry['encoding']}"
-        lines.append(f"- `gguf/{name}`{words.gguf.format(kind=kind)}{_checks(entry, words)}")
+        file = GgufFile.model_validate(entry)
+        kind = f"{file.kind}, {file.architecture}/{file.encoding}"
+        checks = t("comma").join(["", *_checks(file, t)])
+        lines.append(f"- `gguf/{name}`{t('card.gguf', kind=kind)}{checks}")
     return lines
 
 
-def _checks(entry: Mapping[str, Any], words: Words) -> str:
-    """What was measured about a converted file: divergence of its predictions and the change in score."""
-    found = []
-    runtime, score = entry.get("llamacpp"), entry.get("score")
-    if isinstance(runtime, Mapping) and isinstance(runtime.get("kl_mean"), int | float):
-        found.append(words.divergence.format(mean=runtime["kl_mean"], same=runtime["same_first_choice"]))
-    if isinstance(score, Mapping) and isinstance(score.get("quantised"), int | float):
-        found.append(words.score.format(before=score["original"], after=score["quantised"], n=score["n"]))
-    return words.comma.join(["", *found]) if found else ""
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; no text can break out of its cell."""
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(_number(value) for value in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _number(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else _cell("-" if value is None else str(value))
-
-
-def _cell(text: str) -> str:
-    r"""Text that cannot break out of a table cell.
-
-    >>> _cell("a|b\nc<script>")
-    'a\\|b c&lt;script>'
-    """
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+def _checks(file: GgufFile, t: Words) -> list[str]:
+    """What was measured about a converted file: divergence of its predictions, and answers that differ, by kind."""
+    found, runtime = [], file.llamacpp
+    if runtime.kl_mean is not None and runtime.same_first_choice is not None:
+        found.append(t("card.divergence", mean=runtime.kl_mean, same=runtime.same_first_choice))
+    return found + [t(f"card.changed_{name}", **told) for name, told in file.answers.kinds()]

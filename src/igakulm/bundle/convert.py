@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from igakulm.bundle.answer_change import Answers, answer, answer_change, change_lines
 from igakulm.bundle.gguf import write_gguf
 from igakulm.bundle.gguf_check import check_gguf
 from igakulm.bundle.huggingface import same_logits, same_tokenizer
@@ -22,9 +23,9 @@ from igakulm.bundle.predictions import (
     original_predictions,
     refuse_divergence,
 )
+from igakulm.bundle.proof_questions import Questions, read_questions
 from igakulm.bundle.quantise import GgufKind
-from igakulm.bundle.score_change import Question, choose, read_questions, score_change
-from igakulm.bundle.weights import read_config
+from igakulm.inference.bundle_file import AnswerChange
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
@@ -41,8 +42,8 @@ class Original:
     folder: Path
     prompts: Sequence[Sequence[int]]
     predictions: Predictions
-    questions: Sequence[Question]
-    choices: Sequence[tuple[str, ...] | None]
+    questions: Questions
+    answers: Answers | None
 
 
 def examine(
@@ -53,18 +54,16 @@ def examine(
     Args:
         folder: stock Hugging Face folder.
         prompts: token ids whose next tokens are compared.
-        evaluation_dir: where its choice items come from; None asks none.
+        evaluation_dir: where its questions come from; None asks none.
         progress: where to show it.
     """
     predictions = original_predictions(folder, prompts)
-    context_length = int(read_config(folder)["max_position_embeddings"])
-    questions = read_questions(evaluation_dir, load_encoder(folder), context_length) if evaluation_dir else []
-    choices: list[tuple[str, ...] | None] = []
-    if questions:
-        model = open_model(folder, "transformers", device="cpu")
-        with progress.task("score of the original", len(questions), "items") as task:
-            choices = choose(model.engine, questions, task.advance)
-    return Original(folder, prompts, predictions, questions, choices)
+    model = open_model(folder, "transformers", device="cpu")
+    questions, answers = read_questions(evaluation_dir, model), None
+    if len(questions):
+        with progress.task("answers of the original", len(questions), "items") as task:
+            answers = answer(model, questions, task.advance)
+    return Original(folder, prompts, predictions, questions, answers)
 
 
 def convert(
@@ -84,13 +83,13 @@ def convert(
         source: stock Hugging Face folder.
         target: folder of the files.
         prompts: token ids whose next tokens are compared.
-        evaluation_dir: an evaluation of this model, whose choice items are answered again; None leaves that out.
+        evaluation_dir: an evaluation of this model, whose items are answered again; None leaves that out.
         progress: where to show it.
 
     Returns:
         File name -> kind, architecture, encoding, tensors, compared, largest_error, llamacpp (how its predictions
-        differ, or why they were not compared), reading (on how many texts llama.cpp's own tokenizer agrees), score
-        (how its choices differ, where an evaluation is there).
+        differ, or why they were not compared), reading (on how many texts llama.cpp's own tokenizer agrees), answers
+        (`AnswerChange`: how its answers differ, where an evaluation is there).
 
     Raises:
         InputError: a file that would be read or computed wrongly.
@@ -113,16 +112,25 @@ def _compare(path: Path, kind: GgufKind, original: Original, progress: Progress)
     with LlamaCppEngine(path, precise=True) as converted:
         found["llamacpp"] = compare_predictions(original.predictions, converted)
         refuse_divergence(found["llamacpp"], kind, path)
-        if original.questions:
-            with progress.task(f"score of {kind}", len(original.questions), "items") as task:
-                choices = choose(converted, original.questions, task.advance)
-            found["score"] = score_change(original.questions, original.choices, choices)
+    if original.answers is not None:
+        found["answers"] = _answers(path, kind, original, original.answers, progress).model_dump(exclude_none=True)
     found["reading"] = compare_reading(path, load_encoder(original.folder), SENTENCES)
     said = f"mean KL to the original {found['llamacpp']['kl_mean']} nats"
-    if "score" in found:
-        said += f", score {found['score']['original']:.3f} -> {found['score']['quantised']:.3f}"
+    if "answers" in found:
+        said += "".join(f", {line}" for line in change_lines(AnswerChange(**found["answers"])))
     progress.say(f"  {path.name}: {said}")
     return found
+
+
+def _answers(path: Path, kind: str, original: Original, before: Answers, progress: Progress) -> AnswerChange:
+    """The answers of a converted file as it is served, beside those of the original."""
+    model = open_model(path, lanes=1)
+    try:
+        with progress.task(f"answers of {kind}", len(original.questions), "items") as task:
+            after = answer(model, original.questions, task.advance)
+    finally:
+        model.close()
+    return answer_change(original.questions, before, after)
 
 
 def add_llama(source: Path, target: Path, prompts: Sequence[Sequence[int]], progress: Progress) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from igakulm.bundle.weights import Weights, not_finite, read_config
 from igakulm.errors import InputError
 from igakulm.files import atomic_path, read_json
 from igakulm.inference.load import load_model
+from igakulm.pretrained import load_tokenizer
 from igakulm.progress import Progress
 from igakulm.tasks.layouts import TASKS_FILE
 from igakulm.text.preparation import PREPARATION_FILE
@@ -155,10 +156,7 @@ def same_tokenizer(folder: Path, encoder: Encoder, texts: Sequence[str]) -> None
     """
     if encoder.runtime != "plain":
         return
-    from transformers import AutoTokenizer
-
-    loader: Any = AutoTokenizer
-    tokenizer = loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    tokenizer = load_tokenizer(folder)
     for text in texts:
         if list(tokenizer(text, add_special_tokens=False)["input_ids"]) != encoder.encode(text):
             raise InputError(f"stock transformers read {text!r} as other tokens", where=str(folder / "tokenizer.json"))

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import igakulm
-from igakulm.bundle.card import table
 from igakulm.files import write_text
+from igakulm.report.markdown import cell, table
 
 _CREATIVE = {
     "CC-BY": "by", "CC-BY-SA": "by-sa", "CC-BY-NC": "by-nc", "CC-BY-ND": "by-nd", "CC-BY-NC-SA": "by-nc-sa",
@@ -70,7 +70,11 @@ def licence_table(licences: Mapping[str, Sequence[str]]) -> str:
         for name, found in licences.items()
         for licence in found
     ]
-    body = table(_HEADS, rows) if rows else "データの記録がありません。 No record of the data is present."
+    body = (
+        "\n".join(table(_HEADS, [[cell(value) for value in row] for row in rows]))
+        if rows
+        else "データの記録がありません。 No record of the data is present."
+    )
     return "\n".join((_INTRODUCTION, body, _CODE))
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from gguf import GGMLQuantizationType as Type
 from gguf import quants
 
 from igakulm.errors import InputError
+from igakulm.machine import cores
 
 GgufKind = Literal["f32", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -158,7 +158,7 @@ def _encode_with_library(array: Array, stored: Type) -> Array:
         return int(library.ggml_quantize_chunk(int(stored), *place))
 
     # Rows are encoded one by one: how they are dealt to threads changes nothing.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         written = sum(threads.map(piece, range(0, len(source), step)))
     if written != target.nbytes:
         raise RuntimeError(f"llama.cpp's library wrote {written} bytes of {target.nbytes}")

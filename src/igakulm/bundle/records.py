@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from igakulm.bundle.personal_data import PersonalDone, personal_data_of
+from igakulm.corpus.records import SOURCES, SourceEntry, read_sources
 from igakulm.errors import InputError
-from igakulm.files import read_json
+from igakulm.evaluation.scoreboard import SCOREBOARD, Scoreboard, read_scoreboard
 from igakulm.manifest import Manifest, read_manifest
 from igakulm.tasks.benchmarks.registry import benchmark_of, licence_of
 
@@ -63,7 +65,7 @@ def find_records(model_dir: Path, corpus_dir: Path | None = None, evaluation_dir
     Raises:
         InputError: a given folder lacks its file.
     """
-    for given, name in ((corpus_dir, "sources.json"), (evaluation_dir, "scoreboard.json")):
+    for given, name in ((corpus_dir, SOURCES), (evaluation_dir, SCOREBOARD)):
         if given is not None and not (given / name).is_file():
             raise InputError(
                 f"there is no {name} in this folder", where=str(given), hint="give a finished stage's folder"
@@ -112,14 +114,16 @@ def _evaluation(manifest: Manifest, run_folder: Path) -> Path | None:
     return max(found)[1] if found else None
 
 
-def sources_of(records: Records) -> dict[str, dict[str, Any]]:
-    """Source -> kind, licences, documents, characters of the corpus; empty when there is no record."""
-    return _read(records.corpus_dir, "sources.json")
+def sources_of(records: Records) -> dict[str, SourceEntry]:
+    """What the corpus holds of each source; empty when there is no record."""
+    folder = records.corpus_dir
+    return read_sources(folder) if folder and (folder / SOURCES).is_file() else {}
 
 
-def scoreboard_of(records: Records) -> dict[str, Any]:
-    """scoreboard.json of the evaluation; empty when there is none."""
-    return _read(records.evaluation_dir, "scoreboard.json")
+def scoreboard_of(records: Records) -> Scoreboard | None:
+    """The scoreboard of the evaluation; None when there is none."""
+    folder = records.evaluation_dir
+    return read_scoreboard(folder) if folder and (folder / SCOREBOARD).is_file() else None
 
 
 def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
@@ -139,6 +143,14 @@ def tuning_of(records: Records) -> dict[str, dict[str, Any]]:
     }
 
 
+def personal_of(records: Records) -> dict[str, PersonalDone]:
+    """Source or task -> what was done about personal data."""
+    manifest = records.manifest("finetune")
+    tuning = manifest.summary.get("personal_data", {}) if manifest else {}
+    sources = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    return personal_data_of(sources, tuning, list(tuning_of(records)))
+
+
 def lists_of(records: Records) -> dict[str, str]:
     """Term list -> licence, of the lists whose terms the tokenizer holds."""
     manifest = records.manifest("lexicon")
@@ -148,15 +160,16 @@ def lists_of(records: Records) -> dict[str, str]:
 
 def licences_of(records: Records) -> dict[str, list[str]]:
     """Everything that the model was made from -> its licences, sources of the corpus first."""
-    found = {name: list(entry.get("licences", ())) or [UNKNOWN] for name, entry in sources_of(records).items()}
+    found = {name: list(entry.licences) or [UNKNOWN] for name, entry in sources_of(records).items()}
     found |= {f"tuning: {task}": [entry["licence"]] for task, entry in tuning_of(records).items()}
     found |= {f"terms: {name}": [licence] for name, licence in lists_of(records).items()}
-    if _started_from_open_model(records):
+    if started_from_open_model(records):
         found["base model"] = [UNKNOWN]
     return found
 
 
-def _started_from_open_model(records: Records) -> bool:
+def started_from_open_model(records: Records) -> bool:
+    """Whether the weights that training began with were another's."""
     for stage in ("pretrain", "finetune"):
         manifest = records.manifest(stage)
         if manifest and (manifest.ingredients.get("recipe", {}).get("model") or {}).get("from_folder"):
@@ -188,9 +201,3 @@ def _machine(manifest: Manifest) -> str:
     threads = f"{computed['threads']} threads ({computed['instructions']})" if computed.get("threads") else ""
     parts = [*kinds, f"{cores} CPU cores" if cores else "", threads, system]
     return ", ".join(part for part in parts if part)
-
-
-def _read(folder: Path | None, name: str) -> dict[str, Any]:
-    path = folder / name if folder else None
-    value = read_json(path) if path and path.is_file() else {}
-    return value if isinstance(value, dict) else {}

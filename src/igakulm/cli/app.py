@@ -22,6 +22,7 @@ from igakulm.cli.lexicon import lexicon_app
 from igakulm.cli.options import (
     QUICKSTART,
     JsonOption,
+    Language,
     RecipeOption,
     SetOption,
     WaitOption,
@@ -197,9 +198,16 @@ def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = Fa
 
 
 @app.command()
-def report(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
+def report(
+    recipe: RecipeOption,
+    set_: SetOption = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Another language than the recipe's report.language.")
+    ] = None,
+    wait: WaitOption = False,
+) -> None:
     """Stage: the HTML report of the whole run."""
-    run_stage(recipe, set_, "report", wait)
+    run_stage(recipe, [*(set_ or ()), *([f"report.language={language}"] if language else ())], "report", wait)
 
 
 app.add_typer(lexicon_app, name="lexicon")

@@ -9,11 +9,13 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
+from igakulm.cli.options import JsonOption, Language, LanguageOption
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,14 +27,20 @@ class Asking:
     """What the shared options say."""
 
     target: Target
+    more: tuple[Target, ...]
     options: Options
     out: Path | None
     as_json: bool
+    language: Language
 
 
 def _asking(
     model: Annotated[
-        Path | None, typer.Option(help="A Hugging Face folder, a bundle, or a GGUF file.", rich_help_panel="Model")
+        list[Path] | None,
+        typer.Option(
+            help="A Hugging Face folder, a bundle, or a GGUF file; may be repeated, to compare.",
+            rich_help_panel="Model",
+        ),
     ] = None,
     endpoint: Annotated[
         str | None,
@@ -124,14 +132,13 @@ def _asking(
     out: Annotated[
         Path | None, typer.Option(help="Folder for answers, scores and report; default evaluations/BENCHMARK-MODEL.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    language: LanguageOption = "ja",
+    as_json: JsonOption = False,
 ) -> Asking:
     from igakulm.evaluation.target import Options, Target
 
-    target = Target(
-        model=model,
-        endpoint=endpoint,
-        name=name,
+    how = partial(
+        Target,
         route=route,
         system_role=system_role,
         tokens_parameter=tokens_parameter,
@@ -142,6 +149,11 @@ def _asking(
         engine=engine,
         gguf=gguf,
     )
+    first, *others = model or (None,)
+    if others and (name or endpoint):
+        raise InputError("several models have the names of their folders", hint="leave --name and --endpoint out")
+    target = how(model=first, endpoint=endpoint, name=name)
+    more = tuple(how(model=other) for other in others)
     if folds == 1:
         raise InputError("one fold is no split", where="--folds", hint="use 2 to 20, or 0 for none")
     options = Options(
@@ -157,7 +169,7 @@ def _asking(
         samples=samples,
         seed=seed,
     )
-    return Asking(target, options, out, as_json)
+    return Asking(target, more, options, out, as_json, language)
 
 
 def _answers(given: list[str] | None) -> tuple[Any, ...]:

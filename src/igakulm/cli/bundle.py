@@ -82,10 +82,13 @@ def _export_section(gguf: str, as_: str | None, name: str) -> Any:
 
 
 def _print_export(out: Path, summary: dict[str, Any]) -> None:
+    from igakulm.bundle.answer_change import change_lines
+    from igakulm.inference.bundle_file import AnswerChange
+
     print(f"{out}: {summary['files']} files, {summary['bytes'] / 1e6:,.1f} MB, {summary['parameters']:,} parameters")
     for file, entry in summary["gguf"].items():
         print(f"  {file}")
-        runtime, score = entry["llamacpp"], entry.get("score")
+        runtime = entry["llamacpp"]
         if isinstance(runtime, dict):
             kl, same = (
                 f"{runtime['kl_mean']} nats on average, {runtime['kl_max']} at most",
@@ -94,11 +97,8 @@ def _print_export(out: Path, summary: dict[str, Any]) -> None:
             print(f"    predictions: KL to the original {kl}; same first choice {same:.1%}")
         else:
             print(f"    predictions: {runtime}")
-        if isinstance(score, dict) and "quantised" in score:
-            print(
-                f"    score: {score['original']:.3f} -> {score['quantised']:.3f} "
-                f"({score['difference']:+.3f}; choice tasks, {score['n']:,} items)"
-            )
+        for line in change_lines(AnswerChange(**entry["answers"])) if "answers" in entry else ():
+            print(f"    answers: {line}")
     print(f"digest {summary['digest']}")
 
 

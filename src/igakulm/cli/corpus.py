@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -97,15 +98,18 @@ def corpus_explain(
 @corpus_app.command("funnel")
 def corpus_funnel(recipe: RecipeOption = QUICKSTART, set_: SetOption = None, as_json: JsonOption = False) -> None:
     """Show what each step left of each source, why the rest went, and the tokens if there is a tokenizer."""
+    from igakulm.corpus.records import FUNNEL, FunnelFile, read_statistics
     from igakulm.evaluation.corpus_tokens import funnel_text, table_one, tokens_by_source
-    from igakulm.files import read_json
+    from igakulm.stored import read_stored
 
     folder = finished_stage(recipe, set_, "corpus")
-    funnel = read_json(folder / "funnel.json")
+    funnel = read_stored(folder / FUNNEL, FunnelFile)
     tokenizer = stage_folder(recipe, set_, "tokenizer")
     rows = table_one(funnel, tokens_by_source(folder, tokenizer) if tokenizer else {})
     if as_json:
-        print_json({"table": rows, **funnel, "statistics": read_json(folder / "statistics.json")})
+        statistics = {name: counts.model_dump() for name, counts in read_statistics(folder).items()}
+        table = [asdict(row) for row in rows]
+        print_json({"table": table, **funnel.model_dump(exclude_unset=True), "statistics": statistics})
     else:
         print(funnel_text(funnel, rows))
 

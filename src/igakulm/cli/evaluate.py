@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from igakulm.cli.asking import Asking, with_asking
-from igakulm.cli.options import QUICKSTART, JsonOption, RecipeOption, SetOption, WaitOption, print_json, run_recipe
+from igakulm.cli.options import (
+    QUICKSTART,
+    JsonOption,
+    LanguageOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    print_json,
+    run_recipe,
+)
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from igakulm.recipe.schema import RowTask
 
 evaluate_app = typer.Typer(
     help="Stage: score the models of a recipe. `jmed`, `igakuqa` and `exam` score any model or finished answers.",
@@ -30,11 +42,7 @@ def evaluate(
 ) -> None:
     """Stage: scores with 95 % intervals, beside baselines and published rows."""
     if context.invoked_subcommand is None:
-        from igakulm.files import read_json
-        from igakulm.report.markdown import render_markdown
-
-        folder = run_recipe(recipe, set_, "evaluate", wait)["evaluate"]
-        print(render_markdown(read_json(folder / "scoreboard.json")))
+        _print_scoreboard(run_recipe(recipe, set_, "evaluate", wait)["evaluate"])
 
 
 @evaluate_app.command()
@@ -152,21 +160,66 @@ def exam(
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
-            from igakulm.evaluation.predictions import score_row_predictions
-
-            chance = {"samples": asking.options.samples, "seed": asking.options.seed}
-            scores = score_row_predictions(task, predictions, strict=asking.options.strict, **chance)
-            print_json({"exam": data.stem, **scores})
+            print_json({"exam": data.stem, **_finished_scores(task, predictions, asking)})
             return
-        from igakulm.evaluation.recorded import recorded_rows
-
-        recorded = recorded_rows(task, predictions, predictions.stem, strict=asking.options.strict)
-        asking = replace(asking, target=replace(asking.target, recorded=recorded))
+        asking = _with_finished(task, predictions, asking)
     board, label = _score(BenchmarksSection(rows=(task,)), task.name, asking)
     if asking.as_json:
         from igakulm.evaluation.results import task_results
 
         print_json({"exam": task.name, **task_results(board, label)[task.name]})
+
+
+@evaluate_app.command()
+@with_asking
+def task(
+    data: Annotated[Path, typer.Option(help="JSON Lines; docs/evaluate.md gives the fields of each kind.")],
+    kind: Annotated[
+        Literal["classification", "extraction", "similarity", "exam", "free-text"], typer.Option(help="What rows ask.")
+    ],
+    asking: Asking,
+    predictions: Annotated[
+        Path | None, typer.Option(help='Finished answers instead of a model: lines {"id", "text"}.')
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Training rows of the same form, for the baselines.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="A further field of the rows (ward, year): scores apart; may be repeated.")
+    ] = None,
+) -> None:
+    """Score models, an endpoint or finished answers on any task file: asked and scored like a benchmark."""
+    from igakulm.recipe.schema import BenchmarksSection, RowTask
+
+    kinds: dict[str, Any] = {"extraction": "entities"}
+    trained = str(train) if train else None
+    own = RowTask(name=_exam_name(data), kind=kinds.get(kind, kind), test=str(data), train=trained, by=tuple(by or ()))
+    if predictions is not None:
+        _without_model(asking)
+        if asking.out is None:
+            print_json({"task": own.name, "kind": kind, **_finished_scores(own, predictions, asking)})
+            return
+        asking = _with_finished(own, predictions, asking)
+    board, label = _score(BenchmarksSection(rows=(own,)), own.name, asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import task_results
+
+        labels = [label, *(one.label() for one in asking.more)]
+        found = {name: task_results(board, name)[own.name] for name in labels}
+        print_json({"task": own.name, "kind": kind, **found[label], "models": found})
+
+
+def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, Any]:
+    from igakulm.evaluation.predictions import score_row_predictions
+
+    options = asking.options
+    return score_row_predictions(own, predictions, strict=options.strict, samples=options.samples, seed=options.seed)
+
+
+def _with_finished(own: RowTask, predictions: Path, asking: Asking) -> Asking:
+    """The same with finished answers in the place of a model."""
+    from igakulm.evaluation.recorded import recorded_rows
+
+    recorded = recorded_rows(own, predictions, predictions.stem, strict=asking.options.strict)
+    return replace(asking, target=replace(asking.target, recorded=recorded))
 
 
 def _exam_name(data: Path) -> str:
@@ -188,15 +241,23 @@ def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, A
     """Run the evaluation; without --json say where the results are and print the scoreboard."""
     from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
     from igakulm.progress import for_this_output
-    from igakulm.report.markdown import render_markdown
 
     label = asking.target.label()
     out = asking.out or default_folder(benchmark, label)
-    board = evaluate_model(benchmarks, asking.target, asking.options, out, for_this_output())
+    board = evaluate_model(
+        benchmarks, asking.target, asking.options, out, for_this_output(), asking.language, asking.more
+    )
     if not asking.as_json:
-        print(render_markdown(board))
+        _print_scoreboard(out)
         print(f"Report: {out / 'report.html'}")
     return board, label
+
+
+def _print_scoreboard(folder: Path) -> None:
+    from igakulm.evaluation.scoreboard import read_scoreboard
+    from igakulm.report.markdown import render_markdown
+
+    print(render_markdown(read_scoreboard(folder)))
 
 
 @evaluate_app.command()
@@ -248,15 +309,15 @@ def leakage(
 def scoreboard(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, evaluation folders or scoreboard.json files.")],
     out: Annotated[Path, typer.Option(help="Folder for the merged scoreboard and its report.")] = Path("scoreboard"),
+    language: LanguageOption = "ja",
     as_json: JsonOption = False,
 ) -> None:
     """Merge evaluations into one scoreboard and report, with paired comparisons between their models."""
     from igakulm.pipeline.merge import write_merged
-    from igakulm.report.markdown import render_markdown
 
-    board = write_merged(runs, out)
+    board = write_merged(runs, out, language=language)
     if as_json:
         print_json(board)
         return
-    print(render_markdown(board))
+    _print_scoreboard(out)
     print(f"Report: {out / 'report.html'}")

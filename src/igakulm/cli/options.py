@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,6 +20,8 @@ SetOption = Annotated[
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Wait when another process works on the same run.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Language = Literal["ja", "en"]
+LanguageOption = Annotated[Language, typer.Option("--language", help="Language of the HTML report.")]
 QUICKSTART = Path("recipes/quickstart.yaml")
 
 

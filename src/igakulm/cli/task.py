@@ -1,4 +1,4 @@
-"""Commands about a hospital's own task: `task init`, `task check`. Parse, call, print."""
+"""Commands about a hospital's own task: `igakulm task …`. Parse, call, print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from igakulm.cli.options import JsonOption, print_json
+from igakulm.cli.options import JsonOption, SetOption, print_json
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
@@ -144,3 +144,66 @@ def _print_check(found: Check) -> None:
     for one in found["left_out"][:LISTED]:
         task = f", {one['task']}" if one["task"] else ""
         print(f"  {one['file']}, row {one['row']}{task}: {one['reason']}")
+
+
+@task_app.command("train")
+def task_train(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")] = Path("task.yaml"),
+    base: Annotated[
+        Path | None,
+        typer.Option(help="Model to begin from: Hugging Face folder, bundle or GGUF file; default IGAKULM_BASE."),
+    ] = None,
+    set_: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tune a base on your rows, test it beside methods without a language model, export it to runs/NAME/latest/export.
+
+    Goes on where it was when it is called again after a stop.
+    """
+    from igakulm.pipeline.own_task import train_own_task
+    from igakulm.progress import for_this_output
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.report.own_task import results_of
+    from igakulm.tasks.own.items import titles_of
+
+    loaded = load_task_file(task_file)
+    run = train_own_task(loaded, base, set_ or [], for_this_output())
+    results = results_of(run.stages["evaluate"], titles_of(loaded), run.stored["patients"]["test"])
+    bundle = run.folder / "latest" / "export"
+    if as_json:
+        print_json({"bundle": str(bundle), "rows": run.stored["rows"], "results": results})
+        return
+    print()
+    for result in results:
+        print(result["sentence"])
+    print(f"\n{bundle}: serve it with  igakulm serve {bundle}")
+    print(f"new records: igakulm task apply {task_file} --bundle {bundle} NEW.xlsx --out RESULT.xlsx")
+
+
+@task_app.command("apply")
+def task_apply(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="New rows: .xlsx, .csv, .tsv, .jsonl, or a folder.")],
+    bundle: Annotated[Path, typer.Option(help="The bundle that `task train` made.")],
+    out: Annotated[Path, typer.Option(help="Result: .xlsx, .csv, .tsv or .jsonl.")],
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask all tasks about every row of a file; its own columns stay, the answers stand beside them.
+
+    Called again after a stop it goes on where it was, and writes the same bytes.
+    """
+    from contextlib import closing
+
+    from igakulm.inference.open import open_model
+    from igakulm.progress import for_this_output
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.serving.batch_apply import apply_tasks
+
+    loaded = load_task_file(task_file)
+    with closing(open_model(bundle, engine)) as model:
+        found = apply_tasks(loaded, model, source, out, for_this_output())
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{out}: {found['rows']:,} rows, {found['noted']:,} with a note, {found['resumed']:,} done before")

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from igakulm.cli.options import QUICKSTART, JsonOption, RecipeOption, SetOption, WaitOption, print_json, run_stage
+from igakulm.cli.options import (
+    QUICKSTART,
+    JsonOption,
+    LanguageOption,
+    RecipeOption,
+    SetOption,
+    WaitOption,
+    print_json,
+    run_stage,
+)
 
 tokenizer_app = typer.Typer(
     help="Stage: train the tokenizer; `encode`, `decode` and `report` use a finished one.",
@@ -73,6 +82,7 @@ def report(
     clean: Annotated[bool, typer.Option("--clean", help="Clean the texts first, as the corpus stage does.")] = False,
     max_mebibytes: Annotated[float, typer.Option(help="Text is sampled down to so much.", min=0.001)] = 4.0,
     html: Annotated[Path | None, typer.Option(help="Write a page here too.")] = None,
+    language: LanguageOption = "ja",
     as_json: JsonOption = False,
 ) -> None:
     """Characters and bytes per token, names in one token, byte fallback and token borders, beside other tokenizers."""
@@ -97,9 +107,9 @@ def report(
         lines = material.lines()
         result["llamacpp"] = compare_with_llamacpp(material.encoder, llamacpp, lines, for_this_output())
     if html is not None:
-        from igakulm.report.tokenizer_page import write_tokenizer_page
+        from igakulm.report.tokenizer import write_tokenizer_page
 
-        write_tokenizer_page(result, html)
+        write_tokenizer_page(result, html, language)
     if as_json:
         print_json(result)
         return

@@ -23,6 +23,7 @@ from igakulm.corpus.funnel import STEPS, Funnel
 from igakulm.corpus.histograms import Histograms
 from igakulm.corpus.judged import apply_quality, check_quality
 from igakulm.corpus.part import part_file
+from igakulm.corpus.personal_data import SourceCleaner, personal_data_of
 from igakulm.corpus.plan import PART_BYTES, Plan, make_plan, save_plan
 from igakulm.corpus.second_pass import record_file, save_repeats, write_range
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_rows, row_writer
@@ -59,6 +60,7 @@ def build_corpus(
         InputError: a source that cannot be read or has no licence, or no document is left.
     """
     _check_names(corpus)
+    SourceCleaner(corpus)  # a key file that cannot be used is told before anything is read
     check_quality(corpus, extra_documents)
     plan = make_plan(corpus, benchmarks, extra_documents, PART_BYTES)
     key = sha256_json([plan.key, corpus.shard_mebibytes, corpus.quality.model_dump(mode="json")])
@@ -193,7 +195,12 @@ def _finish(
     _same("documents in the histograms", histograms.documents(), funnel.total(funnel.steps[-1]))
     tasks = guarded_items(benchmarks, corpus.decontamination)
     unchecked = build_index(tasks, corpus.decontamination).unchecked
-    write_json(out_dir / "sources.json", funnel.sources_json())
+    described = funnel.sources_json()
+    known = {source.name: source for source in corpus.sources}
+    for name, entry in described.items():
+        replaced = dict(sorted(funnel.sources[name].personal.items()))
+        entry["personal_data"] = personal_data_of(known.get(name), corpus, replaced)
+    write_json(out_dir / "sources.json", described)
     write_json(out_dir / "funnel.json", funnel.as_json(list(tasks), unchecked))
     write_json(out_dir / "statistics.json", histograms.as_json())
     summary = _summary(funnel)

@@ -14,7 +14,8 @@ MAX_LENGTH = 2000
 _MAX_SEGMENTS, _MAX_REPEATS = 20, 3  # deeper paths, or one segment again and again, are traps
 _SAFE = "/%:@!$&'()*+,;=~-._"
 _NO_PAGE = re.compile(
-    r"\.(?:pdf|docx?|xlsx?|pptx?|zip|gz|bz2|xz|7z|rar|lzh|exe|dmg|iso|jpe?g|png|gif|webp|svg|ico|bmp|tiff?|mp3|mp4|m4a"
+    r"\.(?:pdf|docx?|xlsx?|pptx?|zip|gz|bz2|xz|7z|rar|lzh|exe|dmg|iso|jpe?g|png|gif|webp|svg|ico|bmp|tiff?|mp3|mp4|"
+    r"m4a"
     r"|avi|mov|wmv|webm|wav|ogg|css|js|mjs|json|xml|rss|atom|csv|tsv|woff2?|ttf|otf|eot|epub)$",
     re.IGNORECASE,
 )

@@ -64,7 +64,9 @@ class Records:
         """The fields of one record, without personal data."""
         self.count += 1
         scope = record.get(self.patient, "") if self.patient else f"record {self.count}"
-        found = self._find(record)
+        spans = self.deidentifier.find_together(record, lambda name: name.partition("\0")[0])
+        found = {name: spans[name] if not self.fields or name in self.fields else [] for name in record}
+        self.deidentifier.documents += 1
         surrogates = self.deidentifier.surrogates(scope)
         year = next((year for name, text in record.items() if (year := reference_year(text, found[name]))), None)
         replaced = {name: self._replace(name, text, found[name], surrogates, year) for name, text in record.items()}
@@ -84,25 +86,6 @@ class Records:
             )
             self.spans.append(found)
         return self.deidentifier.replace(text, spans, surrogates, year)
-
-    def _find(self, record: Mapping[str, str]) -> dict[str, list[Span]]:
-        """The spans of each field, found in one text that names every field before its value."""
-        joined = ""
-        places: list[tuple[str, int, int]] = []
-        for name, text in record.items():
-            joined += f"{name}：" if name else ""
-            places.append((name, len(joined), len(joined) + len(text)))
-            joined += f"{text}\n" if len(record) > 1 else text
-        spans = self.deidentifier.find(joined)
-        found: dict[str, list[Span]] = {name: [] for name in record}
-        for name, start, end in places:
-            if self.fields and name not in self.fields:
-                continue
-            for span in spans:
-                if span.start < end and span.end > start:
-                    cut = span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
-                    found[name].append(cut)
-        return found
 
     def report(self) -> dict[str, object]:
         """What was done; no text of any span is in it."""

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from igakulm.asking.client import Client, RequestError, Retry
 from igakulm.errors import InputError
+from igakulm.pretrained import load_tokenizer, load_weights
 from igakulm.recipe.schema import Quality
 
 Vectors = npt.NDArray[np.float32]
@@ -55,20 +56,8 @@ class FolderEmbedder:
         self._limit = int(getattr(self._model.config, "max_position_embeddings", None) or 2**20)
 
     def _load(self, folder: Path) -> tuple[Any, Any]:
-        if not folder.is_dir():
-            hint = "give a folder with config.json, a tokenizer and *.safetensors"
-            raise InputError("there is no such model folder", where=str(folder), hint=hint)
-        from transformers import AutoModel, AutoTokenizer
-
-        # Neither downloads nor runs code from the folder.
-        local = {"local_files_only": True, "trust_remote_code": False}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, **local)
-            model = AutoModel.from_pretrained(folder, **local, use_safetensors=True, dtype=self._dtype)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            detail = " ".join(str(error).split())[:300]
-            raise InputError(f"transformers cannot load this model: {detail}", where=str(folder)) from error
-        return tokenizer, model.to(self._device).eval()
+        model = load_weights(folder, self._dtype, head=False)
+        return load_tokenizer(folder), model.to(self._device)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         import torch

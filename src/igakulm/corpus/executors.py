@@ -25,6 +25,7 @@ from igakulm.corpus.plan import Plan, load_plan
 from igakulm.corpus.slurm import run_slurm
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_text
+from igakulm.machine import cores
 from igakulm.progress import Progress, Task
 from igakulm.recipe.schema import CorpusSection
 
@@ -84,7 +85,7 @@ def work_elsewhere(folder: Path, number: int) -> None:
 
 def process_count(workers: int) -> int:
     """Processes to use: the recipe's number, or all cores that this process may run on."""
-    return workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+    return workers or cores()
 
 
 # ---- processes of this machine

@@ -12,13 +12,13 @@ from typing import Any
 
 from igakulm.corpus.filter import drop_reasons
 from igakulm.corpus.funnel import STEPS
+from igakulm.corpus.personal_data import SourceCleaner
 from igakulm.corpus.read import Row, read_source, source_files
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_column, read_rows
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import DOC_COLUMNS
 from igakulm.recipe.schema import CorpusSection
 from igakulm.text.cleaning import clean_texts
-from igakulm.text.personal.masking import mask_texts
 
 _LISTED = 10
 _STEP_OF = {"unreadable": "read", "exact_duplicate": "exact", "near_duplicate": "near", "boilerplate": "boilerplate"}
@@ -95,12 +95,12 @@ def _with_steps(found: dict[str, Any], corpus: CorpusSection) -> dict[str, Any]:
     if row is None or row.error is not None:
         return found
     cleaned = clean_texts([row.text])[0]
-    masked = mask_texts([cleaned], corpus.privacy)
-    reason = drop_reasons(masked.texts, corpus.filters, [row.meta])[0]
+    masked = SourceCleaner(corpus)([row.text], [found["source"]], [row.id], [row.meta])
+    reason = drop_reasons(masked.texts, corpus.filters, [row.meta], [row.text])[0]
     told = [
         _step("read", row.text, "read from the source"),
         _step("clean", cleaned, "changed" if cleaned != row.text else "nothing to change"),
-        _step("personal data", masked.texts[0], _deleted(masked.deleted)),
+        _step("personal data", masked.texts[0], _deleted(masked.personal.get(found["source"], {}))),
         _step("filter", masked.texts[0], "passed" if reason is None else f"dropped: {': '.join(reason)}"),
     ]
     if reason is None:
@@ -144,11 +144,15 @@ def _read_again(found: dict[str, Any], corpus: CorpusSection) -> Row | None:
         return None
     wanted = found["id"].partition(_AGAIN)[0]
     first: Row | None = None
+    clean = SourceCleaner(corpus)
     for file in source_files(source):
         for row in read_source(source.model_copy(update={"path": str(file)})):
             if row.id != wanted and not row.id.startswith(f"{wanted}#"):
                 continue
             first = first or row
-            if row.id == found["id"] or mask_texts(clean_texts([row.text]), corpus.privacy).texts[0] == found["text"]:
+            if (
+                row.id == found["id"]
+                or clean([row.text], [source.name], [row.id], [row.meta]).texts[0] == found["text"]
+            ):
                 return row
     return first

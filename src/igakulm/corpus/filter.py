@@ -26,10 +26,12 @@ from igakulm.corpus.vocabulary import Words, count_words
 from igakulm.recipe.schema import Filters
 from igakulm.text.characters import SEPARATOR
 from igakulm.text.mapped import codes_of
+from igakulm.text.replacement import unreadable
 
 REASONS = (
     "too_short",
     "too_long",
+    "broken_characters",
     "oscar_warning",
     "oscar_category",
     "oscar_harmful",
@@ -93,14 +95,18 @@ def drop_reason(text: str, filters: Filters, meta: str = "{}") -> tuple[str, str
 
 
 def drop_reasons(
-    texts: Sequence[str], filters: Filters, metas: Sequence[str] | None = None
+    texts: Sequence[str], filters: Filters, metas: Sequence[str] | None = None, read: Sequence[str] | None = None
 ) -> list[tuple[str, str] | None]:
     """`drop_reason` of each document; characters and words of all of them are counted at once.
 
-    `metas` are the documents' metadata as JSON; without them the rules about OSCAR's flags find nothing.
+    `metas` are the documents' metadata as JSON; without them the rules about OSCAR's flags find nothing. `read` are the
+    documents before cleaning, which deletes characters that could not be read; without them none is missed.
     """
     metas = metas if metas is not None else ["{}"] * len(texts)
-    reasons = [_by_length(text, filters) or flag_reason(meta, filters) for text, meta in zip(texts, metas, strict=True)]
+    reasons = [
+        _by_length(text, filters) or _by_reading(before, filters) or flag_reason(meta, filters)
+        for text, meta, before in zip(texts, metas, read or texts, strict=True)
+    ]
     open_cases = [index for index, reason in enumerate(reasons) if reason is None]
     for index, reason in zip(open_cases, _by_content([texts[index] for index in open_cases], filters), strict=True):
         reasons[index] = reason
@@ -129,6 +135,11 @@ def _by_length(text: str, filters: Filters) -> tuple[str, str] | None:
     if len(text) > filters.max_characters:
         return "too_long", f"{len(text):,} characters"
     return None
+
+
+def _by_reading(text: str, filters: Filters) -> tuple[str, str] | None:
+    lost = unreadable(text)
+    return ("broken_characters", f"{lost:,} characters") if lost > filters.max_broken_characters else None
 
 
 def _by_characters(counts: list[int], filters: Filters) -> tuple[str, str] | None:

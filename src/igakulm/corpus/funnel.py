@@ -24,6 +24,7 @@ class SourceCount:
         self.documents: Counter[str] = Counter()
         self.characters: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.personal: Counter[str] = Counter()
         self.licences: set[str] = set()
 
     def passed(self, step: str, characters: int) -> None:
@@ -85,6 +86,7 @@ class Funnel:
                 "documents": dict(source.documents),
                 "characters": dict(source.characters),
                 "dropped": dict(source.dropped),
+                "personal": dict(source.personal),
                 "licences": sorted(source.licences),
             }
             for source in self.sources.values()
@@ -95,7 +97,7 @@ class Funnel:
         """Add the counts of a part; parts come in reading order, so that the first samples are kept."""
         for row in record["sources"]:
             source = self.source(row["name"], row["kind"])
-            for name in ("documents", "characters", "dropped"):
+            for name in ("documents", "characters", "dropped", "personal"):
                 getattr(source, name).update(row[name])
             source.licences.update(row["licences"])
         for reason, samples in record["samples"].items():

@@ -27,6 +27,7 @@ from igakulm.corpus.work import Result, Worker
 from igakulm.errors import InputError
 from igakulm.files import DOC_COLUMNS, read_json, read_shard, sha256_file, write_json
 from igakulm.recipe.schema import CorpusSection
+from igakulm.text.broken import whole_characters
 
 GENERATED_KIND = "medical"
 _BATCH_CHARACTERS = 1 << 20
@@ -76,7 +77,8 @@ def work_part(folder: Path, number: int, advance: Callable[[int], None] = lambda
         worker = _worker(plan.key, folder)
         for batch in _batches(_rows(plan, plan.parts[number], advance), pass_):
             texts, sources = [row.text for _, _, row in batch], [source for source, _, _ in batch]
-            pass_.add(batch, worker(texts, sources, [row.meta for _, _, row in batch]))
+            ids, metas = [row.id for _, _, row in batch], [row.meta for _, _, row in batch]
+            pass_.add(batch, worker(texts, sources, ids, metas))
     arrays = part_file(folder, number, "npz")
     save_arrays(arrays, pass_.arrays())
     record = {
@@ -168,7 +170,9 @@ class _FirstPass:
 
     def add(self, batch: list[Labelled], result: Result) -> None:
         """Take over a batch that was worked on."""
-        self.funnel.personal.update(result.personal)
+        for name, found in result.personal.items():
+            self.funnel.personal.update(found)
+            self.funnel.sources[name].personal.update(found)
         self.matches |= {self._kept.count + place: match for place, match in enumerate(result.matches) if match}
         for (source, _, row), text, reason in zip(batch, result.texts, result.reasons, strict=True):
             counts = self.funnel.sources[source]
@@ -187,7 +191,7 @@ class _FirstPass:
         before = row.text if row.text != text else ""
         self.funnel.drop(source, reason, row.id, text)
         self._names["dropped"].append(_name_hash(row.id))
-        before = before.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate fits in no file
+        before = whole_characters(before)
         self._gone.add((row.id, source, reason, detail, text, before))
 
     def arrays(self) -> dict[str, Any]:

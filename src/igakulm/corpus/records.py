@@ -6,15 +6,16 @@ Does: read them. Does not: count (funnel.py, histograms.py), or write (build.py)
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, JsonValue, TypeAdapter
 
 from igakulm.files import read_json
 from igakulm.stored import Part, Stored, parse, refuse_newer
 
 FUNNEL, SOURCES, STATISTICS = "funnel.json", "sources.json", "statistics.json"
 T = TypeVar("T")
+Kind = Literal["medical", "general"]
 NEWEST = 1
 """Of sources.json and statistics.json, which have the sources' names as keys and so far no key `format`."""
 
@@ -58,12 +59,13 @@ class FunnelFile(Stored):
 
 
 class SourceEntry(Part):
-    """What is kept of a source."""
+    """What is kept of a source; `personal_data`: what was done about it (corpus/personal_data.py)."""
 
-    kind: str = ""
+    kind: Kind
     licences: tuple[str, ...] = ()
     documents: int = 0
     characters: int = 0
+    personal_data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Statistics(Part):

@@ -11,6 +11,8 @@ import json
 import re
 from typing import Any
 
+from igakulm.text.broken import whole_characters
+
 CRITERIA: dict[str, str] = {
     "education": (
         "教育的価値。1は学べることがない（宣伝、一覧、あいさつ、雑談）、3は役に立つ知識をいくらか含む、"
@@ -109,7 +111,7 @@ def excerpt(text: str, max_characters: int) -> str:
     >>> excerpt("切れ目のない文章", 4)
     '切れ目の'
     """
-    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").strip()
+    text = whole_characters(text).strip()
     if len(text) <= max_characters:
         return text
     text = text[:max_characters]

@@ -18,7 +18,8 @@ from typing import Any
 from igakulm.errors import InputError
 
 _END_SECTIONS = re.compile(
-    r"(?:脚注|註|注|注釈|註釈|注記|出典|参考|参考文献|参考資料|参考書籍|参照|関連文献|文献|文献案内|関連書籍|関連図書|書誌情報|関連項目"
+    r"(?:脚注|註|注|注釈|註釈|注記|出典|参考|参考文献|参考資料|参考書籍|参照|関連文献|文献|文献案内|関連書籍|"
+    r"関連図書|書誌情報|関連項目"
     r"|関連リンク|関連人物|外部リンク|外部サイト|ギャラリー|画像|読書案内|ディスコグラフィ.*)(?:・.*|と.*|一覧)?"
 )
 """Headings whose sections hold no prose of the article."""
@@ -37,7 +38,8 @@ _KEPT_ELEMENTS = (
 _FIRST, _SECOND, _READING = 1, 2, 0
 _SHOWN_FIRST = (
     "仮リンク ill ill2 link-interwiki nowrap nobr small smaller big larger sub sup unicode en de fr it es la el ru "
-    "ko zh ar val abbr em strong underline vanc by smallcaps sic mvar var ipa ipa2 bdo nihongo quote quotation cquote "
+    "ko zh ar val abbr em strong underline vanc by smallcaps sic mvar var ipa ipa2 bdo nihongo quote quotation "
+    "cquote "
     "下線 小 大 補助漢字フォント jisx0212フォント jis2004フォント jis90フォント 拡張漢字 中文表記 英文表記 "
     "引用 行内引用 和暦 要出典範囲 要検証範囲 信頼性要検証範囲 誰範囲 いつ範囲 どこ範囲 独自研究範囲"
 )

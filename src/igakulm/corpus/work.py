@@ -14,11 +14,10 @@ import numpy as np
 from igakulm.corpus.decontaminate import Finder, Index, Match
 from igakulm.corpus.dedup import Signatures, digests_of, signatures_of
 from igakulm.corpus.filter import drop_reasons
+from igakulm.corpus.personal_data import SourceCleaner
 from igakulm.corpus.repeated import Marks, mark, site_of
 from igakulm.recipe.schema import CorpusSection
-from igakulm.text.cleaning import clean_texts
 from igakulm.text.ngrams import letters_of
-from igakulm.text.personal.masking import mask_texts
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Result:
 
     texts: list[str]
     reasons: list[tuple[str, str] | None]
-    personal: dict[str, int]
+    personal: dict[str, dict[str, int]]
     digests: list[bytes]
     signatures: Signatures
     marks: Marks
@@ -39,15 +38,18 @@ class Worker:
 
     def __init__(self, corpus: CorpusSection, index: Index) -> None:
         self._corpus = corpus
+        self._clean = SourceCleaner(corpus)
         self._finder = Finder(index)
 
-    def __call__(self, texts: Sequence[str], sources: Sequence[str], metas: Sequence[str]) -> Result:
-        """Work on documents as they were read, with the name of the source and the metadata of each."""
+    def __call__(
+        self, texts: Sequence[str], sources: Sequence[str], ids: Sequence[str], metas: Sequence[str]
+    ) -> Result:
+        """Work on documents as they were read, with the name of the source, the id and the metadata of each."""
         corpus = self._corpus
-        masked = mask_texts(clean_texts(texts), corpus.privacy)
-        reasons = drop_reasons(masked.texts, corpus.filters, metas)
+        cleaned = self._clean(texts, sources, ids, metas)
+        reasons = drop_reasons(cleaned.texts, corpus.filters, metas, texts)
         passed = [place for place, reason in enumerate(reasons) if reason is None]
-        kept = [masked.texts[place] for place in passed]
+        kept = [cleaned.texts[place] for place in passed]
         sites = [site_of(sources[place], metas[place], corpus.repeated) for place in passed]
         letters = letters_of(kept)
         near = corpus.near_duplicates
@@ -56,9 +58,9 @@ class Worker:
         else:
             signatures = np.zeros((len(kept), near.bands * near.rows), np.uint16)
         return Result(
-            masked.texts,
+            cleaned.texts,
             reasons,
-            masked.deleted,
+            cleaned.personal,
             digests_of(letters),
             signatures,
             mark(kept, sites, corpus.repeated),

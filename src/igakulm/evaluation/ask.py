@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from igakulm.answering.options import choose
 from igakulm.answering.reading import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.errors import InputError
 from igakulm.evaluation.ask_text import choose_by_text, write_by_text
 from igakulm.evaluation.ask_tokens import choose_by_tokens, write_by_tokens
-from igakulm.evaluation.kept import KeptAnswers
+from igakulm.evaluation.kept import KeptAnswers, KeptEngine
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
 from igakulm.evaluation.recorded import Recorded
 from igakulm.inference.engine import TextModel
@@ -30,6 +31,7 @@ class Reply:
     """One item's prompt as sent, the answer's text, how it was read, and the published scorer's reading.
 
     `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
+    `shares`: the probability of each option, where the options were weighed.
     """
 
     prompt: str
@@ -39,6 +41,7 @@ class Reply:
     parsed: Prediction
     upstream: Prediction
     failure: str = ""
+    shares: tuple[float, ...] = ()
 
 
 def ask(
@@ -46,20 +49,22 @@ def ask(
 ) -> dict[str, list[Reply]]:
     """Answer mode -> replies in the order of the items; `done(n)` is called as items finish.
 
-    The mode "options-text" gives two: as they are, and per byte. Items that have no options are generated in any mode;
-    when all are, the only mode is "generate".
+    The mode "options-text" gives two: as they are, and per byte. Items that have no options, or do not say how many are
+    right, are generated in any mode; when all are, the only mode is "generate".
 
     Raises:
         InputError: the model cannot be asked in this way, or cannot be reached.
     """
+    if isinstance(model, Model):
+        model = replace(model, engine=KeptEngine(model.engine, kept, model.identity))
     by_options = manner.answer != "generate" and not isinstance(model, Recorded)
-    chosen = [place for place, item in enumerate(items) if item.kind == "choice" and by_options]
+    chosen = [place for place, item in enumerate(items) if item.kind == "choice" and item.wanted and by_options]
     written = sorted(set(range(len(items))) - set(chosen))
     raw: dict[int, Raw] = {}
     if chosen:
-        raw.update(zip(chosen, _choose(model, [items[place] for place in chosen], manner, kept, done), strict=True))
+        raw.update(zip(chosen, _choose(model, [items[place] for place in chosen], manner, done), strict=True))
     if written:
-        raw.update(zip(written, _write(model, [items[place] for place in written], manner, kept, done), strict=True))
+        raw.update(zip(written, _write(model, [items[place] for place in written], manner, done), strict=True))
     modes = [GENERATE]
     if chosen:
         modes = [OPTIONS] if manner.answer == "options" else [OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED]
@@ -78,6 +83,11 @@ def identity_of(model: Asked) -> str:
     return str(getattr(model, "identity", "") or "endpoint")
 
 
+def precision_of(model: Asked) -> str:
+    """The precision of a local model's weights; empty where only a server or a file knows it."""
+    return model.precision if isinstance(model, Model) else ""
+
+
 def is_chat(model: Model | TextModel, manner: Manner) -> bool:
     """Whether the model is asked with chat messages."""
     if manner.plain:
@@ -85,12 +95,10 @@ def is_chat(model: Model | TextModel, manner: Manner) -> bool:
     return model.chat
 
 
-def _choose(
-    model: Asked, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
-) -> list[Raw]:
+def _choose(model: Asked, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
     assert not isinstance(model, Recorded)
     if isinstance(model, Model):
-        return choose_by_tokens(model, items, manner, kept, done)
+        return choose_by_tokens(model, items, manner, done)
     if manner.answer == "options-text":
         raise InputError(
             "choosing by the options' text needs a model in this process",
@@ -100,35 +108,26 @@ def _choose(
     return choose_by_text(model, items, manner, is_chat(model, manner), done)
 
 
-def _write(
-    model: Asked, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
-) -> list[Raw]:
+def _write(model: Asked, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
     if isinstance(model, Recorded):
         done(len(items))
         return [Raw(item.question, False, model.texts[item.id]) for item in items]
     if isinstance(model, Model):
-        return write_by_tokens(model, items, manner, kept, done)
+        return write_by_tokens(model, items, manner, done)
     return write_by_text(model, items, manner, is_chat(model, manner), done)
 
 
 def read_reply(item: Item, raw: Raw, mode: str) -> Reply:
     """Parse what came back in one mode."""
+    if raw.held:
+        # What the published scorer would read in the list as the document writes it.
+        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, raw.named, raw.named, raw.failure)
     if raw.options is None:
         parsed = None if raw.failure else parse_answer(item, raw.text)
         upstream = upstream_list(raw.text) if item.kind == "entities" else upstream_letter(raw.text)
         return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, parsed, upstream, raw.failure)
-    letters = best_letters(raw.options[mode], item.wanted)
+    chosen = choose(raw.options[mode], len(item.choices), item.wanted)
+    letters = tuple(LETTERS[number] for number in chosen.chosen) if chosen else None
     text = chat_answer(replace(item, answer=letters)) if letters else ""
-    return Reply(raw.prompt, raw.truncated, text, mode, letters, letters, raw.failure)
-
-
-def best_letters(values: Sequence[float | None], wanted: int) -> tuple[str, ...] | None:
-    """The letters of the `wanted` highest values, sorted; ties go to earlier letters; None when too few have a value.
-
-    >>> best_letters([-1.0, None, -0.5], 1), best_letters([-1.0, -1.0, -2.0], 2), best_letters([None, None], 1)
-    (('C',), ('A', 'B'), None)
-    """
-    known = [(-value, place) for place, value in enumerate(values) if value is not None]
-    if len(known) < wanted:
-        return None
-    return tuple(sorted(LETTERS[place] for _, place in sorted(known)[:wanted]))
+    shares = tuple(chosen.shares) if chosen else ()
+    return Reply(raw.prompt, raw.truncated, text, mode, letters, letters, raw.failure, shares)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from igakulm.answering.options import set_sums
 from igakulm.evaluation.manner import OPTIONS, Manner, Raw
 from igakulm.inference.engine import TextModel, TextRequest
 from igakulm.tasks.items import Item
@@ -16,13 +17,15 @@ from igakulm.tasks.items import Item
 def choose_by_text(
     model: TextModel, items: Sequence[Item], manner: Manner, chat: bool, done: Callable[[int], None]
 ) -> list[Raw]:
-    """The log-probabilities of the option letters as the answer's first token; a letter that is not listed has none."""
+    """The log-probabilities of the option letters as the answer's first token, of several their sums; a letter that is
+    not listed has none.
+    """
     letters = [tuple(manner.letters(item)) for item in items]
     requests = [_request(item, manner, chat, wanted) for item, wanted in zip(items, letters, strict=True)]
     answers = model.answer(requests, done=done)
     found = []
-    for request, wanted, answer in zip(requests, letters, answers, strict=True):
-        values = [answer.letters.get(letter) for letter in wanted]
+    for item, request, wanted, answer in zip(items, requests, letters, answers, strict=True):
+        values = set_sums([answer.letters.get(letter) for letter in wanted], item.wanted)
         found.append(Raw(_shown(request), False, options={OPTIONS: values}, failure=answer.failure))
     return found
 

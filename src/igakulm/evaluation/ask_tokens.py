@@ -1,6 +1,7 @@
-"""Asking a local model: prompts as token ids that fit its context, options scored or answers generated in chunks.
+"""Asking a local model: options weighed, lists taken out, free answers written, in chunks.
 
-Does: fit prompts, call the engine chunk by chunk, keep each chunk's answers. Does not: open models or read answers.
+Does: lay out prompts that fit the context, ask them as `answering/` does for everybody, or freely in published layouts.
+Does not: open models, or read answers.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from igakulm.evaluation.kept import KeptAnswers
+from igakulm.answering.extraction import Asked, Asking, Extraction, Framed, ask_pieces, pieces
+from igakulm.answering.options import answer_ids, set_sums, set_texts
+from igakulm.errors import InputError
 from igakulm.evaluation.manner import OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
 from igakulm.inference.model import Model
 from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import BASE_SUFFIX
 from igakulm.text.prepared import Form
 
 CHUNK = 256
@@ -27,62 +31,118 @@ class Prompt:
     truncated: bool
 
 
-def choose_by_tokens(
-    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
-) -> list[Raw]:
-    """Log-probabilities of every item's options (their letters, or their texts)."""
+def choose_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
+    """Log-probabilities of every set of an item's options (by their letters, or their texts)."""
     by_text = manner.answer == "options-text"
     found = []
     for chunk in _chunks(items):
-        texts = [manner.option_texts(item) if by_text else tuple(manner.letters(item)) for item in chunk]
-        options = [[model.encoder.continuation_ids(text) for text in choices] for choices in texts]
-        longest = [max(map(len, choices)) for choices in options]
+        texts = [_answers(item, manner) for item in chunk]
+        options = [[_ids(model, text, manner) for text in choices] for choices in texts]
+        longest = [max(map(len, choices), default=1) for choices in options]
         prompts = [fit_prompt(model, item, manner, room) for item, room in zip(chunk, longest, strict=True)]
-        question = {"score": [prompt.ids for prompt in prompts], "options": options, "model": model.identity}
-        values, known = kept.values(question, lambda p=prompts, o=options: _score(model, p, o, done))  # type: ignore[misc]
-        done(len(chunk) if known else 0)
-        for prompt, choices, sums in zip(prompts, texts, values, strict=True):
-            found.append(Raw(prompt.text, prompt.truncated, options=_by_mode(choices, sums, by_text=by_text)))
+        scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
+        for item, prompt, choices, continuations in zip(chunk, prompts, texts, scores, strict=True):
+            sums: list[float | None] = [one.log_probability for one in continuations]
+            values = _by_mode(choices, sums, item.wanted) if by_text else {OPTIONS: sums}
+            found.append(Raw(prompt.text, prompt.truncated, options=values))
     return found
 
 
-def _score(
-    model: Model, prompts: Sequence[Prompt], options: list[list[list[int]]], done: Callable[[int], None]
-) -> list[list[float]]:
-    scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
-    return [[continuation.log_probability for continuation in continuations] for continuations in scores]
+def _answers(item: Item, manner: Manner) -> Sequence[str]:
+    """The texts whose log-probabilities are asked for: one for each set of letters, or for each option's text."""
+    if manner.answer == "options-text":
+        return manner.option_texts(item)
+    return set_texts(manner.letters(item), item.wanted)
 
 
-def _by_mode(texts: Sequence[str], sums: Sequence[float], *, by_text: bool) -> dict[str, list[float | None]]:
+def _ids(model: Model, text: str, manner: Manner) -> list[int]:
+    """In our layouts an answer as the training rows had it; in others what goes on from the prompt."""
+    if manner.style == "chat" and not manner.plain:
+        return answer_ids(model.encoder, text)
+    return model.encoder.continuation_ids(text)
+
+
+def _by_mode(texts: Sequence[str], sums: Sequence[float | None], wanted: int) -> dict[str, list[float | None]]:
     """An option without text (it was a picture) has no value."""
     plain = [value if text else None for text, value in zip(texts, sums, strict=True)]
-    if not by_text:
-        return {OPTIONS: plain}
     sizes = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
     per_byte = [None if value is None else value / size for value, size in zip(plain, sizes, strict=True)]
-    return {OPTIONS_TEXT: plain, OPTIONS_TEXT_NORMALISED: per_byte}
+    return {OPTIONS_TEXT: set_sums(plain, wanted), OPTIONS_TEXT_NORMALISED: set_sums(per_byte, wanted)}
 
 
-def write_by_tokens(
-    model: Model, items: Sequence[Item], manner: Manner, kept: KeptAnswers, done: Callable[[int], None]
-) -> list[Raw]:
+def write_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
+    """Answers that are written: lists in our layouts as `extract` takes them out, all others freely."""
+    found: dict[int, Raw] = {}
+    for start in range(0, len(items), CHUNK):
+        chunk = dict(enumerate(items[start : start + CHUNK], start))
+        frames = {place: framed for place, item in chunk.items() if (framed := frame_of(model, item, manner))}
+        found |= _listed(model, {place: chunk[place] for place in frames}, frames, manner, done)
+        free = [place for place in chunk if place not in frames]
+        found |= zip(free, _free(model, [chunk[place] for place in free], manner, done), strict=True)
+    return [found[place] for place in range(len(items))]
+
+
+def frame_of(model: Model, item: Item, manner: Manner) -> Framed | None:
+    """A list item's document between its words, where it is asked in our layout and its question holds the document."""
+    start = item.question.rfind(item.document) if item.document else -1
+    if manner.style != "chat" or item.kind != "entities" or start < 0:
+        return None
+    before, after = item.question[:start], item.question[start + len(item.document) :]
+    known = (task for task in model.tasks if (task.kind, task.prefix, task.suffix) == ("extract", before, after))
+    longest = next((task.longest for task in known), 0)
+    suffix = BASE_SUFFIX if manner.plain or not model.chat else ""
+    return Framed(before, item.document, after + suffix, item.tag, longest)
+
+
+def _listed(
+    model: Model,
+    items: dict[int, Item],
+    frames: dict[int, Framed],
+    manner: Manner,
+    done: Callable[[int], None],
+) -> dict[int, Raw]:
+    """Lists, in pieces where a document is long. An item that cannot be asked has a `failure`."""
+    how = Asking(manner.max_new_tokens, plain=manner.plain)
+    asked: dict[int, list[Asked]] = {}
+    found: dict[int, Raw] = {}
+    for place, framed in frames.items():
+        try:
+            asked[place] = pieces(model, framed, how)
+        except InputError as error:
+            found[place] = Raw(_render(model, items[place], manner)[0], False, failure=error.what)
+    whole = all(len(parts) == 1 for parts in asked.values())
+    flat = [part for parts in asked.values() for part in parts]
+    answers = ask_pieces(model, [frames[place] for place in asked], flat, how, done if whole else _nowhere)
+    done(len(found) + (0 if whole else len(asked)))
+    for place, extraction in zip(asked, answers, strict=True):
+        found[place] = _raw(_render(model, items[place], manner)[0], extraction)
+    return found
+
+
+def _nowhere(_: int) -> None:
+    """Pieces are no items."""
+
+
+def _raw(prompt: str, extraction: Extraction) -> Raw:
+    return Raw(prompt, False, extraction.raw, named=extraction.named, held=True)
+
+
+def _free(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
     """Greedy answers up to the end token; without chat tokens also to the line's end.
 
     Half of a small context belongs to the prompt, however long answers may be.
     """
+    if not items:
+        return []
     encoder = model.encoder
     stop = encoder.line_end if manner.plain or not model.chat else encoder.stops
     most = max(1, min(manner.max_new_tokens, model.context_length // 2))
-    found = []
-    for chunk in _chunks(items):
-        prompts = [fit_prompt(model, item, manner, most) for item in chunk]
-        ids = [prompt.ids for prompt in prompts]
-        question = {"generate": ids, "most": most, "stop": sorted(stop), "model": model.identity}
-        values, known = kept.values(question, lambda i=ids: model.engine.generate(i, most, stop, done=done))  # type: ignore[misc]
-        done(len(chunk) if known else 0)
-        for prompt, answer in zip(prompts, values, strict=True):
-            found.append(Raw(prompt.text, prompt.truncated, encoder.decode(answer)))
-    return found
+    prompts = [fit_prompt(model, item, manner, most) for item in items]
+    answers = model.engine.generate([prompt.ids for prompt in prompts], most, stop, done=done)
+    return [
+        Raw(prompt.text, prompt.truncated, encoder.decode(answer))
+        for prompt, answer in zip(prompts, answers, strict=True)
+    ]
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

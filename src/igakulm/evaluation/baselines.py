@@ -72,16 +72,19 @@ def predict_folds(name: str, task: str, folds: Sequence[Split], setting: Setting
     return pooled
 
 
-def chance(items: Sequence[Item], setting: Setting) -> Predictions:
-    """One seeded draw for each item (not the analytic expectation): as many letters as wanted; as many digits; for
-    entities one span of 2 to 6 characters of the document.
+def chance(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """One seeded draw for each item: as many letters as wanted; as many digits; for entities one span of 2 to 6
+    characters of the document. Not defined for free text. Choices and numbers are scored by their expectation instead
+    (`metrics.chance_metrics`).
     """
+    if items[0].kind == "text":
+        return None
     return [_draw(item, random.Random(f"{setting.seed}/{item.task}/{item.id}")) for item in items]
 
 
 def _draw(item: Item, generator: random.Random) -> Prediction:
     if item.kind == "choice":
-        return tuple(sorted(generator.sample(LETTERS[: len(item.choices)], item.wanted)))
+        return tuple(sorted(generator.sample(LETTERS[: len(item.choices)], max(1, item.wanted))))
     if item.kind == "number":
         return ("".join(generator.choices("0123456789", k=len(item.answer[0]))),)
     length = generator.randint(2, 6)
@@ -90,10 +93,10 @@ def _draw(item: Item, generator: random.Random) -> Prediction:
 
 
 def always_a(items: Sequence[Item], setting: Setting) -> Predictions | None:
-    """The first option (the first k where k answers are wanted); not defined for entities."""
-    if items[0].kind == "entities":
+    """The first option (the first k where k answers are wanted); not defined for entities and free text."""
+    if items[0].kind in ("entities", "text"):
         return None
-    return [tuple(LETTERS[: item.wanted]) if item.kind == "choice" else None for item in items]
+    return [tuple(LETTERS[: max(1, item.wanted)]) if item.kind == "choice" else None for item in items]
 
 
 def majority(items: Sequence[Item], setting: Setting) -> Predictions | None:

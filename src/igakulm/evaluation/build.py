@@ -15,9 +15,10 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Asked, ask, identity_of, prompt_style
+from igakulm.evaluation.ask import Asked, ask, identity_of, precision_of, prompt_style
 from igakulm.evaluation.board import Board, Column
-from igakulm.evaluation.item_files import BASELINE, Answered
+from igakulm.evaluation.intervals import FEW
+from igakulm.evaluation.item_files import BASELINE, CHANCE, Answered
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.leakage import leaked_items
 from igakulm.evaluation.manner import Manner
@@ -35,10 +36,10 @@ STORE = Path("logs") / "answers.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model to be scored: how to open it (one is open at a time), and how to ask it."""
+    """A model to be scored: how to open it (one is open at a time), and how to ask it (a function of what it is)."""
 
     open: Callable[[], Asked]
-    manners: tuple[Manner, ...]
+    manners: tuple[Manner, ...] | Callable[[Asked], tuple[Manner, ...]]
 
 
 def evaluate(
@@ -88,6 +89,7 @@ def evaluate(
         if columns:
             _add_baselines(board, config, columns, terms, progress, name)
     _add_folds(board, config, benchmarks, terms, progress)
+    _tell_few(board, progress)
     written = board.write(list(own.test), _context(splits, own.screen, config.max_items))
     return _summary(own.test, written["rows"])
 
@@ -103,6 +105,13 @@ def _tell_left_out(split: Split, out_dir: Path, progress: Progress) -> None:
         progress.say(line)
     if found := split.screen.rows + split.screen.missing:
         write_left_out(out_dir / LEFT_OUT_FILE, found)
+
+
+def _tell_few(board: Board, progress: Progress) -> None:
+    """Say which columns have too few documents for their intervals."""
+    few = {(row["task"], row["split"]): row["documents"] for row in board.rows if row["few_documents"]}
+    for (task, split), documents in few.items():
+        progress.say(f"{task}, {split}: only {documents} documents; its intervals are too narrow (fewer than {FEW})")
 
 
 def _loaded(config: EvaluateSection, benchmarks: BenchmarksSection, split: str, *, strict: bool) -> Split:
@@ -143,10 +152,19 @@ def _add_baselines(
         with progress.task(f"baseline {baseline}, {split}", len(columns), "tasks") as bar:
             for column in columns:
                 setting = baselines.Setting(column.train, config.seed or 0, terms)
-                found = baselines.predict(baseline, column.items, setting)
+                found = _predicted(board, baseline, column, setting)
                 if found is not None:
                     board.add(column, _baseline(baseline, found))
                 bar.advance()
+
+
+def _predicted(board: Board, baseline: str, column: Column, setting: baselines.Setting) -> baselines.Predictions | None:
+    """A baseline's answers; blind choice among options is scored by what it gives on average instead."""
+    found = baselines.predict(baseline, column.items, setting)
+    if found is not None and baseline == CHANCE and column.items[0].kind in ("choice", "number"):
+        board.add_chance(column, found)
+        return None
+    return found
 
 
 def _baseline(name: str, found: baselines.Predictions) -> Answered:
@@ -181,7 +199,9 @@ def _add_folds(
             column = Column(task, f"{config.folds}-fold", items)
             for baseline in config.baselines:
                 found = baselines.predict_folds(baseline, task, folds, setting)
-                if found is not None:
+                if found is not None and baseline == CHANCE and items[0].kind in ("choice", "number"):
+                    board.add_chance(column, found)
+                elif found is not None:
                     board.add(column, _baseline(baseline, found))
                 bar.advance()
 
@@ -192,7 +212,7 @@ def _add_model(
     model = candidate.open()
     board.models[name] = identity_of(model)
     try:
-        for manner in candidate.manners:
+        for manner in candidate.manners(model) if callable(candidate.manners) else candidate.manners:
             for column in columns:
                 _ask_column(board, name, model, manner, column, kept, progress)
     finally:
@@ -215,7 +235,9 @@ def _ask_column(
         if known:
             continue  # entities are generated in every mode
         parsed, upstream = [reply.parsed for reply in replies], [reply.upstream for reply in replies]
-        board.add(column, Answered(name, "model", mode, style, parsed, upstream, replies))
+        wording = manner.wording.origin(column.items[0]) if style.startswith("published") else ""
+        who = Answered(name, "model", mode, style, parsed, upstream, replies, wording, precision_of(model))
+        board.add(column, who)
 
 
 def _context(splits: Mapping[str, Split], screen: Screen, max_items: int | None) -> dict[str, Any]:

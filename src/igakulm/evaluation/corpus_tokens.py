@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from igakulm.files import read_json
-from igakulm.tokenizer.encode import ENCODER_FILE, TextEncoder
+from igakulm.corpus.records import FunnelFile, read_sources
+from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.open import load_encoder
 
 BUDGET = 8_000_000
 """Characters that are encoded; some seconds of work."""
@@ -40,11 +40,11 @@ def tokens_by_source(corpus_dir: Path, tokenizer_dir: Path, budget: int = BUDGET
         InputError: a tokenizer whose files are damaged.
     """
     shards = sorted((corpus_dir / "documents").glob("*.parquet"))
-    if not shards or not (tokenizer_dir / ENCODER_FILE).is_file():
+    if not shards or not (tokenizer_dir / TOKENIZER_FILE).is_file():
         return {}
-    sources: dict[str, Any] = read_json(corpus_dir / "sources.json")
-    total = sum(row["characters"] for row in sources.values())
-    encoder = TextEncoder.load(tokenizer_dir)
+    sources = read_sources(corpus_dir)
+    total = sum(entry.characters for entry in sources.values())
+    encoder = load_encoder(tokenizer_dir)
     characters: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
     for names, texts in _sampled(shards, min(1.0, budget / max(total, 1))):
@@ -53,10 +53,10 @@ def tokens_by_source(corpus_dir: Path, tokenizer_dir: Path, budget: int = BUDGET
             tokens[name] += len(ids)
     overall = tokens.total() / max(characters.total(), 1)
     found = {}
-    for name, row in sources.items():
-        exact = characters[name] == row["characters"]
+    for name, entry in sources.items():
+        exact = characters[name] == entry.characters
         rate = tokens[name] / characters[name] if characters[name] else overall
-        found[name] = SourceTokens(tokens[name] if exact else round(rate * row["characters"]), exact)
+        found[name] = SourceTokens(tokens[name] if exact else round(rate * entry.characters), exact)
     return found
 
 
@@ -76,53 +76,54 @@ def _sampled(shards: Sequence[Path], share: float) -> Iterator[tuple[list[str], 
                     yield batch.column("source").to_pylist(), batch.column("text").to_pylist()
 
 
-def table_one(funnel: Mapping[str, Any], tokens: Mapping[str, SourceTokens]) -> list[dict[str, Any]]:
-    """What the corpus is made of: one row a source, and the sum; `tokens` is None where it is not known."""
-    rows: list[dict[str, Any]] = []
-    for source in funnel.get("sources", []):
-        last = source["steps"][-1] if source.get("steps") else {"documents": 0, "characters": 0}
-        known = tokens.get(source["name"])
-        rows.append(
-            {
-                "source": source["name"],
-                "kind": source["kind"],
-                "documents": last["documents"],
-                "characters": last["characters"],
-                "tokens": known.tokens if known else None,
-                "exact": bool(known and known.exact),
-            }
-        )
+@dataclass(frozen=True)
+class SourceRow:
+    """One line of table 1; the sum of all has no kind. `tokens` is None where it is not known."""
+
+    source: str
+    kind: str
+    documents: int
+    characters: int
+    tokens: int | None
+    exact: bool
+
+
+ALL = "all"
+
+
+def table_one(funnel: FunnelFile, tokens: Mapping[str, SourceTokens]) -> list[SourceRow]:
+    """What the corpus is made of: one row a source, and the sum."""
+    rows = []
+    for source in funnel.sources:
+        left = source.steps[-1] if source.steps else None
+        known = tokens.get(source.name)
+        counts = (left.documents, left.characters) if left else (0, 0)
+        tokens_and_exact = (known.tokens, known.exact) if known else (None, False)
+        rows.append(SourceRow(source.name, source.kind, *counts, *tokens_and_exact))
     if len(rows) > 1:
-        counted = all(row["tokens"] is not None for row in rows)
-        rows.append(
-            {
-                "source": "all",
-                "kind": "",
-                "documents": sum(row["documents"] for row in rows),
-                "characters": sum(row["characters"] for row in rows),
-                "tokens": sum(row["tokens"] for row in rows) if counted else None,
-                "exact": all(row["exact"] for row in rows),
-            }
-        )
+        counted = [row.tokens for row in rows if row.tokens is not None]
+        documents, characters = sum(row.documents for row in rows), sum(row.characters for row in rows)
+        total = sum(counted) if len(counted) == len(rows) else None
+        rows.append(SourceRow(ALL, "", documents, characters, total, all(row.exact for row in rows)))
     return rows
 
 
-def funnel_text(funnel: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+def funnel_text(funnel: FunnelFile, rows: Sequence[SourceRow]) -> str:
     """The funnel as a table for a terminal: documents after each step, then table 1, then the reasons."""
-    steps = list(dict.fromkeys(step["step"] for source in funnel["sources"] for step in source["steps"]))
+    steps = list(dict.fromkeys(step.step for source in funnel.sources for step in source.steps))
     lines = [["documents after", *steps]]
-    for source in funnel["sources"]:
-        after = {step["step"]: step["documents"] for step in source["steps"]}
-        lines.append([source["name"], *(f"{after.get(step, 0):,}" for step in steps)])
+    for source in funnel.sources:
+        after = {step.step: step.documents for step in source.steps}
+        lines.append([source.name, *(f"{after.get(step, 0):,}" for step in steps)])
     kept = [["source", "kind", "documents", "characters", "tokens"]]
     for row in rows:
-        tokens = "unknown" if row["tokens"] is None else f"{'' if row['exact'] else '~'}{row['tokens']:,}"
-        kept.append([row["source"], row["kind"], f"{row['documents']:,}", f"{row['characters']:,}", tokens])
+        tokens = "unknown" if row.tokens is None else f"{'' if row.exact else '~'}{row.tokens:,}"
+        kept.append([row.source, row.kind, f"{row.documents:,}", f"{row.characters:,}", tokens])
     reasons = [["dropped because", "documents"]]
     reasons += [
-        [name, f"{count:,}"] for name, count in sorted(funnel["reasons"].items(), key=lambda pair: (-pair[1], pair[0]))
+        [name, f"{count:,}"] for name, count in sorted(funnel.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
     ]
-    estimated = any(row["tokens"] is not None and not row["exact"] for row in rows)
+    estimated = any(row.tokens is not None and not row.exact for row in rows)
     parts = ["\n".join(_aligned(lines)), "\n".join(_aligned(kept)), "\n".join(_aligned(reasons))]
     return "\n\n".join([*parts, *(["~ estimated from a sample"] if estimated else [])])
 

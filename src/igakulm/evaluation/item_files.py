@@ -16,20 +16,26 @@ from typing import Any
 from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Reply
-from igakulm.evaluation.metrics import entity_metrics, is_right
+from igakulm.evaluation.metrics import is_right, measure
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.files import read_jsonl, write_jsonl
 from igakulm.tasks.items import Item
+from igakulm.tasks.prompts import chat_prompt
 from igakulm.tasks.splits import documents_of
 from igakulm.tasks.wording import is_exam
+from igakulm.text.broken import whole_characters
 
 BASELINE = BASELINE_MODE
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+CHANCE = "chance"
+"""The baseline that is scored by its expectation; its file holds one draw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines."""
+    """What one model or baseline answered to the items of one task, in one mode; `replies` is empty for baselines.
+
+    `wording` and `precision`: see `scoreboard.Score`.
+    """
 
     model: str
     role: str  # "model" or "baseline"
@@ -38,6 +44,8 @@ class Answered:
     parsed: Sequence[Prediction]
     upstream: Sequence[Prediction]
     replies: Sequence[Reply] = ()
+    wording: str = ""
+    precision: str = ""
 
 
 def file_name(model: str, task: str, split: str, mode: str) -> str:
@@ -80,13 +88,15 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "tag": item.tag,
             "group": item.group,
             "part": item.part,
-            "prompt": _storable(reply.prompt) if reply else "",
+            "prompt": whole_characters(reply.prompt) if reply else "",
+            **_asked(item, answered),
             "truncated": bool(reply and reply.truncated),
-            "answer": _storable(reply.text) if reply else "",
-            "failure": _storable(reply.failure) if reply else "",
+            "answer": whole_characters(reply.text) if reply else "",
+            "failure": whole_characters(reply.failure) if reply else "",
+            "probabilities": list(reply.shares) if reply else [],
             "answer_mode": reply.mode if reply else answered.mode,
-            "parsed": None if parsed is None else [_storable(part) for part in parsed],
-            "upstream": None if upstream is None else [_storable(part) for part in upstream],
+            "parsed": None if parsed is None else [whole_characters(part) for part in parsed],
+            "upstream": None if upstream is None else [whole_characters(part) for part in upstream],
             "gold": list(item.answer),
             "also": [list(other) for other in item.also],
             "choices": len(item.choices),
@@ -97,15 +107,17 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             "forbidden": list(item.forbidden),
             "documents": sorted(_short_hash(document) for document in documents_of(item)),
             "shared": item.id in shared,
-            "score": entity_metrics([item], [parsed])[0].value
-            if item.kind == "entities"
-            else float(is_right(item, parsed)),
+            "score": float(is_right(item, parsed))
+            if item.kind in ("choice", "number")
+            else measure([item], [parsed])[0].value,
         }
 
 
-def _storable(text: str) -> str:
-    """A text that UTF-8 can hold: a server can send half of a surrogate pair."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
+def _asked(item: Item, answered: Answered) -> dict[str, Any]:
+    """`message`: what was asked in our layout, as its author wrote it ("" in others); `document`: its place in it."""
+    message = whole_characters(chat_prompt(item)) if answered.prompt_style == "chat" and answered.replies else ""
+    start = message.rfind(item.document) if message and item.document else -1
+    return {"message": message, "document": [start, start + len(item.document)] if start >= 0 else None}
 
 
 def _short_hash(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from igakulm.answering.extraction import ANSWER_TOKENS
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import base_prompt, chat_prompt, short_choices
 from igakulm.tasks.wording import Message, Wording, conversation, is_exam, option_letters, plain_text
@@ -23,7 +24,9 @@ Answer = Literal["options", "options-text", "generate"]
 class Raw:
     """What came back for one item: the prompt as sent, and a text, or a value for each option.
 
-    `options`: answer mode -> a value for each option, the higher the better (None: the model gave none).
+    `options`: answer mode -> a value for each set of options (see `answering.options.sets_of`), the higher the better
+    (None: the model gave none).
+    `named`: what a list that was held to its document names, as the document writes it; `held`: whether it was.
     `failure`: why there is no answer to this one item.
     """
 
@@ -32,6 +35,8 @@ class Raw:
     text: str = ""
     options: dict[str, list[float | None]] | None = None
     failure: str = ""
+    named: tuple[str, ...] | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Manner:
         answer: for choices: "options" = the letter of the highest log-probability; "options-text" = the option whose
             text is the likeliest answer to the question alone, once as it is and once per UTF-8 byte; "generate" = free
             text that is parsed. Entities and numbers are always generated.
-        max_new_tokens: the longest free answer.
+        max_new_tokens: the longest answer that is written.
         plain: ask as a model without chat tokens, even if it has some.
         wording: sentences of the published layout.
         shots: worked examples before every examination question of the published layout.
@@ -51,7 +56,7 @@ class Manner:
 
     style: Style = "chat"
     answer: Answer = "options"
-    max_new_tokens: int = 128
+    max_new_tokens: int = ANSWER_TOKENS
     plain: bool = False
     wording: Wording = field(default_factory=Wording)
     shots: tuple[Item, ...] = ()

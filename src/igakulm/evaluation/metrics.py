@@ -10,33 +10,20 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from igakulm.answering.reading import UPSTREAM_LETTERS, Prediction
+from igakulm.evaluation.measured import Array, Measured, divide, mean_of
+from igakulm.evaluation.text_metrics import text_metrics
 from igakulm.tasks.items import LETTERS, Item
 from igakulm.tasks.wording import is_exam
 
-Array = NDArray[np.float64]
 NONE = "None"
 """The class of answers that could not be read; it stands after all letters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One metric of one task: `statistics` [items, m]; `combine` maps summed statistics [..., m] to values [...]."""
-
-    name: str
-    statistics: Array
-    combine: Callable[[Array], Array]
-
-    @property
-    def value(self) -> float:
-        """The metric over all items."""
-        return float(self.combine(self.statistics.sum(axis=0)))
+KAPPA_BOUNDS = (-1.0, 1.0)
 
 
 def measure(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
@@ -48,12 +35,57 @@ def measure(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Me
     """
     if items[0].kind == "entities":
         return entity_metrics(items, predictions)
+    if items[0].kind == "text":
+        return text_metrics(items, predictions)
     accuracy = mean_of("accuracy", [float(is_right(*pair)) for pair in zip(items, predictions, strict=True)])
-    if any(item.group or item.points != 1 for item in items):
-        return [score_share(items, predictions), accuracy]
-    if is_exam(items[0]) or not all(item.wanted == 1 and item.choices for item in items):
+    if _has_points(items):
+        return [score_share(items, [float(is_right(*pair)) for pair in zip(items, predictions, strict=True)]), accuracy]
+    return [cohen_kappa(items, predictions), accuracy] if _has_classes(items) else [accuracy]
+
+
+def _has_points(items: Sequence[Item]) -> bool:
+    return any(item.group or item.points != 1 for item in items)
+
+
+def _has_classes(items: Sequence[Item]) -> bool:
+    """Whether a letter means the same in all items, so that kappa has a meaning."""
+    return not is_exam(items[0]) and all(item.wanted == 1 and item.choices for item in items)
+
+
+def chance_metrics(items: Sequence[Item]) -> list[Measured]:
+    """What `measure` gives on average for answers that are drawn blindly: computed, not drawn.
+
+    Each set of as many options as are wanted is equally likely (of any number, where the question does not say), and so
+    is each number of as many digits. For choices and numbers only.
+    """
+    chances = [chance_of(item) for item in items]
+    accuracy = mean_of("accuracy", chances)
+    if _has_points(items):
+        return [score_share(items, chances), accuracy]
+    if not _has_classes(items):
         return [accuracy]
-    return [cohen_kappa(items, predictions), accuracy]
+    labels = _labels(items)
+    statistics = np.zeros((len(items), len(labels) ** 2))
+    for row, item in enumerate(items):
+        first = labels.index(item.answer[0]) * len(labels)
+        statistics[row, first : first + len(item.choices)] = 1 / len(item.choices)
+    return [Measured("kappa", statistics, _kappa_combine(items), KAPPA_BOUNDS), accuracy]
+
+
+def chance_of(item: Item) -> float:
+    """The chance to be right without reading the question.
+
+    >>> chance_of(Item("1", "t", "choice", "q", tuple("vwxyz"), ("A", "B"), wanted=2)), chance_of(
+    ...     Item("1", "t", "number", "q", (), ("42",))
+    ... )
+    (0.1, 0.01)
+    """
+    accepted = {tuple(sorted(set(answer))) for answer in (item.answer, *item.also)}
+    if item.kind == "number":
+        return float(len(accepted) / 10 ** len(item.answer[0]))
+    options = len(item.choices)
+    sets = math.comb(options, item.wanted) if item.wanted else (1 << options) - 1
+    return sum(item.wanted in (0, len(answer)) for answer in accepted) / sets
 
 
 def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Measured]:
@@ -67,7 +99,7 @@ def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -
     if items[0].kind == "entities":
         pairs = [(set(item.answer), set(prediction or ())) for item, prediction in zip(items, predictions, strict=True)]
         return [
-            mean_of("partial_f1_upstream", [partial_f1_upstream(*pair) for pair in pairs]),
+            mean_of("partial_f1_upstream", [partial_f1_upstream(*pair) for pair in pairs], (0.0, 2.0)),
             mean_of("exact_f1_upstream", [exact_f1_upstream(*pair) for pair in pairs]),
         ]
     gold = [item.answer[0] for item in items]
@@ -75,7 +107,7 @@ def measure_upstream(items: Sequence[Item], predictions: Sequence[Prediction]) -
     right = mean_of("accuracy_upstream", [float(a == b) for a, b in zip(gold, said, strict=True)])
     labels = [*LETTERS[: max(len(UPSTREAM_LETTERS), *(len(item.choices) for item in items))], NONE]
     combine = _kappa_of_present if items[0].ordered else functools.partial(_kappa, weights=1 - np.eye(len(labels)))
-    return [Measured("kappa_upstream", _confusions(gold, said, labels), combine), right]
+    return [Measured("kappa_upstream", _confusions(gold, said, labels), combine, KAPPA_BOUNDS), right]
 
 
 def is_right(item: Item, prediction: Prediction) -> bool:
@@ -83,22 +115,6 @@ def is_right(item: Item, prediction: Prediction) -> bool:
     if prediction is None:
         return False
     return any(sorted(set(prediction)) == sorted(set(answer)) for answer in (item.answer, *item.also))
-
-
-def mean_of(name: str, scores: Sequence[float]) -> Measured:
-    """The mean of one score for each item."""
-    values = np.asarray(scores, dtype=np.float64)
-    return Measured(name, np.stack([values, np.ones_like(values)], axis=1), _ratio)
-
-
-def _ratio(sums: Array) -> Array:
-    return np.asarray(_divide(sums[..., 0], sums[..., 1]))
-
-
-def _divide(numerator: Array, denominator: Array) -> Array:
-    """Element-wise quotient, 0 where the denominator is 0."""
-    safe = np.where(denominator == 0, 1.0, denominator)
-    return np.asarray(np.where(denominator == 0, 0.0, numerator / safe), dtype=np.float64)
 
 
 def cohen_kappa(items: Sequence[Item], predictions: Sequence[Prediction]) -> Measured:
@@ -109,13 +125,21 @@ def cohen_kappa(items: Sequence[Item], predictions: Sequence[Prediction]) -> Mea
 
     Source: Cohen 1960 (doi 10.1177/001316446002000104); weights: Cohen 1968 (doi 10.1037/h0026256).
     """
-    labels = [*LETTERS[: max(len(item.choices) for item in items)], NONE]
+    labels = _labels(items)
     said = [prediction[0] if prediction and len(prediction) == 1 else NONE for prediction in predictions]
     said = [label if label in labels else NONE for label in said]
-    place = np.arange(len(labels), dtype=np.float64)
-    weights = _steps(place) if items[0].ordered else (_steps(place) > 0).astype(np.float64)
     statistics = _confusions([item.answer[0] for item in items], said, labels)
-    return Measured("kappa", statistics, functools.partial(_kappa, weights=weights))
+    return Measured("kappa", statistics, _kappa_combine(items), KAPPA_BOUNDS)
+
+
+def _labels(items: Sequence[Item]) -> list[str]:
+    return [*LETTERS[: max(len(item.choices) for item in items)], NONE]
+
+
+def _kappa_combine(items: Sequence[Item]) -> functools.partial[Array]:
+    place = np.arange(len(_labels(items)), dtype=np.float64)
+    weights = _steps(place) if items[0].ordered else (_steps(place) > 0).astype(np.float64)
+    return functools.partial(_kappa, weights=weights)
 
 
 def _confusions(gold: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> Array:
@@ -134,7 +158,7 @@ def _kappa(sums: Array, weights: Array) -> Array:
     expected = table.sum(axis=-1)[..., :, None] * table.sum(axis=-2)[..., None, :]
     disagreement = (weights * table).sum(axis=(-2, -1)) * table.sum(axis=(-2, -1))
     by_chance = (weights * expected).sum(axis=(-2, -1))
-    return np.asarray(np.where(by_chance == 0, 0.0, 1.0 - _divide(disagreement, by_chance)))
+    return np.asarray(np.where(by_chance == 0, 0.0, 1.0 - divide(disagreement, by_chance)))
 
 
 def _kappa_of_present(sums: Array) -> Array:
@@ -155,18 +179,21 @@ def _steps(places: Array) -> Array:
     return np.asarray(np.abs(places[..., :, None] - places[..., None, :]))
 
 
-def score_share(items: Sequence[Item], predictions: Sequence[Prediction]) -> Measured:
-    """The mean over groups (years) of the points earned divided by all points of the group's items."""
+def score_share(items: Sequence[Item], right: Sequence[float]) -> Measured:
+    """The mean over groups (years) of the points earned divided by all points of the group's items.
+
+    `right`: 1 for each item that is right, 0 for others, or the chance to be right.
+    """
     groups = sorted({item.group for item in items})
     statistics = np.zeros((len(items), 2 * len(groups)))
-    for row, (item, prediction) in enumerate(zip(items, predictions, strict=True)):
+    for row, (item, share) in enumerate(zip(items, right, strict=True)):
         column = groups.index(item.group)
-        statistics[row, column] = item.points * is_right(item, prediction)
+        statistics[row, column] = item.points * share
         statistics[row, len(groups) + column] = item.points
 
     def combine(sums: Array) -> Array:
         earned, possible = sums[..., : len(groups)], sums[..., len(groups) :]
-        return _divide(_divide(earned, possible).sum(axis=-1), (possible > 0).sum(axis=-1).astype(np.float64))
+        return divide(divide(earned, possible).sum(axis=-1), (possible > 0).sum(axis=-1).astype(np.float64))
 
     return Measured("score_share", statistics, combine)
 
@@ -196,8 +223,8 @@ def _sets(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[tupl
 
 def _f1(counts: Array) -> Array:
     """F1 of [..., (found gold, gold, right predictions, predictions)]."""
-    recall, precision = _divide(counts[..., 0], counts[..., 1]), _divide(counts[..., 2], counts[..., 3])
-    return _divide(2 * recall * precision, recall + precision)
+    recall, precision = divide(counts[..., 0], counts[..., 1]), divide(counts[..., 2], counts[..., 3])
+    return divide(2 * recall * precision, recall + precision)
 
 
 def exact_counts(gold: Sequence[str], said: Sequence[str]) -> tuple[float, float, float, float]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from igakulm.answering.reading import Prediction, parse_answer, upstream_letter, upstream_list
 from igakulm.errors import InputError, did_you_mean
+from igakulm.evaluation.details import class_rows, subgroup_rows
 from igakulm.evaluation.intervals import Resampler
 from igakulm.evaluation.metrics import measure, measure_upstream
 from igakulm.evaluation.passing import group_rows
@@ -23,7 +24,7 @@ from igakulm.tasks.fields import check_fields
 from igakulm.tasks.items import Item
 from igakulm.tasks.left_out import Screen, counts
 from igakulm.tasks.rows import read_rows
-from igakulm.text.literals import whole_characters
+from igakulm.text.broken import whole_characters
 
 NO_ANSWER = 'write "text": "" for items without an answer'
 
@@ -148,7 +149,7 @@ def score_row_predictions(
 
     Returns:
         {"n", "documents", "split", "unparsed", metrics as {"value", "low", "high"}, "groups": points by year where rows
-        have one, "left_out": reason -> rows}.
+        have one, "classes" and "subgroups" (see details.py) where there are any, "left_out": reason -> rows}.
 
     Raises:
         InputError: as `read_row_predictions`.
@@ -157,7 +158,12 @@ def score_row_predictions(
     finished = read_row_predictions(task, predictions, screen)
     groups = group_rows(finished.items, finished.parsed)
     left_out = counts(screen.rows).get(task.name, {})
-    return {**_scores(finished, "test", {}, samples, seed), "groups": groups, "left_out": left_out}
+    more = {
+        "classes": class_rows(finished.items, finished.parsed),
+        "subgroups": subgroup_rows(finished.items, finished.parsed, samples, seed),
+    }
+    scores = _scores(finished, "test", {}, samples, seed) | {key: rows for key, rows in more.items() if rows}
+    return {**scores, "groups": groups, "left_out": left_out}
 
 
 def read_row_predictions(task: RowTask, predictions: Path, screen: Screen) -> Finished:
@@ -206,6 +212,6 @@ def _scores(finished: Finished, split: str, upstream: Mapping[str, float], sampl
         **upstream,
     }
     for metric in measure(finished.items, finished.parsed):
-        low, high = resampler.interval(metric.statistics, metric.combine)
+        low, high = resampler.interval(metric.statistics, metric.combine, metric.bounds)
         scores[metric.name] = {"value": metric.value, "low": low, "high": high}
     return scores

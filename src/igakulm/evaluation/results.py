@@ -18,6 +18,12 @@ def task_results(board: Mapping[str, Any], model: str) -> dict[str, dict[str, An
     found: dict[str, dict[str, Any]] = {}
     for column in _columns([row for row in board["rows"] if row["model"] == model]):
         entry = {key: column[0][key] for key in CONTEXT} | {row["metric"]: _figure(row) for row in column}
+        where = [column[0][key] for key in ("model", "task", "split", "answer_mode")]
+        for detail in board.get("details", ()):
+            if [detail[key] for key in ("model", "task", "split", "answer_mode")] == where:
+                entry |= {key: detail[key] for key in ("classes", "calibration", "subgroups") if detail[key]}
+        left_out = board.get("left_out", {}).get(column[0]["task"])
+        entry |= {"left_out": left_out} if left_out else {}
         first = found.setdefault(column[0]["task"], entry)
         if first is not entry:
             first.setdefault("also", []).append(entry)

@@ -30,9 +30,10 @@ Role = Literal["model", "baseline"]
 class Score(Part):
     """One figure with its 95 % interval.
 
-    `n` items of `documents` documents; `unparsed` is a share of the answers (0 to 1), `truncated` the number of prompts
-    that were cut to fit. `wording`: whose sentences a prompt in the published layout had: "own", or "given" with
-    --wording; empty in other layouts, and where an older version did not say.
+    `n` items of `documents` documents; `precision` of the model's weights, as far as it is known; `unparsed` is a share
+    of the answers (0 to 1), `truncated` the number of prompts that were cut to fit. `wording`: whose sentences a prompt
+    in the published layout had: "own", "published" (from the benchmark's own source) or "given" (a file of sentences);
+    empty in other layouts, and where an older version did not say.
     """
 
     model: Text = ""
@@ -44,10 +45,12 @@ class Score(Part):
     high: Figure = None
     n: int | None = None
     documents: int | None = None
+    few_documents: bool = False
     split: Text = ""
     prompt_sha256: Text = ""
     prompt_style: Text = ""
     wording: Text = ""
+    precision: Text = ""
     answer_mode: Text = ""
     unparsed: Figure = None
     truncated: int = 0
@@ -160,6 +163,65 @@ class LeakedItem(Part):
     train_id: Text = ""
 
 
+class ClassFigures(Part):
+    """Precision and recall of one option; intervals are Wilson's."""
+
+    label: Text = ""
+    option: Text = ""
+    gold: int = 0
+    said: int = 0
+    right: int = 0
+    precision: Figure = None
+    recall: Figure = None
+    precision_interval: tuple[float, float] | None = None
+    recall_interval: tuple[float, float] | None = None
+
+
+class CalibrationBin(Part):
+    """Answers whose probability lies between `low` and `high`."""
+
+    low: float = 0
+    high: float = 1
+    n: int = 0
+    confidence: Figure = None
+    accuracy: Figure = None
+
+
+class CalibrationFigures(Part):
+    """See `details.Calibration`."""
+
+    n: int = 0
+    ece: float = 0
+    brier: float = 0
+    brier_answer: float = 0
+    bins: tuple[CalibrationBin, ...] = ()
+
+
+class SubgroupFigures(Part):
+    """The main metric of the items that have one value of a field (tag, year, or a field that the task names)."""
+
+    field: Text = ""
+    value: Text = ""
+    metric: Text = ""
+    score: Figure = None
+    low: Figure = None
+    high: Figure = None
+    n: int = 0
+    documents: int = 0
+
+
+class DetailRow(Part):
+    """What stands behind a model's score on one column."""
+
+    model: Text = ""
+    task: Text = ""
+    split: Text = ""
+    answer_mode: Text = ""
+    classes: tuple[ClassFigures, ...] = ()
+    calibration: CalibrationFigures | None = None
+    subgroups: tuple[SubgroupFigures, ...] = ()
+
+
 class Bootstrap(Part):
     """How the intervals were made."""
 
@@ -199,6 +261,7 @@ class Scoreboard(Stored):
     passing: tuple[PassingRow, ...] = ()
     groups: tuple[GroupRow, ...] = ()
     models: dict[str, str] = Field(default_factory=dict)
+    details: tuple[DetailRow, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     leakage: tuple[LeakageRow, ...] = ()
     leaked_items: tuple[LeakedItem, ...] = ()

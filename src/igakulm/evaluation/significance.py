@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from igakulm.evaluation import intervals
 from igakulm.evaluation.intervals import document_sums, drawn_counts
-from igakulm.evaluation.metrics import Measured
+from igakulm.evaluation.measured import Measured
 
 Array = NDArray[np.float64]
 ENUMERATED = 12

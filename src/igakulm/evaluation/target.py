@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from igakulm.answering.extraction import ANSWER_TOKENS
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation.ask import Asked
@@ -134,7 +135,7 @@ def manners_for(model: Asked, options: Options) -> tuple[Manner, ...]:
         raise InputError("worked examples belong to the published layout", hint="add --prompts published")
     manner = Manner(
         style=style,
-        max_new_tokens=options.max_new_tokens or (512 if style == "published" else 128),
+        max_new_tokens=options.max_new_tokens or ANSWER_TOKENS,
         wording=read_wording(options.wording) if options.wording else Wording(),
         shots=read_shots(options.shots) if options.shots else (),
     )

@@ -72,9 +72,9 @@ class Read:
     logits: torch.Tensor
 
     def only(self, rows: torch.Tensor) -> Read:
-        """These rows alone; the cache is changed in place."""
+        """These rows alone, to be read on from; the cache is changed in place, logits are left out."""
         self.cache.batch_select_indices(rows)
-        return Read(self.cache, self.mask[rows], self.positions[rows], self.logits[rows])
+        return Read(self.cache, self.mask[rows], self.positions[rows], self.logits[:0])
 
 
 def joined(parts: Sequence[Read]) -> Read:

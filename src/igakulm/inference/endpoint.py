@@ -33,6 +33,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
 from igakulm.inference.letters import first_token_logprobs, letter_logprobs
 from igakulm.inference.messages import render_plain
+from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.folder_text import merge_system
 
 Route: TypeAlias = Literal["chat", "completions"]
@@ -202,11 +203,11 @@ class Endpoint:
         if request.letters:
             many = {"logprobs": True, "top_logprobs": TOP_LOGPROBS} if self.chat else {"logprobs": TOP_LOGPROBS}
             parameters |= {self._limit: 1, **many}
-        messages = [{name: _sendable(text) for name, text in message.items()} for message in request.messages]
+        messages = [{name: whole_characters(text) for name, text in message.items()} for message in request.messages]
         if not self.chat:
-            prompt = render_plain(messages) if messages else _sendable(request.prompt)
+            prompt = render_plain(messages) if messages else whole_characters(request.prompt)
             return {**parameters, "model": self.name, "prompt": prompt}
-        messages = messages or [{"role": "user", "content": _sendable(request.prompt)}]
+        messages = messages or [{"role": "user", "content": whole_characters(request.prompt)}]
         return chat_body(self.name, messages if self._system_role else merge_system(messages), parameters)
 
     def _check(self, request: TextRequest, body: Body) -> None:
@@ -255,11 +256,6 @@ class Endpoint:
             what = f"no request has an answer, the first one: {call.failures[0].what}"
             return EndpointError(what, where=self.url, hint=KEPT)
         return None
-
-
-def _sendable(text: str) -> str:
-    """The text with lone surrogates, which UTF-8 cannot carry, replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _tokens(answer: Answer) -> int | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from igakulm.asking.llamacpp_child import available as available
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint, ListOf
 from igakulm.inference.engine import (
@@ -38,7 +39,6 @@ from igakulm.inference.json_grammar import grammar_of
 from igakulm.inference.llamacpp_lanes import default_lanes
 from igakulm.inference.llamacpp_pieces import Pieces
 from igakulm.inference.llamacpp_process import PATIENCE, LlamaCppProcess
-from igakulm.inference.llamacpp_process import available as available
 from igakulm.inference.llamacpp_restart import LastingProcess
 from igakulm.inference.masks import Guide
 from igakulm.tokenizer.gguf_header import GgufHeader

@@ -6,9 +6,7 @@ step, so that two answers at once take little longer than one.
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+from igakulm.machine import free_memory
 from igakulm.tokenizer.gguf_header import GgufHeader
 
 MOST = 4
@@ -25,16 +23,6 @@ def lane_bytes(header: GgufHeader, context_length: int) -> int:
 
 def default_lanes(header: GgufHeader, context_length: int) -> int:
     """Lanes that fit into the budget and into a quarter of the free memory: 1 to `MOST`."""
-    budget = min(BUDGET, _free_memory() // 4)
+    free = free_memory()
+    budget = BUDGET if free is None else min(BUDGET, free // 4)
     return max(1, min(MOST, budget // max(1, lane_bytes(header, context_length))))
-
-
-def _free_memory() -> int:
-    """Bytes that the system can give to new work; a large number where it does not say."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as file:
-            lines = dict(line.split(":") for line in file)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2 if "SC_PHYS_PAGES" in names else 1 << 40

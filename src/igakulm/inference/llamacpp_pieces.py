@@ -9,20 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from igakulm.tokenizer.gguf_header import BYTE, WITHOUT_TEXT, read_vocabulary
-
-_PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-
-
-def byte_level_alphabet() -> dict[str, int]:
-    """The character that stands for each byte in byte-level vocabularies (GPT-2 and its descendants).
-
-    >>> alphabet = byte_level_alphabet()
-    >>> len(alphabet), alphabet["A"], alphabet["Ġ"]
-    (256, 65, 32)
-    """
-    others = [byte for byte in range(256) if byte not in _PRINTABLE]
-    return {chr(byte): byte for byte in _PRINTABLE} | {chr(256 + place): byte for place, byte in enumerate(others)}
+from igakulm.tokenizer.gguf_header import WITHOUT_TEXT, read_vocabulary
+from igakulm.tokenizer.spelling import spelt_bytes
 
 
 class Pieces:
@@ -38,12 +26,12 @@ class Pieces:
     """
 
     def __init__(self, model: str, tokens: Sequence[str], kinds: Sequence[int]) -> None:
-        alphabet = byte_level_alphabet() if model == "gpt2" else {}
         self.bytes: list[bytes] = []
         self._ids: dict[bytes, int] = {}
         for token, (spelling, kind) in enumerate(zip(tokens, kinds, strict=True)):
-            self.bytes.append(_spelt(spelling, kind, alphabet))
-            if kind not in WITHOUT_TEXT:
+            textless = kind in WITHOUT_TEXT
+            self.bytes.append(b"" if textless else spelt_bytes(spelling, by_byte=model == "gpt2"))
+            if not textless:
                 self._ids.setdefault(self.bytes[-1], token)
 
     @classmethod
@@ -73,13 +61,3 @@ class Pieces:
             if token is not None and rest is not None:
                 return [token, *rest]
         return None
-
-
-def _spelt(spelling: str, kind: int, alphabet: dict[str, int]) -> bytes:
-    if kind in WITHOUT_TEXT:
-        return b""
-    if kind == BYTE:
-        return bytes([int(spelling[3:5], 16)])
-    if alphabet and all(character in alphabet for character in spelling):
-        return bytes(alphabet[character] for character in spelling)
-    return spelling.replace("▁", " ").encode("utf-8", "replace")

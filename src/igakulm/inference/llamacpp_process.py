@@ -10,14 +10,12 @@ kills a child that says nothing for too long.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import json
 import os
 import queue
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,25 +23,24 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
+from igakulm.asking.llamacpp_child import ChildSettings, cannot_load, start_child, wait_or_kill
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
+from igakulm.machine import cores
 
 PATIENCE = 120.0
 """Seconds without a message after which a request under way makes the child count as hung."""
 LONG = 1800.0
 """The same for loading a file, and for requests that are answered in one piece."""
+BATCH = 256
+"""Tokens of a prompt that are read at once: between two batches a request can be cancelled and others can go on."""
 _LAST = ("end", "error", "answer")
 _SOON, _LAST_BYTES = 0.2, 4096
 
 
-def available() -> bool:
-    """Whether the optional package is installed."""
-    return importlib.util.find_spec("xllamacpp") is not None
-
-
 def default_threads() -> int:
     """One thread fewer than cores: when decoding shares all cores with other work it becomes ten times slower."""
-    return max(1, len(os.sched_getaffinity(0)) - 1) if hasattr(os, "sched_getaffinity") else max(1, os.cpu_count() or 1)
+    return max(1, cores() - 1)
 
 
 class _Call:
@@ -81,8 +78,6 @@ class LlamaCppProcess:
         memory_limit: int | None = None,
         patience: float = PATIENCE,
     ) -> None:
-        if not available():
-            raise InputError("llama.cpp is not installed", hint="pip install 'igakulm[llamacpp]'")
         self.path, self._patience = path, patience
         self._folder = _socket_folder()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
@@ -91,33 +86,31 @@ class LlamaCppProcess:
         self._outgoing: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._gone = self._closed = False
         self._reason = ""
-        settings = {
-            "path": str(path.resolve()),
-            "context_length": context_length,
-            "threads": threads or default_threads(),
-            "precise": precise,
-            "lanes": lanes,
-            "memory_limit": memory_limit,
-            "folder": self._folder.name,
-        }
+        settings = ChildSettings(
+            path=str(path.resolve()),
+            context_length=context_length,
+            threads=threads or default_threads(),
+            lanes=lanes,
+            batch=BATCH,
+            precise=precise,
+            socket=str(Path(self._folder.name) / "llama.sock"),
+            memory_limit=memory_limit,
+        )
         self._child = self._start(settings)
         try:
             self._next_message(self._calls[0], LONG)
         except (EngineFailed, InputError) as error:
             self.close()
             what = error.what if isinstance(error, InputError) else str(error)
-            raise InputError(
-                f"llama.cpp does not load this file: {what}", where=str(path), hint="check it with `igakulm verify`"
-            ) from error
+            raise cannot_load(path, what) from error
 
-    def _start(self, settings: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "igakulm.inference.llamacpp_worker", json.dumps(settings)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
-        )
+    def _start(self, settings: ChildSettings) -> subprocess.Popen[bytes]:
+        try:
+            child = start_child("igakulm.inference.llamacpp_worker", settings, self._errors)
+        except InputError:
+            self._errors.close()
+            self._folder.cleanup()
+            raise
         self._threads = [
             threading.Thread(target=work, args=(child,), name=f"llama.cpp {child.pid}", daemon=True)
             for work in (self._read, self._write)
@@ -143,11 +136,7 @@ class LlamaCppProcess:
                 return
             self._closed = True
         self._outgoing.put(None)
-        try:
-            self._child.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        wait_or_kill(self._child)
         for thread in self._threads:
             thread.join(timeout=5)
         self._errors.close()

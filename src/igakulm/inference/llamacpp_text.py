@@ -16,6 +16,7 @@ from igakulm.inference.engine import TextAnswer, TextRequest, nothing
 from igakulm.inference.letters import letter_logprobs
 from igakulm.inference.llamacpp_process import LlamaCppProcess
 from igakulm.inference.messages import render_plain
+from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.gguf_header import GgufHeader
 
 LOOKS = (1024, 16_384)
@@ -103,5 +104,5 @@ class LlamaCppText:
 
     def _plain(self, text: str) -> str:
         """The text with control tokens broken, and without characters that JSON cannot carry."""
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "")
+        text = whole_characters(text).replace("\0", "")
         return self._control.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)

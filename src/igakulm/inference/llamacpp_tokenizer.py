@@ -14,7 +14,8 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.inference.llamacpp_process import LlamaCppProcess
 from igakulm.progress import Progress
-from igakulm.tokenizer.encode import TextEncoder
+from igakulm.text.broken import whole_characters
+from igakulm.tokenizer.encoder import Encoder
 from igakulm.tokenizer.gguf_header import GgufHeader
 
 BATCH = 256
@@ -69,7 +70,7 @@ class LlamaCppTokenizer:
         return answer
 
 
-def compare_with_llamacpp(encoder: TextEncoder, path: Path, lines: Sequence[str], progress: Progress) -> dict[str, Any]:
+def compare_with_llamacpp(encoder: Encoder, path: Path, lines: Sequence[str], progress: Progress) -> dict[str, Any]:
     """On how many lines llama.cpp's ids are ours.
 
     Args:
@@ -99,7 +100,7 @@ def compare_with_llamacpp(encoder: TextEncoder, path: Path, lines: Sequence[str]
     theirs: list[list[int] | None] = []
     with LlamaCppTokenizer(path) as tokenizer, progress.task("llama.cpp", len(chosen), "lines") as task:
         for start in range(0, len(chosen), BATCH):
-            batch = [_without_surrogates(line) for line in chosen[start : start + BATCH]]
+            batch = [whole_characters(line) for line in chosen[start : start + BATCH]]
             ours += encoder.encode_batch(batch)
             theirs += tokenizer.encode_batch(batch)
             task.advance(len(batch))
@@ -108,11 +109,10 @@ def compare_with_llamacpp(encoder: TextEncoder, path: Path, lines: Sequence[str]
 
 
 def _counted(
-    encoder: TextEncoder, ours: Sequence[list[int]], theirs: Sequence[list[int] | None], crashed: int
+    encoder: Encoder, ours: Sequence[list[int]], theirs: Sequence[list[int] | None], crashed: int
 ) -> dict[str, Any]:
     pairs = [(mine, other) for mine, other in zip(ours, theirs, strict=True) if other is not None]
     different = [(mine, other) for mine, other in pairs if mine != other]
-    pieces = [piece for piece, _, _ in encoder.pieces()]
     equal = len(pairs) - len(different)
     return {
         "lines": len(ours),
@@ -123,20 +123,16 @@ def _counted(
         "with_unknown": sum(encoder.unk in other for _, other in different),
         "tokens_ours": sum(len(mine) for mine, _ in pairs),
         "tokens_llamacpp": sum(len(other) for _, other in pairs),
-        "differences": [_difference(mine, other, pieces) for mine, other in different[:MAX_DIFFERENCES]],
+        "differences": [_difference(mine, other, encoder) for mine, other in different[:MAX_DIFFERENCES]],
     }
 
 
-def _difference(mine: Sequence[int], other: Sequence[int], pieces: Sequence[str]) -> dict[str, list[str]]:
+def _difference(mine: Sequence[int], other: Sequence[int], encoder: Encoder) -> dict[str, list[str]]:
     """Two lists of ids as pieces, from a little before to a little behind where they first differ."""
     equal = [one == two for one, two in zip(mine, other, strict=False)]
     place = equal.index(False) if False in equal else len(equal)
     shown = slice(max(0, place - BEFORE), place + BEHIND)
     return {
-        name: [pieces[token] if token < len(pieces) else f"[{token}]" for token in ids[shown]]
+        name: [piece or f"[{token}]" for token, piece in zip(ids[shown], encoder.written(ids[shown]), strict=True)]
         for name, ids in (("ours", mine), ("llamacpp", other))
     }
-
-
-def _without_surrogates(line: str) -> str:
-    return line.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -5,8 +5,6 @@ once, until the input ends. Each request has an `id` that its answers bear; `{"c
 token ids (our files), or text or messages (foreign files; llama.cpp tokenises, and applies the file's chat template),
 or texts of which only the ids are wanted. Does not: read requests from elsewhere, or open a network port: the server
 inside xllamacpp listens on a Unix socket in the folder that the parent made for this user alone, and with a random key.
-
-llama.cpp ends the whole process when something is wrong with a file; that is why it lives here and not in the parent.
 """
 
 from __future__ import annotations
@@ -22,39 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
+from igakulm.asking.llamacpp_child import ChildSettings, child_settings, limit_memory, load_server, own_output
 from igakulm.inference.llamacpp_answers import Tokenizer, answer, stream, text_answer
 
-BATCH = 256
-"""Tokens of a prompt that are read at once: between two batches a request can be cancelled and others can go on."""
 _EXPECTED = (KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, http.client.HTTPException)
-
-
-def _socket_path(settings: dict[str, Any]) -> Path:
-    return Path(settings["folder"]) / "llama.sock"
-
-
-def _load(settings: dict[str, Any], key: str) -> Any:
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = settings["path"]
-    params.n_ctx = settings["context_length"] * settings["lanes"]
-    params.n_parallel = settings["lanes"]
-    params.n_batch = params.n_ubatch = BATCH
-    params.verbosity = 0
-    params.warmup = False
-    params.offline = True
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
-    if settings["precise"]:
-        params.cache_type_k = params.cache_type_v = int(xllamacpp.ggml_type.GGML_TYPE_F32)
-        params.flash_attn_type = int(xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED)
-    params.cache_ram_mib = 0
-    # The defaults are a TCP port, every origin and an hour of patience.
-    params.hostnames = [str(_socket_path(settings))]
-    params.api_keys = [key]
-    params.cors_origins = "http://127.0.0.1"
-    params.ui = params.endpoint_slots = params.endpoint_metrics = params.endpoint_props = False
-    return xllamacpp.Server(params)
 
 
 class _Desk:
@@ -99,23 +68,14 @@ class _Desk:
             self._cancelled.discard(number)
 
 
-def _limit(settings: dict[str, Any]) -> None:
-    """Let this process, not the parent, die for lack of memory."""
-    with contextlib.suppress(OSError):  # not Linux
-        Path("/proc/self/oom_score_adj").write_text("800")
-    if settings["memory_limit"]:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (settings["memory_limit"], settings["memory_limit"]))
-
-
-def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
+def _serve(settings: ChildSettings, requests: TextIO, answers: TextIO) -> None:
+    assert settings.socket is not None
     key = secrets.token_urlsafe(32)
-    tokenizer = Tokenizer(_socket_path(settings), key)
-    desk = _Desk(None, tokenizer, answers, settings["lanes"])
+    tokenizer = Tokenizer(Path(settings.socket), key)
+    desk = _Desk(None, tokenizer, answers, settings.lanes)
     try:
-        _limit(settings)
-        desk = _Desk(_load(settings, key), tokenizer, answers, settings["lanes"])
+        limit_memory(settings)
+        desk = _Desk(load_server(settings, [key]), tokenizer, answers, settings.lanes)
     except Exception as error:
         desk.send(0, {"error": f"llama.cpp cannot load the file ({error})"})
         return
@@ -126,14 +86,11 @@ def _serve(settings: dict[str, Any], requests: TextIO, answers: TextIO) -> None:
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
-    # llama.cpp prints to file descriptor 1; answers get a descriptor that only they use.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    answers = own_output()
     code = 1
     # Whatever happened: threads under work would keep this process alive behind an ordinary end.
     try:
-        _serve(json.loads(sys.argv[1]), sys.stdin, answers)
+        _serve(child_settings(), sys.stdin, answers)
         answers.flush()
         code = 0
     except BaseException as error:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint, JsonSchema, ListOf, units
 from igakulm.inference.json_grammar import lark_of
+from igakulm.text.broken import whole_characters
 from igakulm.text.lists import goes_round
-from igakulm.text.literals import whole_characters
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher

@@ -20,6 +20,9 @@ from igakulm.text.prepared import Form, Prepared, prepare
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encoder import Encoder, Message
 
+NOTHING_LEFT = "nothing is left of this text once it is prepared for the model"
+NOT_TUNED = "the model does not say what it was tuned on: tasks are asked in general words, and it may answer badly"
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
@@ -120,13 +123,16 @@ class Model:
         made = self._prepared(text, form)
         return Prompt(self.encoder.plain_ids(made.text), (made,))
 
+    def reads(self, text: str) -> bool:
+        """Whether anything of a text is left once it is prepared for the model."""
+        return bool(prepare(text, self.preparation).text.strip())
+
     def _prepared(self, text: object, form: Form | None) -> Prepared:
         if not isinstance(text, str):
             raise InputError("a message without text in `content`", hint="give content as a string")
         made = prepare(text, form or self.preparation)
         if text.strip() and not made.text.strip():
-            what = "nothing is left of this text once it is prepared for the model"
-            raise InputError(what, hint="it holds only characters that no model reads")
+            raise InputError(NOTHING_LEFT, hint="it holds only characters that no model reads")
         return made
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from igakulm.inference.load import load_model
 from igakulm.inference.masks import Guide, Matcher
 from igakulm.inference.memory import Reporter, within_memory
 from igakulm.inference.prefix import PrefixCache, shared_prefix
+from igakulm.machine import fast_in_bfloat16
 from igakulm.tokenizer.open import load_any_encoder
 
 PLAIN_TYPES = ("arcee", "llama", "mistral", "qwen2", "qwen3")
@@ -369,18 +370,8 @@ class TransformersEngine:
 
 def _resolved(precision: Precision, device: torch.device) -> Precision:
     if precision == "auto":
-        return "bf16" if _fast_in_bf16(device) else "fp32"
+        return "bf16" if fast_in_bfloat16(device) else "fp32"
     return precision
-
-
-def _fast_in_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 matrices faster than float32: a recent GPU, or a CPU that has AVX512-BF16
-    or AMX (twice the tokens a second with AVX512-BF16).
-    """
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return device.type == "cpu" and any(bool(getattr(torch.cpu, check, bool)()) for check in checks)
 
 
 def _rotation(config: Any) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.model.folder_sizes import layer_weights, read_config, tokenizer_entries
+from igakulm.pretrained import load_weights
 from igakulm.recipe.schema import ModelSection, Recipe
 from igakulm.tokenizer.base_source import find_base
 from igakulm.tokenizer.padding import padded
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HEAD_SIZE = 64
 """Width of one attention head (section 2.3)."""
+_ORIGINAL = "start from the original weights of a model that transformers has built in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,30 +249,13 @@ def load_folder(folder: Path) -> PreTrainedModel:
             an architecture that transformers lacks or that is not built like Llama.
     """
     import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    _refuse_folder(folder)
-    loader: Any = AutoModelForCausalLM
-    try:
-        model: PreTrainedModel
-        model, report = loader.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"this model folder cannot be loaded: {first_line}", where=str(folder)) from error
-    missing = sorted(report.get("missing_keys") or ())
-    if missing:
-        what = f"{len(missing)} weights are missing and would be random: {', '.join(missing[:3])}"
-        raise InputError(what, where=str(folder), hint="copy the whole folder again")
+    path = folder / "config.json"
+    config = read_json(path) if path.is_file() else {}
+    if isinstance(config, dict) and config.get("quantization_config"):
+        what = "this model is quantised, and quantised weights are not trained"
+        raise InputError(what, where=f"{path}, key quantization_config", hint=_ORIGINAL)
+    model: PreTrainedModel = load_weights(folder, torch.float32, instead=_ORIGINAL)
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):
         raise InputError(
             f"{type(model).__name__} is not built like Llama",
@@ -278,20 +263,3 @@ def load_folder(folder: Path) -> PreTrainedModel:
             hint="start from a model with model.layers and a separate head",
         )
     return model
-
-
-def _refuse_folder(folder: Path) -> None:
-    """Refuse what is not read: no model, pickled or quantised weights, code."""
-    if not (folder / "config.json").is_file():
-        raise InputError("this is no Hugging Face model folder", where=str(folder), hint="it needs a config.json")
-    if not list(folder.glob("*.safetensors")):
-        raise InputError(
-            "this model folder has no safetensors weights",
-            where=str(folder),
-            hint="convert the weights to safetensors first; pickled weights are never read",
-        )
-    config = read_json(folder / "config.json")
-    for key, what in (("auto_map", "brings program code of its own"), ("quantization_config", "is quantised")):
-        if isinstance(config, dict) and config.get(key):
-            hint = "start from the original weights of a model that transformers has built in"
-            raise InputError(f"this model {what}", where=f"{folder / 'config.json'}, key {key}", hint=hint)

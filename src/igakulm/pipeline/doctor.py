@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from igakulm.errors import InputError
+from igakulm.machine import cores, total_memory
 
 OPTIONAL_PARTS = {
     "llamacpp": ("xllamacpp", "runs the GGUF file on a CPU, as a hospital PC would"),
@@ -52,19 +53,11 @@ def _python() -> Iterator[Finding]:
     yield Finding("ok", "Python", found)
 
 
-def memory_bytes() -> int | None:
-    """Main memory in bytes, or None where the system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
-
-
 def _machine() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    advice = "" if cores >= 2 else "the quickstart wants 2 cores for its five minutes; it works on one, twice as long"
-    yield Finding("ok" if cores >= 2 else "note", "cores", str(cores), advice)
-    memory = memory_bytes()
+    count = cores()
+    advice = "" if count >= 2 else "the quickstart wants 2 cores for its five minutes; it works on one, twice as long"
+    yield Finding("ok" if count >= 2 else "note", "cores", str(count), advice)
+    memory = total_memory()
     if memory is None:
         yield Finding("note", "memory", "unknown", "4 GiB are enough for the quickstart")
     else:

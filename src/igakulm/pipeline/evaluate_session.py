@@ -1,4 +1,4 @@
-"""One model on chosen benchmarks, outside of a recipe: `igakulm evaluate jmed|igakuqa|exam`.
+"""Models on chosen benchmarks, outside of a recipe: `igakulm evaluate jmed|igakuqa|exam|task`.
 
 Does: run the evaluation in a locked folder that a killed run can go on with, write the report and the manifest.
 Does not: open models or choose how they are asked (target.py), or ask and score (build.py).
@@ -10,18 +10,19 @@ import datetime
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from igakulm.asking.client import ResponseStore, endpoint_url
 from igakulm.errors import InputError
+from igakulm.evaluation.ask import Asked
 from igakulm.evaluation.build import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
 from igakulm.evaluation.manner import Manner
-from igakulm.evaluation.scoreboard import SCOREBOARD
+from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard
 from igakulm.evaluation.target import Options, Target, manners_for, open_target
 from igakulm.files import MANIFEST, explain_os_error, locked, read_json, sha256_json, write_text
 from igakulm.manifest import (
@@ -36,8 +37,10 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
+from igakulm.report.numbers import Language
 from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
+from igakulm.tasks.wording import told
 
 STAGE = "evaluation"
 OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, LEFT_OUT_FILE, "items", "logs", "lock"}
@@ -54,9 +57,16 @@ def default_folder(benchmark: str, model: str) -> Path:
 
 
 def evaluate_model(
-    benchmarks: BenchmarksSection, target: Target, options: Options, out_dir: Path, progress: Progress
+    benchmarks: BenchmarksSection,
+    target: Target,
+    options: Options,
+    out_dir: Path,
+    progress: Progress,
+    language: Language = "ja",
+    more: Sequence[Target] = (),
 ) -> dict[str, Any]:
-    """Score one model and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html` and `manifest.json`.
+    """Score a model, and `more` models beside it, and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html`
+    (in the given language) and `manifest.json`.
 
     Returns:
         The scoreboard.
@@ -64,26 +74,54 @@ def evaluate_model(
     Raises:
         InputError: bad input, another process at work in `out_dir`, or a folder that holds something else.
     """
-    name, path = target.label(), out_dir / "logs" / store_name(target)
+    targets = {one.label(): one for one in (target, *more)}
+    if len(targets) <= len(more):
+        raise InputError("two models have one name", where=", ".join(targets), hint="evaluate them one by one, --name")
+    stores = {name: out_dir / "logs" / store_name(one) for name, one in targets.items() if one.endpoint}
     # Read twice, here and by `evaluate`, so that a wrong file shows before anything is opened or replaced.
-    if not any(
-        load_split(benchmarks, options.split, strict=options.strict, need_train=options.baselines).test.values()
-    ):
+    found = load_split(benchmarks, options.split, strict=options.strict, need_train=options.baselines)
+    if not any(found.test.values()):
         raise InputError("there is no test item", where=options.split, hint="choose another benchmark or split")
     _check_folder(out_dir)
-    with _claimed(out_dir):
+    with _claimed(out_dir), ExitStack() as opened:
         start = time.monotonic()
-        with closing(ResponseStore(path)) if target.endpoint else nullcontext() as store:
-            model = open_target(target, name, store)
-            manners, config = manners_for(model, options), _config(options)
-            _remove_results(out_dir)
-            candidates = {name: Candidate(lambda: model, manners)}
-            evaluate(config, benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict)
+        manners: dict[str, tuple[Manner, ...]] = {}
+        candidates = {
+            name: _candidate(name, one, options, _store(stores.get(name), opened), manners)
+            for name, one in targets.items()
+        }
+        first, *_ = targets
+        model = candidates[first].open()
+        candidates[first] = Candidate(lambda: model, candidates[first].manners)
+        manners[first] = manners_for(model, options)  # a file that is wrong shows before results are replaced
+        for line in told(manners[first][0].wording):
+            progress.say(line)
+        _remove_results(out_dir)
+        evaluate(
+            _config(options), benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict
+        )
         board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
-        write_text(out_dir / "scoreboard.md", render_markdown(board))
-        build_evaluation_report(out_dir, name)
-        _finish(out_dir, _ingredients(benchmarks, target, options, manners), start)
+        write_text(out_dir / "scoreboard.md", render_markdown(read_scoreboard(out_dir)))
+        build_evaluation_report(out_dir, ", ".join(targets), language)
+        _finish(out_dir, _ingredients(benchmarks, targets, options, manners), start)
     return board
+
+
+def _store(path: Path | None, opened: ExitStack) -> ResponseStore | None:
+    """The store of an endpoint's answers."""
+    return opened.enter_context(closing(ResponseStore(path))) if path else None
+
+
+def _candidate(
+    name: str, target: Target, options: Options, store: ResponseStore | None, manners: dict[str, tuple[Manner, ...]]
+) -> Candidate:
+    """A model that is opened when its turn comes; `manners` is told how it was asked."""
+
+    def asked(model: Asked) -> tuple[Manner, ...]:
+        manners[name] = manners_for(model, options)
+        return manners[name]
+
+    return Candidate(lambda: open_target(target, name, store), asked)
 
 
 def store_name(target: Target) -> str:
@@ -150,16 +188,23 @@ def _config(options: Options) -> EvaluateSection:
 
 
 def _ingredients(
-    benchmarks: BenchmarksSection, target: Target, options: Options, manners: tuple[Manner, ...]
+    benchmarks: BenchmarksSection,
+    targets: Mapping[str, Target],
+    options: Options,
+    manners: Mapping[str, tuple[Manner, ...]],
 ) -> dict[str, Any]:
     """What was asked for, as a record; the endpoint's address is no part of it."""
-    plain = _plain(asdict(target))
-    plain["endpoint"], plain["recorded"] = bool(target.endpoint), bool(target.recorded)
+    records = []
+    for name, target in targets.items():
+        plain = _plain(asdict(target))
+        plain["endpoint"], plain["recorded"] = bool(target.endpoint), bool(target.recorded)
+        asked = [{**asdict(manner), "shots": len(manner.shots)} for manner in manners.get(name, ())]
+        records.append({"target": plain, "manners": asked})
     return {
         "benchmarks": benchmarks.model_dump(mode="json"),
-        "target": plain,
+        **records[0],
+        **({"more": records[1:]} if len(records) > 1 else {}),
         "options": _plain(asdict(options)),
-        "manners": [{**asdict(manner), "shots": len(manner.shots)} for manner in manners],
     }
 
 

@@ -8,7 +8,7 @@ values and intervals stay as they were measured).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from igakulm.pipeline.merge_pairs import Column, Entry, compared
 from igakulm.pipeline.merge_sources import Source, name_models, name_splits, open_sources
 from igakulm.report.evaluation import REPORT, build_evaluation_report
 from igakulm.report.markdown import render_markdown
+from igakulm.report.numbers import Language
+from igakulm.report.words import words
 from igakulm.stored import Part
 
 MARKDOWN = "scoreboard.md"
@@ -51,7 +53,9 @@ def merge_scoreboards(sources: Sequence[Path], *, samples: int = 2000, seed: int
     return _merged(open_sources(sources), samples, seed)[0]
 
 
-def write_merged(sources: Sequence[Path], out_dir: Path, *, samples: int = 2000, seed: int = 0) -> dict[str, Any]:
+def write_merged(
+    sources: Sequence[Path], out_dir: Path, *, samples: int = 2000, seed: int = 0, language: Language = "ja"
+) -> dict[str, Any]:
     """Merge and write `scoreboard.json`, `scoreboard.md`, `report.html` and the files of answers into `out_dir`.
 
     Raises:
@@ -65,8 +69,8 @@ def write_merged(sources: Sequence[Path], out_dir: Path, *, samples: int = 2000,
         with atomic_path(out_dir / name) as temporary:
             shutil.copyfile(path, temporary)
     write_json(out_dir / SCOREBOARD, board)
-    write_text(out_dir / MARKDOWN, render_markdown(board))
-    build_evaluation_report(out_dir, "、".join(source.name for source in opened))
+    write_text(out_dir / MARKDOWN, render_markdown(Scoreboard.model_validate(board)))
+    build_evaluation_report(out_dir, words(language).listed(source.name for source in opened), language)
     return board
 
 
@@ -101,13 +105,27 @@ def _merged(sources: Sequence[Source], samples: int, seed: int) -> tuple[dict[st
         "paired": [*pairs, *_carried(sources, {(row["task"], row["split"]) for row in pairs})],
         "passing": _once(_renamed(source, row) for source in sources for row in source.board.stored.passing),
         "groups": _once(_renamed(source, row) for source in sources for row in source.board.stored.groups),
+        "details": _once(_renamed(source, row) for source in sources for row in source.board.stored.details),
         "published": _once(_plain(row) for source in sources for row in source.board.stored.published),
         "leakage": _once(_renamed(source, row) for source in sources for row in source.board.stored.leakage),
         "leaked_items": _once(_plain(row) for source in sources for row in source.board.stored.leaked_items),
         "bootstrap": {"samples": samples, "seed": seed, "unit": "document"},
         "sources": [_described(source) for source in sources],
+        "max_items": min((n for source in sources if (n := source.board.stored.max_items) is not None), default=None),
+        **{
+            name: _by_task(getattr(source.board.stored, name) for source in sources) for name in ("left_out", "missing")
+        },
     }
     return board, copies
+
+
+def _by_task(found: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """Rows that were left out, of all sources; of one task those of the source with the most."""
+    most: dict[str, dict[str, int]] = {}
+    for tasks in found:
+        for task, reasons in tasks.items():
+            most[task] = max(most.get(task, {}), dict(reasons), key=lambda counts: sum(counts.values()))
+    return most
 
 
 def _described(source: Source) -> Row:

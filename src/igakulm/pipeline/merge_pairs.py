@@ -11,9 +11,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from igakulm.evaluation.comparisons import compared_baselines
 from igakulm.evaluation.intervals import document_groups
-from igakulm.evaluation.item_files import read_items
-from igakulm.evaluation.metrics import Measured, measure
+from igakulm.evaluation.item_files import CHANCE, read_items
+from igakulm.evaluation.measured import Measured
+from igakulm.evaluation.metrics import chance_metrics, measure
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.evaluation.significance import paired
 from igakulm.files import read_jsonl
@@ -47,7 +49,7 @@ def compared(columns: Mapping[Column, Sequence[Entry]], samples: int, seed: int)
     """One row for each pair of a column, in the scoreboard's form.
 
     Models are compared in the same way of answering (where they have none in common, in the first of each), a model
-    with itself in its several ways, and each with the column's best baseline.
+    with itself in its several ways, and each with the column's best baseline and with guessing.
 
     Raises:
         InputError: a damaged file of answers.
@@ -84,10 +86,10 @@ def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
         if first.model == second.model or alike:
             yield first, second
     baselines = [entry for entry in entries if entry.role == BASELINE_MODE]
-    if baselines:
-        best = max(baselines, key=lambda entry: entry.value)
+    against = compared_baselines({entry.model: entry.value for entry in baselines})
+    for baseline in (entry for entry in baselines if entry.model in against):
         for entry in models:
-            yield entry, best
+            yield entry, baseline
 
 
 def _score(entry: Entry) -> _Scored:
@@ -95,6 +97,8 @@ def _score(entry: Entry) -> _Scored:
     shared = [row.get("shared") is True for row in read_jsonl(entry.path)] if entry.unshared else [False] * len(items)
     kept = sorted((place for place in range(len(items)) if not shared[place]), key=lambda place: items[place].id)
     chosen = [items[place] for place in kept]
+    if entry.model == CHANCE and entry.role == BASELINE_MODE and chosen[0].kind in ("choice", "number"):
+        return _Scored(chosen, chance_metrics(chosen)[0])
     return _Scored(chosen, measure(chosen, [predictions[place] for place in kept])[0])
 
 

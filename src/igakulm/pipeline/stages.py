@@ -135,7 +135,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
-        3,
+        4,
         ("synth", "benchmarks"),
         ("lexicon",),
         _synth,
@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        2,
+        4,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,
@@ -153,7 +153,7 @@ STAGES: tuple[Stage, ...] = (
         resumable=True,
         runs_in=_pretrains,
     ),
-    Stage("tokenizer", 2, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram, or the base's"),
+    Stage("tokenizer", 3, ("tokenizer",), ("corpus", "lexicon"), _tokenizer, "MeCab pre-split Unigram, or the base's"),
     Stage(
         "pack",
         1,
@@ -176,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        6,
+        7,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
@@ -186,18 +186,18 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        4,
+        6,
         ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 2, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 4, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
-        4,
-        (),
+        5,
+        ("report",),
         ("lexicon", "synth", "corpus", "tokenizer", "pack", "pretrain", "finetune", "evaluate", "export"),
         _report,
         "one HTML page about all of it",

@@ -41,19 +41,20 @@ class Deidentification(Section):
     style: Style = "kind"  # kind = [氏名]; numbered = [患者A], the same person the same letter; invented = other names
     dates: Dates = "keep"  # dates other than of birth: shift = by one number of days a patient, so that intervals stay
     min_confidence: float = 0.0  # spans below it stay
+    patient: str | None = None  # field of a row that names the patient; None: every row is one of its own
     key: Annotated[str | None, Unhashed()] = None  # file that can undo it and holds the secret; never inside the run
 
 
-PersonalData = Literal["removed", "kept"] | Deidentification
-"""What a recipe says: `removed` = with all defaults, `kept` = the text stays as it is, or how."""
+PersonalData = Literal["replace", "kept"] | Deidentification
+"""What a recipe says: `replace` = with all defaults, `kept` = the text stays as it is, or how it is replaced."""
 
 
 def deidentification(value: PersonalData | None) -> Deidentification | None:
     """The settings that a recipe's value stands for; None = nothing is done.
 
-    >>> deidentification("removed") == Deidentification(), deidentification("kept"), deidentification(None)
+    >>> deidentification("replace") == Deidentification(), deidentification("kept"), deidentification(None)
     (True, None, None)
     """
-    if value == "removed":
+    if value == "replace":
         return Deidentification()
     return value if isinstance(value, Deidentification) else None

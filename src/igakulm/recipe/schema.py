@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, model_validator
 
 from igakulm.recipe.keys import Count, Data, DataPath, Form, Positive, Section, Share, SplitName, Unhashed, Workers
+from igakulm.recipe.personal_data import PersonalData
 from igakulm.recipe.text_sections import (
     CorpusSection,
     Decontamination,
@@ -32,8 +33,8 @@ __all__ = [
     "BenchmarksSection", "Chats", "CorpusSection", "Count", "Data", "DataPath", "Decontamination", "EvaluateSection",
     "ExportSection", "Filters", "FinetuneSection", "Igakuqa", "Jmed", "LexiconSection", "ModelSection",
     "NearDuplicates", "PackSection", "PlanSection", "Positive", "Privacy", "Quality", "Recipe", "RepeatedText",
-    "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList", "TokenizerSection",
-    "TrainSection", "Unhashed", "Workers", "Writer",
+    "ReportSection", "RowTask", "Section", "Share", "Slurm", "Source", "SplitName", "SynthSection", "TermList",
+    "TokenizerSection", "TrainSection", "Unhashed", "Workers", "Writer",
 ]  # fmt: skip
 
 
@@ -94,6 +95,7 @@ class Chats(Section):
 
     path: Data  # file, folder or glob
     repeats: Positive = 1  # times each conversation stands in the training rows: the weight of this source
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = nothing is done, and the card says so
 
 
 class FinetuneSection(TrainSection):
@@ -166,10 +168,12 @@ class RowTask(Section):
     """A task in IgakuLM's own JSON Lines form (see CONTRIBUTING.md): train and test rows of one kind."""
 
     name: str
-    kind: Literal["exam", "entities", "classification", "similarity", "free-text"]
+    kind: Literal["exam", "entities", "classification", "similarity", "free-text", "items"]
+    # items: rows as `igakulm task train` writes them
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
     by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = nothing is done, and the card says so
 
 
 class BenchmarkSet(Section):
@@ -285,6 +289,12 @@ class SynthSection(Section):
     seed: int | None = None
 
 
+class ReportSection(Section):
+    """The page about the whole run."""
+
+    language: Literal["ja", "en"] = "ja"
+
+
 class Recipe(Section):
     """A whole run. Stages read only their own sections, so that a fingerprint covers exactly what changes a result."""
 
@@ -303,6 +313,7 @@ class Recipe(Section):
     benchmarks: BenchmarksSection = BenchmarksSection()
     evaluate: EvaluateSection = EvaluateSection()
     export: ExportSection = ExportSection()
+    report: ReportSection = ReportSection()
     plan: PlanSection = PlanSection()
 
     @property

@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from igakulm.errors import InputError
 from igakulm.recipe.keys import Count, Positive, Section, Share
 from igakulm.recipe.loading import load_yaml
+from igakulm.recipe.personal_data import PersonalData
 
 MOST_LABELS = 26
 """One capital letter each."""
@@ -80,7 +81,7 @@ class TaskFile(Section):
     header_rows: Annotated[int, Field(ge=0, le=3)] = 0
     encoding: str | None = None
     columns: ColumnsSection
-    personal_data: Literal["replace", "kept"] = "replace"
+    personal_data: PersonalData = "replace"
     split: OwnSplitSection = OwnSplitSection()
     longest_text: Positive = 200_000
     tasks: Annotated[tuple[OwnTaskSection, ...], Field(min_length=1)]

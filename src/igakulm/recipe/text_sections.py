@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from igakulm.recipe.keys import Count, Data, Positive, Section, Share, Unhashed, Workers
+from igakulm.recipe.personal_data import PersonalData
 
 
 class Source(Section):
@@ -25,8 +26,16 @@ class Source(Section):
     text_field: str = "text"
     id_field: str | None = "id"
     licence: str | None = None  # None: each row's own `licence` field is required
-    kind: Literal["general", "medical"] = "general"
+    kind: Literal["general", "medical", "records"] = "general"  # records = a hospital's notes: personal_data is asked
+    personal_data: PersonalData | None = None
+    # replace, kept, or how (keys of docs/personal-data.md); unset = `corpus.privacy`, which is for public text only
     max_documents: Positive | None = None  # the first N documents, for trials
+
+    @model_validator(mode="after")
+    def _records_say_what_becomes_of_personal_data(self) -> Source:
+        if self.kind == "records" and self.personal_data is None:
+            raise ValueError("a source of records needs `personal_data: replace`, or `personal_data: kept` on purpose")
+        return self
 
 
 class Filters(Section):
@@ -34,6 +43,7 @@ class Filters(Section):
 
     min_characters: Count = 50  # too_short
     max_characters: Positive = 2_000_000  # too_long
+    max_broken_characters: Count = 0  # broken_characters: U+FFFD whose neighbours do not say what stood there
     drop_warnings: tuple[str, ...] = ("adult", "noisy")  # oscar_warning: any of these among OSCAR's warnings
     drop_categories: tuple[str, ...] = ("adult",)  # oscar_category: any of these among OSCAR's categories
     min_harmful_perplexity: float | None = None  # oscar_harmful: OSCAR's harmful_pp below this (e.g. 25); null = off
@@ -211,7 +221,7 @@ class TokenizerSection(Section):
     required_characters: str = (  # always in the vocabulary: units, signs, Greek, letters of eponyms, variant kanji
         "µμ°℃℉Å±≤≥≠≒×÷√∞‰→←↑↓⇔♂♀†‡§¶※○●◎△▲□■◇◆☆★【】〈〉"
         "ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩαβγδεζηθικλνξοπρστυφχψωéèëêáàâäåíïóôöøúüçñ"
-        "囊頰剝塡𠮟瘦嚙搔摑蟬醬麴繡軀顚瘙痤"
+        "嚢頬剥填𠮟痩噛掻掴蝉醤麹繍躯顛瘙痤"
     )
     required_kanji: Literal["none", "jis-1", "jis-2"] = "none"  # kana and JIS X 0208 kanji of level 1, or 1 and 2
     max_corpus_mebibytes: Positive = 2048

@@ -1,17 +1,19 @@
-"""Charts of the report as hand-made SVG: curves and bars. Colours and type sizes come from the page's style.
+"""Geometry of the report's charts: numbers to coordinates. charts.html.j2 draws them.
 
-Does: scale numbers to coordinates and write the markup. Does not: read files, or choose what to show.
+Does: scale, choose ticks, thin out curves. Does not: read files, choose what to show, or write markup.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from igakulm.report.page import Html, decimal, el, large
+from igakulm.report.numbers import Language, decimal, large
 
 Point = tuple[float, float]
+STEPS = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+MOST_STEPS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,32 @@ class Scale:
         return round(self.start + share * (self.end - self.start), 2)
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A text at a place; `style` is a class of the style sheet."""
+
+    text: str
+    x: float
+    y: float
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Curves over steps: paths as (SVG path, class), ticks as (place, text), the level of a reference or None."""
+
+    width: int
+    height: int
+    x: Scale
+    y: Scale
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+    paths: list[tuple[str, str]]
+    dots: list[Point]
+    labels: list[Label]
+    reference: float | None = None
+
+
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     """Round numbers (steps of 1, 2 or 5) inside an interval.
 
@@ -42,12 +70,11 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = min((factor * power for factor in (1, 2, 5, 10)), key=lambda candidate: abs(candidate - rough))
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(number * step, 10) for number in range(first, last + 1)]
 
 
-def downsample(points: Sequence[Point], limit: int = 240) -> list[Point]:
+def downsample(points: Iterable[Point], limit: int = 240) -> list[Point]:
     """At most `limit` points: the means of equal runs of neighbours; numbers that are not finite are left out first.
 
     >>> downsample([(1, 4.0), (2, 2.0), (3, float("nan")), (4, 1.0), (5, 3.0)], limit=2)
@@ -59,100 +86,147 @@ def downsample(points: Sequence[Point], limit: int = 240) -> list[Point]:
     return [(sum(x for x, _ in run) / len(run), sum(y for _, y in run) / len(run)) for run in runs]
 
 
-def curve_chart(
-    title: str, subtitle: str, curve: Sequence[Point], checks: Sequence[Point], reference: tuple[float, str] | None
-) -> Html:
-    """Training loss over steps with validation points; `reference` is a level with its name."""
-    width, height = 460, 230
-    points = downsample(curve)
-    checks = [point for point in checks if math.isfinite(point[1])]
+def line_chart(
+    curve: Sequence[Point],
+    language: Language,
+    checks: Sequence[Point] = (),
+    reference: float | None = None,
+    *,
+    names: tuple[str, str] | None = None,
+) -> LineChart | None:
+    """A curve over steps, None without numbers.
+
+    Args:
+        curve: (step, value).
+        language: of the ticks.
+        checks: a second curve with a dot at each point.
+        reference: a level that is drawn through.
+        names: of both curves, for a chart of the larger kind; without them only the last value stands at the end.
+    """
+    points, checks = downsample(curve), [point for point in checks if math.isfinite(point[1])]
     everything = [*points, *checks]
     if not everything:
-        return el("figure", el("figcaption", title), el("p", "記録がありません。", class_="note"))
-    values = [y for _, y in everything] + ([reference[0]] if reference else [])
-    margin = 0.06 * (max(values) - min(values) or 1.0)
-    x = Scale(0, max(step for step, _ in everything), 40, width - 78)
-    y = Scale(min(values) - margin, max(values) + margin, height - 30, 8)
-    parts = _axes(x, y, "ステップ")
-    if reference:
-        level = y(reference[0])
-        parts.append(el("line", x1=x.start, x2=x.end, y1=level, y2=level, class_="reference"))
-        parts.append(el("text", reference[1], x=x.end - 2, y=level - 4, class_="end"))
-    parts.append(_path(points, x, y, "curve"))
-    parts.append(_path(checks, x, y, "check"))
-    parts.extend(el("circle", cx=x(a), cy=y(b), r=3, class_="check-dot") for a, b in checks)
-    parts.extend(_end_labels(points, checks, x, y))
-    last = f"最後の損失 {decimal(points[-1][1])}" if points else ""
-    return _figure(title, subtitle, f"{title}。{subtitle}。{last}", width, height, parts)
-
-
-def line_chart(title: str, subtitle: str, curve: Sequence[Point]) -> Html:
-    """One quantity over steps, with its last value beside the curve; nothing without numbers."""
-    points = downsample(curve)
-    if not points:
-        return Html("")
-    width, height = 460, 150
-    values = [y for _, y in points]
+        return None
+    width, height = 460, 230 if names else 150
+    values = [y for _, y in everything] + ([] if reference is None else [reference])
     margin = 0.06 * (max(values) - min(values) or abs(values[0]) or 1.0)
-    x = Scale(0, max(step for step, _ in points), 52, width - 70)
+    x = Scale(0, max(step for step, _ in everything), 40 if names else 52, width - (78 if names else 70))
     y = Scale(min(values) - margin, max(values) + margin, height - 30, 8)
-    last = f"{points[-1][1]:.3g}"
-    label = el("text", last, x=x.end + 8, y=round(y(points[-1][1]) + 4, 2), class_="ours")
-    parts = [*_axes(x, y, "ステップ", wanted=3), _path(points, x, y, "curve"), label]
-    return _figure(title, subtitle, f"{title}。{subtitle}。最後の値 {last}", width, height, parts)
-
-
-def _axes(x: Scale, y: Scale, x_name: str, wanted: int = 5) -> list[Html]:
-    parts = []
-    for value in ticks(y.low, y.high, wanted):
-        parts.append(el("line", x1=x.start, x2=x.end, y1=y(value), y2=y(value), class_="grid"))
-        parts.append(el("text", f"{value:g}", x=x.start - 6, y=y(value) + 4, class_="end"))
-    parts.append(el("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="axis"))
-    for value in ticks(x.low, x.high):
-        parts.append(el("line", x1=x(value), x2=x(value), y1=y.start, y2=y.start + 4, class_="axis"))
-        label = f"{value:g}" if value < 10_000 else large(value)
-        parts.append(el("text", label, x=x(value), y=y.start + 16, class_="middle"))
-    parts.append(el("text", x_name, x=x.end + 14, y=y.start + 16))
-    return parts
-
-
-def _path(points: Sequence[Point], x: Scale, y: Scale, style: str) -> Html:
-    line = "M" + "L".join(f"{x(a):g} {y(b):g}" for a, b in points) if points else ""
-    return el("path", d=line, class_=style) if line else Html("")
-
-
-def _end_labels(points: Sequence[Point], checks: Sequence[Point], x: Scale, y: Scale) -> list[Html]:
-    """Names and last values beside the ends of the curves, moved apart when they would overlap."""
-    labels = []
-    if points:
-        labels.append((y(points[-1][1]), f"訓練 {decimal(points[-1][1], 2)}", "ours"))
-    if checks:
-        labels.append((y(checks[-1][1]), f"検証 {decimal(checks[-1][1], 2)}", "second"))
-    labels.sort()
-    if len(labels) == 2 and labels[1][0] - labels[0][0] < 14:
-        middle = (labels[0][0] + labels[1][0]) / 2
-        labels = [(middle - 7, *labels[0][1:]), (middle + 7, *labels[1][1:])]
-    return [el("text", text, x=x.end + 8, y=round(level + 4, 2), class_=style) for level, text, style in labels]
-
-
-def bar(share: float | None, *, tall: bool = False, start: float = 0.0) -> Html:
-    """A bar for a table cell: `share` of the cell's width from `start` (both 0 to 1)."""
-    if share is None:
-        return Html("")
-    long, first = (round(100 * min(1.0, max(0.0, number)), 2) for number in (share, start))
-    track = el("rect", x=0, y=0, width=100, height=10, class_="track")
-    filled = el("rect", x=first, y=0, width=max(long, 0.4) if share > 0 else 0, height=10)
-    return el(
-        "svg",
-        track,
-        filled,
-        class_="bar tall" if tall else "bar",
-        viewBox="0 0 100 10",
-        preserveAspectRatio="none",
-        aria_hidden="true",
+    ends = [(points, names[0] if names else "", "ours"), (checks, names[1] if names else "", "second")]
+    return LineChart(
+        width,
+        height,
+        x,
+        y,
+        [(x(value), f"{value:g}" if value < 10_000 else large(value, language)) for value in ticks(x.low, x.high)],
+        [(y(value), f"{value:g}") for value in ticks(y.low, y.high, 5 if names else 3)],
+        [(_path(run, x, y), style) for run, style in ((points, "curve"), (checks, "check")) if run],
+        [(x(a), y(b)) for a, b in checks],
+        _end_labels([(y(run[-1][1]), run[-1][1], name, style) for run, name, style in ends if run], x.end + 8),
+        None if reference is None else y(reference),
     )
 
 
-def _figure(title: str, subtitle: str, spoken: str, width: int, height: float, parts: Sequence[Html]) -> Html:
-    caption = el("figcaption", title, el("small", subtitle) if subtitle else None)
-    return el("figure", caption, el("svg", parts, viewBox=f"0 0 {width} {height:g}", role="img", aria_label=spoken))
+def _path(points: Sequence[Point], x: Scale, y: Scale) -> str:
+    return "M" + "L".join(f"{x(a):g} {y(b):g}" for a, b in points)
+
+
+def _end_labels(ends: list[tuple[float, float, str, str]], x: float) -> list[Label]:
+    """Names and last values beside the ends of the curves, moved apart when they would overlap."""
+    ends.sort()
+    places = [level for level, *_ in ends]
+    if len(ends) == 2 and places[1] - places[0] < 14:
+        middle = sum(places) / 2
+        places = [middle - 7, middle + 7]
+    return [
+        Label(f"{name} {decimal(value, 2)}" if name else f"{value:.3g}", x, round(place + 4, 2), style)
+        for place, (_, value, name, style) in zip(places, ends, strict=True)
+    ]
+
+
+def bar_span(share: float | None, start: float = 0.0) -> tuple[float, float]:
+    """Where a bar begins and how long it is, of 100; a share above 0 can always be seen.
+
+    >>> bar_span(0.25), bar_span(0.0001), bar_span(None)
+    ((0.0, 25.0), (0.0, 0.4), (0.0, 0))
+    """
+    long, first = (round(100 * min(1.0, max(0.0, number or 0.0)), 2) for number in (share, start))
+    return first, max(long, 0.4) if share and share > 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One line of a forest plot; `style` is "ours", "base" (hollow) or "" (a baseline)."""
+
+    label: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    style: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Figures from elsewhere, (name, value) each, on one line with marks of another shape."""
+
+    label: str
+    values: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale from `low` to `high` in equal steps."""
+
+    low: float
+    high: float
+    step: float
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> Axis:
+        """An axis that holds 0, 1 and all values.
+
+        >>> Axis.around([-0.31, 0.4])
+        Axis(low=-0.4, high=1.0, step=0.2)
+        """
+        lowest, highest = min(0.0, *values), max(1.0, *values)
+        step = next((step for step in STEPS if (highest - lowest) / step <= MOST_STEPS - 1), (highest - lowest) / 5)
+        low, high = step * math.floor(lowest / step + 1e-9), step * math.ceil(highest / step - 1e-9)
+        return cls(round(low, 9), round(high, 9), step)
+
+    def place(self, value: float) -> float:
+        """A value's position in per cent of the axis."""
+        return round(100 * (value - self.low) / (self.high - self.low), 2)
+
+    @property
+    def stride(self) -> float:
+        """A step in per cent of the axis."""
+        return round(100 * self.step / (self.high - self.low), 3)
+
+    @property
+    def ticks(self) -> list[float]:
+        """The values at the steps."""
+        return [round(self.low + k * self.step, 9) for k in range(round((self.high - self.low) / self.step) + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Values with their intervals, one line each: a table whose middle column is drawn with the page's style, so that
+    names stay readable on a phone and on paper however many lines there are. `reference` is drawn through all lines.
+    """
+
+    title: str
+    subtitle: str
+    rows: list[Estimate]
+    reference: float | None
+    reported: Reported | None
+    axis: Axis
+
+
+def forest_chart(
+    title: str, subtitle: str, rows: list[Estimate], reference: float | None = None, reported: Reported | None = None
+) -> Forest:
+    """A forest plot with an axis that holds everything."""
+    bounds = [bound for row in rows for bound in (row.value, row.low, row.high) if bound is not None]
+    bounds += [value for _, value in reported.values] if reported else []
+    return Forest(title, subtitle, rows, reference, reported, Axis.around([0.0, *bounds]))

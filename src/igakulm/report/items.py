@@ -1,20 +1,16 @@
 """Single answers in the report: passages of a document marked by what a model found, missed and added.
 
-Does: show rows of answer files. Does not: read files, or parse or score answers again.
+Does: choose rows and cut texts into marked pieces. Does not: read files, or parse or score answers again.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
-from igakulm.report.board import listed
-from igakulm.report.page import Child, Html, decimal, el, finite, join
-from igakulm.report.words import shortened
-
-Row = Mapping[str, Any]
+from igakulm.evaluation.answer_rows import AnswerRow
+from igakulm.report.numbers import shortened
 
 SHOWN_ITEMS = 4
 MAX_TEXT = 1500
@@ -23,26 +19,15 @@ MAX_QUESTION = 400
 MAX_ANSWER = 160
 MAX_ENTITIES = 200
 """Entities of an answer that are looked for in the document: a runaway answer can hold thousands."""
-MAX_ELSEWHERE = 8
-MARKS = {"hit": "正答", "missed": "見落とし", "wrong": "余分", "edge": "範囲の食い違い"}
+MARKS = ("hit", "missed", "wrong", "edge")
+"""Right, missed, not asked for, and places where the last two overlap."""
 
 
-def marks_legend() -> Html:
-    """What the marks mean."""
-    return el("p", [el("span", el("mark", name, class_=kind)) for kind, name in MARKS.items()], class_="legend")
-
-
-def choose_items(rows: Iterable[Row], wanted: int = SHOWN_ITEMS) -> list[Row]:
+def choose_items(rows: Iterable[AnswerRow], wanted: int = SHOWN_ITEMS) -> list[AnswerRow]:
     """A few items of different outcome: partly right, fully right, all missed, unreadable; then the next of each."""
-    groups: dict[str, list[Row]] = {"part": [], "right": [], "missed": [], "unread": []}
+    groups: dict[str, list[AnswerRow]] = {"part": [], "right": [], "missed": [], "unread": []}
     for row in rows:
-        gold, said = set(strings(row.get("gold"))), set(strings(row.get("parsed")))
-        if row.get("parsed") is None:
-            outcome = "unread"
-        elif gold == said:
-            outcome = "right"
-        else:
-            outcome = "part" if gold & said else "missed"
+        outcome = _outcome(row)
         if len(groups[outcome]) < wanted:
             groups[outcome].append(row)
     ranked = sorted(
@@ -52,49 +37,16 @@ def choose_items(rows: Iterable[Row], wanted: int = SHOWN_ITEMS) -> list[Row]:
     return [row for _, _, row in ranked[:wanted]]
 
 
-def entity_item(row: Row, *, with_question: bool, few_shot: bool = False) -> Html:
-    """One document with its marks, its score, and what the model named that is not in it."""
-    question, text = split_document(prompt_of(row), last=few_shot)
-    said = strings(row.get("parsed"))[:MAX_ENTITIES]
-    elsewhere = [shortened(entity) for entity in dict.fromkeys(said) if entity not in text]
-    remarks = [shortened(str(row.get("id") or ""))]
-    score = finite(row.get("score"))
-    if score is not None:
-        remarks.append(f"部分一致F1 {decimal(score, 2)}")
-    if row.get("parsed") is None:
-        remarks.append(f"答えを読み取れない：{raw_answer(row)}")
-    if elsewhere:
-        more = f"、ほか {len(elsewhere) - MAX_ELSEWHERE}" if len(elsewhere) > MAX_ELSEWHERE else ""
-        remarks.append(f"本文にない答え：{listed(elsewhere[:MAX_ELSEWHERE])}{more}")
-    line = el("p", [el("span", remark) for remark in remarks if remark], class_="meta")
-    asked = el("p", shortened(question, MAX_QUESTION), class_="asked") if with_question and question else None
-    return el("div", asked, el("p", marked(clipped(text), strings(row.get("gold")), said)), line, class_="item")
+def _outcome(row: AnswerRow) -> str:
+    if row.parsed is None:
+        return "unread"
+    gold, said = set(row.gold), set(row.parsed)
+    return "right" if gold == said else "part" if gold & said else "missed"
 
 
-def prompt_of(row: Row) -> str:
-    """What the model was shown."""
-    return str(row.get("prompt") or row.get("question") or "")
-
-
-def raw_answer(row: Row) -> str:
-    """The beginning of what the model wrote, on one line; or why there is no answer."""
-    text = re.sub(r"\s+", " ", str(row.get("answer") or "")[: 4 * MAX_ANSWER]).strip()
-    if text:
-        return shortened(text, MAX_ANSWER)
-    failure = str(row.get("failure") or "")
-    return f"（答えなし：{shortened(failure, MAX_ANSWER)}）" if failure else "（空の答え）"
-
-
-def clipped(text: str) -> str:
-    """The beginning of a document."""
-    return shortened(text, MAX_TEXT)
-
-
-def strings(value: object) -> list[str]:
-    """The strings of a JSON list; a single string is a list of one, anything else is empty."""
-    if isinstance(value, str):
-        return [value]
-    return [str(entry) for entry in value] if isinstance(value, list) else []
+def one_line(text: str) -> str:
+    """The beginning of what a model wrote, on one line."""
+    return shortened(re.sub(r"\s+", " ", text[: 4 * MAX_ANSWER]).strip(), MAX_ANSWER)
 
 
 def split_document(prompt: str, *, last: bool = False) -> tuple[str, str]:
@@ -115,29 +67,21 @@ def split_document(prompt: str, *, last: bool = False) -> tuple[str, str]:
     return "", prompt
 
 
-def marked(text: str, gold: Sequence[str], said: Sequence[str]) -> Html:
-    """The text with every occurrence of the entities marked: right, missed, wrong, or both of the last two.
+def marked(text: str, gold: Sequence[str], said: Sequence[str]) -> list[tuple[str, str]]:
+    """The text in pieces, each with its mark (empty: none); of entities every occurrence is marked.
 
     >>> marked("発熱と咳。", ["発熱"], ["咳"])
-    '<mark class="missed" title="見落とし">発熱</mark>と<mark class="wrong" title="余分">咳</mark>。'
+    [('missed', '発熱'), ('', 'と'), ('wrong', '咳'), ('', '。')]
     """
+    wanted, given = set(gold), set(said[:MAX_ENTITIES])
     labels: list[set[str]] = [set() for _ in text]
-    for kind, entities in _kinds(gold, said).items():
+    for kind, entities in (("hit", wanted & given), ("missed", wanted - given), ("wrong", given - wanted)):
         for entity in entities:
             for start in occurrences(text, entity):
                 for place in range(start, start + len(entity)):
                     labels[place].add(kind)
-    pieces: list[Child] = []
-    for label, run in groupby(range(len(text)), key=lambda place: _one_label(labels[place])):
-        places = list(run)
-        piece = text[places[0] : places[-1] + 1]
-        pieces.append(el("mark", piece, class_=label, title=MARKS[label]) if label else piece)
-    return join(*pieces)
-
-
-def _kinds(gold: Sequence[str], said: Sequence[str]) -> dict[str, set[str]]:
-    wanted, given = set(gold), set(said)
-    return {"hit": wanted & given, "missed": wanted - given, "wrong": given - wanted}
+    runs = groupby(zip(text, labels, strict=True), key=lambda pair: _one_label(pair[1]))
+    return [(label, "".join(character for character, _ in run)) for label, run in runs]
 
 
 def _one_label(labels: set[str]) -> str:

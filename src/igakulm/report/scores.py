@@ -1,260 +1,236 @@
-"""The report's scores: a table and forest plots for each split, and every figure.
+"""The report's scores: a table and forest plots for each split, and what stands behind the figures.
 
-Does: show what was measured. Does not: measure, or rank what was not measured here.
+Does: arrange what was measured. Does not: measure, or rank what was not measured here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from igakulm.report.board import BASELINE_MODE, OLD_MODELS, Board, Line, Score, Task, lines_of, stands_beside
-from igakulm.report.forest import Estimate, Reported, forest_chart
-from igakulm.report.page import (
-    MISSING,
-    Child,
-    Html,
-    bulk,
-    count,
-    details,
-    el,
-    finite,
-    heading,
-    join,
-    note,
-    percent,
-    scroll,
-    table,
-)
-from igakulm.report.words import (
-    figure_text,
-    metric_name,
-    mode_name,
-    model_name,
-    shortened,
-    split_meaning,
-    split_name,
-    style_name,
-)
+from markupsafe import Markup
 
-WIDE = 3
-"""A table of more columns takes the whole width."""
-BASELINES = "基準線（言語モデルを使わない）"
+from igakulm.evaluation.comparisons import FEW_DOCUMENTS
+from igakulm.evaluation.score_tables import Board, Line, Task, lines_of, stands_beside
+from igakulm.evaluation.scoreboard import BASELINE_MODE, OLD_MODELS, Score
+from igakulm.report.charts import Estimate, Forest, Reported, forest_chart
+from igakulm.report.numbers import Language, count, shortened
+from igakulm.report.render import render
+from igakulm.report.words import LANGUAGES, words
+from igakulm.tasks.left_out import REASONS
 
 
-def scores_part(board: Board, level: int) -> Html:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a score table; `n` and `documents` as text, "50" or "48–50"; `few`: too few for intervals."""
+
+    task: Task
+    metric: str
+    n: str
+    documents: str
+    few: bool
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a score table: a model with the way it was asked, and its figures."""
+
+    line: Line
+    manner: str
+    scores: list[Score | None]
+    ours: bool
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether no language model stands behind it."""
+        return self.line.role == BASELINE_MODE
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTable:
+    """Models by tasks in their main metrics, or in one further metric."""
+
+    title: str
+    caption: str
+    columns: list[Column]
+    rows: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Everything about the scores of one split; `folded`: no task is new in it; `cut`: (task, model) -> cut prompts."""
+
+    name: str
+    meaning: str
+    table: ScoreTable
+    further: list[ScoreTable]
+    charts: list[Forest]
+    legend: list[str]
+    folded: bool
+    cut: dict[tuple[str, str], int]
+
+
+def scores_part(board: Board, level: int, language: Language) -> Markup:
     """For each split its table and forest plots (folded unless a task is new), then every figure."""
-    parts = []
-    for number, (split, tasks) in enumerate(board.splits.items()):
-        charts = _forests(board, tasks)
-        new = any(task in board.first_tasks for task in tasks)
-        shown = charts if new else bulk(f"図：課題ごとの値と95 %信頼区間（{split_name(split)}）", charts)
-        meaning = split_meaning(split)
-        parts += [
-            heading(level, split_name(split), anchor=f"split-{number}"),
-            el("p", meaning) if meaning else None,
-            _scoreboard(board, tasks, split_name(split)),
-            _cut_prompts(tasks),
-            shown,
-            _further_metrics(board, tasks),
-        ]
-    return join(_reading(board), *parts, _all_figures(board))
-
-
-def _reading(board: Board) -> Html:
-    bootstrap = board.raw.get("bootstrap")
-    samples = finite(bootstrap.get("samples")) if isinstance(bootstrap, dict) else None
-    times = f"（{count(samples)} 回）" if samples is not None else ""
-    return note(
-        "括弧内は95 %信頼区間。同じ文書から作られた問題を一組として選び直すブートストラップ"
-        f"{times}による。太字は列ごとの最高値で、区間が重なる相手との差を意味しない。"
-        "「不読」は答えとして読み取れなかった割合で、不正解に数える。"
+    scores = [score for task in board.tasks for score in task.scores]
+    few = {s.task for s in scores if s.documents is not None and s.documents < FEW_DOCUMENTS}
+    return render(
+        "scores.html.j2",
+        language,
+        level=level,
+        bootstrap=board.stored.bootstrap,
+        splits=[_split(board, split, tasks, language) for split, tasks in board.splits.items()],
+        few=[shortened(task) for task in dict.fromkeys(s.task for s in scores) if task in few],
+        least=FEW_DOCUMENTS,
+        max_items=board.stored.max_items,
+        left_out=_left_out(board, language),
+        scores=scores,
     )
 
 
-def _scoreboard(board: Board, tasks: Sequence[Task], name: str) -> Html:
-    """Tasks as columns; where there is one task only, its metrics."""
-    if len(tasks) == 1:
-        columns = [(tasks[0], metric) for metric in tasks[0].metrics]
-    else:
-        columns = [(task, task.metric) for task in tasks]
-    return _score_table(board, tasks, columns, f"得点表：{name}", with_caption=False)
+def _left_out(board: Board, language: Language) -> list[tuple[str, int, str]]:
+    """Task, rows that were left out of its files, reasons with their numbers; then the files that were not there."""
+    return [
+        (shortened(task), sum(reasons.values()), left_out_reasons(reasons, language))
+        for found in (board.stored.left_out, board.stored.missing)
+        for task, reasons in found.items()
+    ]
 
 
-def _score_table(
-    board: Board, tasks: Sequence[Task], columns: Sequence[tuple[Task, str]], title: str, *, with_caption: bool
-) -> Html:
-    lines = [line for line in lines_of(tasks) if any(line.score(*column) for column in columns)]
-    best = [max((score.value for score in task.in_metric(metric)), default=0.0) for task, metric in columns]
-    rows: list[Html] = []
-    for place, line in enumerate(lines):
-        if line.role == BASELINE_MODE and (place == 0 or lines[place - 1].role != BASELINE_MODE):
-            rows.append(el("tr", el("th", BASELINES, colspan=len(columns) + 1, scope="colgroup"), class_="part"))
-        cells = [_score_cell(line.score(*column), top) for column, top in zip(columns, best, strict=True)]
-        rows.append(el("tr", _line_head(line), cells, class_="ours" if line.model == board.focus else None))
-    head = el("tr", el("th", "モデル", scope="col"), [_column_head(*column) for column in columns])
-    caption = el("caption", title) if with_caption else None
-    kind = "numbers wide scores" if len(columns) > WIDE else "numbers scores"
-    inner = el("table", caption, el("thead", head), el("tbody", rows), class_=kind)
-    return scroll(title, inner)
+def left_out_reasons(reasons: Mapping[str, int], language: Language) -> str:
+    """Reasons with their numbers.
 
-
-def _line_head(line: Line) -> Html:
-    return el("th", model_name(line.model), el("small", manner(line)) if manner(line) else None, scope="row")
-
-
-def manner(line: Line) -> str:
-    """How a line's model was asked: ways of answering, then the layouts of the prompt; empty for baselines.
-
-    >>> manner(Line("m", "model", [("options-letter", "chat"), ("generate", "chat")]))
-    '記号の尤度／自由生成 · 対話形式'
+    >>> left_out_reasons({"image": 3, "other": 1}, "ja")
+    '図が必要 3、other 1'
     """
+    texts = {code: text[LANGUAGES.index(language) - 1] for code, text in REASONS.items()}  # English stands first there
+    return words(language).listed(f"{texts.get(code, shortened(code))} {count(n)}" for code, n in reasons.items())
+
+
+def is_complete(board: Board, tasks: Sequence[Task]) -> bool:
+    """Whether every row of the tasks' files was asked; older boards do not say."""
+    stored = board.stored
+    known = "left_out" in stored.model_fields_set and stored.max_items is None
+    return known and not any(stored.left_out.get(task.name) or stored.missing.get(task.name) for task in tasks)
+
+
+def _split(board: Board, split: str, tasks: Sequence[Task], language: Language) -> Split:
+    t, lines = words(language), lines_of(tasks)
+    charts = [_forest(board, task, metric, lines, language) for task in tasks for metric in _drawn(board, task)]
+    columns = [(task, task.metric) for task in tasks]
+    further = dict.fromkeys(metric for task in tasks for metric in task.metrics[1:])
+    if len(tasks) == 1:  # its metrics as columns
+        columns, further = [(tasks[0], metric) for metric in tasks[0].metrics], {}
+    title = t("scores.table", split=t.split(split))
+    return Split(
+        t.split(split),
+        t.split_meaning(split, complete=is_complete(board, tasks)),
+        _table(board, lines, columns, title, "", language),
+        [
+            _table(board, lines, [(task, m) for task in tasks if m in task.metrics], t.metric(m), t.metric(m), language)
+            for m in further
+        ],
+        charts,
+        _legend(charts),
+        not any(task in board.first_tasks for task in tasks),
+        _cut(score for task in tasks for score in task.scores),
+    )
+
+
+def _cut(scores: Iterable[Score]) -> dict[tuple[str, str], int]:
+    cut: dict[tuple[str, str], int] = {}
+    for score in scores:
+        if score.truncated:
+            key = (shortened(score.task), score.model)
+            cut[key] = max(score.truncated, cut.get(key, 0))
+    return cut
+
+
+def _table(
+    board: Board,
+    lines: Sequence[Line],
+    columns: Sequence[tuple[Task, str]],
+    title: str,
+    caption: str,
+    language: Language,
+) -> ScoreTable:
+    rows = [
+        Row(line, manner(line, columns, language), scores, line.model == board.focus)
+        for line in lines
+        if any(scores := [line.score(task, metric) for task, metric in columns])
+    ]
+    return ScoreTable(title, caption, [_column(task, metric) for task, metric in columns], rows)
+
+
+def _column(task: Task, metric: str) -> Column:
+    scores = task.in_metric(metric)
+    documents = sorted({score.documents for score in scores if score.documents is not None})
+    few = bool(documents) and documents[0] < FEW_DOCUMENTS
+    sizes = sorted({score.n for score in scores if score.n is not None})
+    return Column(task, metric, _range(sizes), _range(documents), few, max((s.value for s in scores), default=0.0))
+
+
+def _range(numbers: Sequence[int]) -> str:
+    """A number, or the least and greatest of several; empty for none."""
+    return "–".join(map(count, dict.fromkeys((numbers[0], numbers[-1])))) if numbers else ""
+
+
+def manner(line: Line, columns: Sequence[tuple[Task, str]], language: Language) -> str:
+    """How a line's model was asked: ways of answering, layouts of the prompt, precision; empty for baselines."""
+    t = words(language)
     if line.role == BASELINE_MODE:
         return ""
-    modes = dict.fromkeys(mode_name(mode) for mode, _ in line.variants if mode)
-    styles = dict.fromkeys(style_name(style) for _, style in line.variants if style)
-    return " · ".join(filter(None, ("／".join(modes), "／".join(styles))))
+    scores = [score for task, metric in columns if (score := line.score(task, metric))]
+    modes = dict.fromkeys(t.mode(mode) for mode, _ in line.variants if mode)
+    styles = dict.fromkeys(t.style(score.prompt_style, score.wording) for score in scores if score.prompt_style)
+    precisions = dict.fromkeys(score.precision for score in scores if score.precision)
+    return " · ".join(t("slash").join(names) for names in (modes, styles, precisions) if names)
 
 
-def _column_head(task: Task, metric: str) -> Html:
-    sizes = sorted({score.n for score in task.in_metric(metric) if score.n is not None})
-    n = f"n = {count(sizes[0])}" if len(sizes) == 1 else f"n = {count(sizes[0])}–{count(sizes[-1])}" if sizes else ""
-    return el(
-        "th",
-        shortened(task.name, 32),
-        el("small", metric_name(metric)),
-        el("small", n) if n else None,
-        scope="col",
-    )
-
-
-def interval_text(low: object, high: object) -> str:
-    """An interval in brackets; empty when it is not known."""
-    if finite(low) is None or finite(high) is None:
-        return ""
-    return f"[{figure_text(low)}, {figure_text(high)}]"
-
-
-def _score_cell(score: Score | None, best: float) -> Html:
-    if score is None:
-        return el("td", MISSING)
-    interval = interval_text(score.low, score.high)
-    share = score.unparsed or 0.0
-    few = "1 % 未満" if share < 0.005 else percent(share, 0)
-    unread = el("small", f"不読 {few}") if share else None
-    return el(
-        "td",
-        figure_text(score.value),
-        el("small", interval) if interval else None,
-        unread,
-        class_="best" if math.isclose(score.value, best, abs_tol=1e-9) else None,
-    )
-
-
-def _cut_prompts(tasks: Sequence[Task]) -> Html:
-    cut: dict[tuple[str, str], int] = {}
-    for score in (score for task in tasks for score in task.scores if score.truncated):
-        cut[(score.task, score.model)] = max(score.truncated, cut.get((score.task, score.model), 0))
-    if not cut:
-        return Html("")
-    remarks = [
-        f"{shortened(task)} の {count(number)} 問は、{model_name(model)}の文脈長に合わせて文書の前を切った。"
-        for (task, model), number in cut.items()
-    ]
-    return note("".join(remarks)) if len(remarks) <= 3 else details("文書の前を切った問題", note("".join(remarks)))
-
-
-def _forests(board: Board, tasks: Sequence[Task]) -> Html:
-    charts = []
-    for task in tasks:
-        for metric in _drawn_metrics(board, task):
-            reported = _reported(board, task, metric)
-            majority = task.of("majority", metric)
-            charts.append(
-                forest_chart(
-                    shortened(task.name),
-                    metric_name(metric) + (f"、n = {count(task.n)}" if task.n is not None else ""),
-                    _estimates(task, metric, lines_of(tasks)),
-                    majority.value if majority else None,
-                    reported,
-                )
-            )
-    return join(el("div", charts, class_="charts wide"), _legend("".join(charts)))
-
-
-def _drawn_metrics(board: Board, task: Task) -> list[str]:
+def _drawn(board: Board, task: Task) -> list[str]:
     """The main metric; beside it the one in which figures were published, where that is another."""
-    others = [metric for metric in task.metrics[1:] if metric.endswith("_upstream") and _reported(board, task, metric)]
-    return [task.metric] if _reported(board, task, task.metric) else [task.metric, *others[:1]]
+    if _reported(board, task, task.metric, "ja"):
+        return [task.metric]
+    others = [metric for metric in task.metrics[1:] if _reported(board, task, metric, "ja")]
+    return [task.metric, *others[:1]]
 
 
-def _reported(board: Board, task: Task, metric: str) -> Reported | None:
+def _reported(board: Board, task: Task, metric: str, language: Language) -> Reported | None:
+    """Figures of others in this very metric on this very split."""
     values = tuple(
-        (str(row.get("model")), value)
-        for row in board.rows("published")
-        if row.get("metric") == metric and stands_beside(row, task) and (value := finite(row.get("value"))) is not None
+        (row.model, row.value)
+        for row in board.stored.published
+        if row.metric == metric and row.value is not None and stands_beside(row, task)
     )
-    wider = "、画像問題も含む" if task.split == "text-only" else ""
-    return Reported(f"公表値（{len(values)} モデル{wider}）", values) if values else None
+    key = "scores.reported_wider" if task.split == "text-only" else "scores.reported"
+    return Reported(words(language)(key, n=len(values)), values) if values else None
 
 
-def _estimates(task: Task, metric: str, lines: Sequence[Line]) -> list[Estimate]:
+def _forest(board: Board, task: Task, metric: str, lines: Sequence[Line], language: Language) -> Forest:
+    t, majority = words(language), task.of("majority", metric)
     several = {line.model for line in lines if sum(other.model == line.model for other in lines) > 1}
-    found = []
+    rows = []
     for line in lines:
-        score = line.score(task, metric)
-        if score is None:
-            continue
-        remark = ""
-        if line.model in several:
-            remark = mode_name(score.answer_mode) + (f" · {style_name(score.prompt_style)}" * bool(score.prompt_style))
-        style = "" if line.role == BASELINE_MODE else "base" if line.model == OLD_MODELS[0] else "ours"
-        found.append(Estimate(model_name(line.model), score.value, score.low, score.high, style, remark))
-    return found
+        if score := line.score(task, metric):
+            way = (t.mode(score.answer_mode), t.style(score.prompt_style, score.wording) if score.prompt_style else "")
+            remark = " · ".join(filter(None, way)) if line.model in several else ""
+            style = "" if line.role == BASELINE_MODE else "base" if line.model == OLD_MODELS[0] else "ours"
+            rows.append(Estimate(t.model(line.model), score.value, score.low, score.high, style, remark))
+    subtitle = t.metric(metric) + (t("scores.n_after", n=count(task.n)) if task.n is not None else "")
+    reference = majority.value if majority else None
+    return forest_chart(shortened(task.name), subtitle, rows, reference, _reported(board, task, metric, language))
 
 
-def _legend(charts: str) -> Html:
-    """Only what occurs in the charts."""
-    remarks = {
-        'class="ours"': "青はモデル",
-        'class="base"': "白抜きは事前学習モデル",
-        "<tr><th": "灰色は基準線",
-        "<i ": "横線は95 %信頼区間",
-        "<u ": "縦の破線は「最頻の答え」の値",
-        'class="reported"': "菱形は公表値で、ここでは測定していない（右端は最小値と最大値、内訳は「公表値」の表）",
+def _legend(charts: Sequence[Forest]) -> list[str]:
+    """What occurs in the charts, as keys of the words."""
+    rows = [row for chart in charts for row in chart.rows]
+    occurs = {
+        "ours": any(row.style == "ours" for row in rows),
+        "base": any(row.style == "base" for row in rows),
+        "baseline": any(not row.style for row in rows),
+        "interval": any(row.low is not None and row.high is not None for row in rows),
+        "reference": any(chart.reference is not None for chart in charts),
+        "reported": any(chart.reported for chart in charts),
     }
-    return note("、".join(text for sign, text in remarks.items() if sign in charts) + "。")
-
-
-def _further_metrics(board: Board, tasks: Sequence[Task]) -> Html:
-    """A table for each metric that is not the main one of its task; a single task shows all of them already."""
-    metrics = dict.fromkeys(metric for task in tasks for metric in task.metrics[1:]) if len(tasks) > 1 else {}
-    if not metrics:
-        return Html("")
-    tables = []
-    for metric in metrics:
-        columns = [(task, metric) for task in tasks if metric in task.metrics]
-        tables.append(_score_table(board, tasks, columns, metric_name(metric), with_caption=True))
-    return bulk(f"ほかの指標の得点表（{'、'.join(map(metric_name, metrics))}）", *tables)
-
-
-def _all_figures(board: Board) -> Html:
-    scores = [score for task in board.tasks for score in task.scores]
-    rows: list[Sequence[Child]] = [
-        [
-            shortened(score.task),
-            el("td", split_name(score.split), class_="text"),
-            el("td", model_name(score.model), class_="text"),
-            el("td", mode_name(score.answer_mode) or MISSING, class_="text"),
-            el("td", metric_name(score.metric), class_="text"),
-            figure_text(score.value),
-            figure_text(score.low),
-            figure_text(score.high),
-            count(score.n),
-            percent(score.unparsed),
-        ]
-        for score in scores
-    ]
-    text_heads = [el("th", name, scope="col", class_="text") for name in ("分割", "モデル", "答え方", "指標")]
-    head: list[Child] = ["課題", *text_heads, "値", "下限", "上限", "n", "不読"]
-    return bulk(f"すべての値（{count(len(rows))} 行）", table(head, rows, kind="wide"))
+    return [key for key, there in occurs.items() if there]

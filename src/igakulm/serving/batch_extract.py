@@ -14,11 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.answering.tasks import ANSWER_TOKENS, Extraction, check_task, extract
+from igakulm.answering.extraction import ANSWER_TOKENS, Extraction
+from igakulm.answering.lists import HOLD
+from igakulm.answering.tasks import check_task, extract
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
-from igakulm.inference.model import Model
+from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
 from igakulm.serving.batch_journal import Journal
@@ -27,7 +29,6 @@ from igakulm.serving.findings import check_format, write_findings
 from igakulm.tasks.layouts import Task
 
 JOURNAL = ".journal"
-NOT_TUNED = "the model does not say what it was tuned on: it is asked in general words and may answer badly"
 TRIES = 3
 """A record is asked again when the model's process died under it; the next try finds a new process."""
 FAILURES_IN_A_ROW = 3
@@ -99,7 +100,7 @@ def batch_extract(
         if not opened.tuned_tasks:
             progress.say(NOT_TUNED)
         for task in tasks:
-            check_task(opened.engine, opened.encoder, task, options.max_new_tokens)
+            check_task(opened, task, options.max_new_tokens)
         work = _work(records, tasks, opened, options)
         with Journal(out.with_name(out.name + JOURNAL), work) as journal:
             resumed = len(journal)
@@ -141,6 +142,7 @@ def _work(records: Records, tasks: Sequence[Task], opened: Model, options: Batch
         "preparation": opened.preparation,
         "engine": opened.kind,
         "length of answers": options.max_new_tokens,
+        "held to": HOLD,
     }
 
 
@@ -172,7 +174,7 @@ def _ask_all(
             if entry["failed"]:
                 # Not kept yet: when the machine is at fault, they are asked again by the next call.
                 if len(waiting) >= FAILURES_IN_A_ROW:
-                    raise _gives_up(entry["problem"], len(journal))
+                    raise gives_up(entry["problem"], len(journal))
             else:
                 _keep(waiting, journal)
                 items += sum(len(result["items"]) for result in entry["results"])
@@ -194,7 +196,8 @@ def _until(records: Records, total: int) -> Iterator[Record]:
         yield record
 
 
-def _gives_up(problem: str, kept: int) -> InputError:
+def gives_up(problem: str, kept: int) -> InputError:
+    """The end of a batch under which the engine fails again and again."""
     what = f"{FAILURES_IN_A_ROW} records in a row failed ({problem})"
     hint = "see what takes the machine's memory, then run the same command again: what is done is kept"
     return InputError(what, where=f"after {kept:,} records", hint=hint)
@@ -223,7 +226,7 @@ def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[
 
     for left in reversed(range(TRIES)):
         try:
-            return extract(opened.engine, opened.encoder, task, record.text, max_new_tokens=most, done=done)
+            return extract(opened, task, record.text, max_new_tokens=most, done=done)
         except EngineFailed:
             if not left:
                 raise

@@ -58,7 +58,10 @@ def completion_routes(room: Room) -> list[Route]:
         asked = parse_completion_request(body, room.name, room.limits.new_tokens, room.model.encoder.size)
         prompt = asked.prompt
         if isinstance(prompt, str):
-            prompt = (await asyncio.to_thread(room.model.plain_prompt, prompt)).ids
+            try:
+                prompt = (await asyncio.to_thread(room.model.plain_prompt, prompt)).ids
+            except InputError as error:
+                raise BadRequest(error.what, "prompt") from error
         if not prompt:
             raise BadRequest("the prompt has no tokens", "prompt")
         form = CompletionForm(room.name, room.model.encoder, asked.generation.sampling.top is not None)

@@ -6,8 +6,7 @@ scores, hash files (`igakulm verify` does), or read a plain model folder further
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from igakulm.errors import InputError
-from igakulm.files import read_json
+from igakulm.evaluation.score_tables import Board, Task, stands_beside
+from igakulm.evaluation.scoreboard import SCOREBOARD, PublishedRow, Scoreboard, read_scoreboard
 from igakulm.inference.model import Model
-from igakulm.report.board import SCOREBOARD, Board, Task, stands_beside
-from igakulm.report.page import finite
-from igakulm.report.words import metric_name, mode_name, model_name, split_name
+from igakulm.report.words import words
 
 CARD = "MODEL_CARD.md"
 LANGUAGES = {"## 日本語": "ja", "## English": "en"}
@@ -30,7 +27,7 @@ def model_routes(opened: Model) -> list[Route]:
     """The route of the page's third tab.
 
     Raises:
-        InputError: a bundle whose scoreboard is no JSON object.
+        InputError: a bundle whose scoreboard is damaged or of a newer version.
     """
     value = model_facts(opened)
 
@@ -75,55 +72,48 @@ def split_card(text: str) -> dict[str, str]:
     return found or ({"ja": text.strip()} if text.strip() else {})
 
 
-def score_rows(scoreboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+def score_rows(scoreboard: Scoreboard) -> list[dict[str, Any]]:
     """The rows of a scoreboard with names to show, and the published figures that may stand beside them.
 
     Each row has the fields of `Score` and model_ja, metric_ja, split_ja, mode_ja, and main (the task's first metric).
     Published figures have the role "published" and no interval.
     """
-    board = Board(scoreboard, None)
-    published = board.rows("published")
-    return [row for task in board.tasks for row in (*_measured(task), *_published(task, published))]
+    rows = scoreboard.published
+    return [row for task in Board(scoreboard).tasks for row in (*_measured(task), *_published(task, rows))]
 
 
 def _measured(task: Task) -> Iterable[dict[str, Any]]:
     for score in task.scores:
-        names = {**_names(score.model, score.metric, score.split), "mode_ja": mode_name(score.answer_mode)}
-        yield {**asdict(score), **names, "main": score.metric == task.metric}
+        names = {**_names(score.model, score.metric, score.split), "mode_ja": words("ja").mode(score.answer_mode)}
+        yield {**score.model_dump(mode="json"), **names, "main": score.metric == task.metric}
 
 
-def _published(task: Task, rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+def _published(task: Task, rows: Iterable[PublishedRow]) -> Iterable[dict[str, Any]]:
     for row in rows:
-        value, metric, model = finite(row.get("value")), str(row.get("metric")), str(row.get("model"))
-        if value is None or metric not in task.metrics or not stands_beside(row, task):
+        if row.value is None or row.metric not in task.metrics or not stands_beside(row, task):
             continue
         yield {
-            "model": model,
+            "model": row.model,
             "task": task.name,
             "kind": task.kind,
-            "metric": metric,
-            "value": value,
+            "metric": row.metric,
+            "value": row.value,
             "split": task.split,
             "role": "published",
-            **_names(model, metric, task.split),
-            "main": metric == task.metric,
+            **_names(row.model, row.metric, task.split),
+            "main": row.metric == task.metric,
         }
 
 
 def _names(model: str, metric: str, split: str) -> dict[str, str]:
-    return {"model_ja": model_name(model), "metric_ja": metric_name(metric), "split_ja": split_name(split)}
+    t = words("ja")
+    return {"model_ja": t.model(model), "metric_ja": t.metric(metric), "split_ja": t.split(split)}
 
 
-def _scoreboard(folder: Path) -> dict[str, Any]:
+def _scoreboard(folder: Path) -> Scoreboard:
     """Of a bundle it lies in evaluation/; older ones have none."""
-    return _object(folder / "evaluation" / SCOREBOARD)
-
-
-def _object(path: Path) -> dict[str, Any]:
-    value = read_json(path) if path.is_file() else {}
-    if not isinstance(value, dict):
-        raise InputError("this file holds no JSON object", where=str(path))
-    return value
+    place = folder / "evaluation"
+    return read_scoreboard(place) if (place / SCOREBOARD).is_file() else Scoreboard()
 
 
 def _text(path: Path) -> str:

@@ -23,10 +23,10 @@ from igakulm.inference.engine import EndpointFailed, EngineFailed
 from igakulm.inference.model import Model
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
 from igakulm.serving.turns import Busy, Turns, WaitedTooLong
+from igakulm.text.broken import whole_characters
 
 T = TypeVar("T")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadRequest(Exception):
@@ -220,7 +220,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=refuse)
         if _SURROGATE_ESCAPE.search(body):
-            value = _whole_characters(value)
+            value = _mended(value)
     except (ValueError, RecursionError) as error:
         # The error's own text quotes the body, which may be a patient's record.
         raise BadRequest("the body is not valid JSON in UTF-8", code="invalid_json") from error
@@ -229,13 +229,13 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _whole_characters(value: Any) -> Any:
+def _mended(value: Any) -> Any:
     if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
+        return whole_characters(value)
     if isinstance(value, list):
-        return [_whole_characters(item) for item in value]
+        return [_mended(item) for item in value]
     if isinstance(value, dict):
-        return {_whole_characters(key): _whole_characters(item) for key, item in value.items()}
+        return {_mended(key): _mended(item) for key, item in value.items()}
     return value
 
 

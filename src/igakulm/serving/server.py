@@ -24,7 +24,7 @@ from starlette.types import ASGIApp
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import Engine
-from igakulm.inference.model import Model
+from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import Endpoint, open_model
 from igakulm.serving.audit import AuditLog
 from igakulm.serving.completion_routes import completion_routes
@@ -219,6 +219,8 @@ def serve(
             stack.callback(audit.close)
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
         LOG.setLevel(logging.INFO)
+        if not opened.tuned_tasks:
+            LOG.warning(NOT_TUNED)
         hosts = LOOPBACK_NAMES | {host.lower()} if is_loopback(host) else None
         app = app_of(opened, Options(api_key, hosts, Limits(queue=queue), audit, log_prompts))
         address = f"{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"

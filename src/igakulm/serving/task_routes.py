@@ -13,16 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from igakulm.answering.tasks import (
-    ANSWER_TOKENS,
-    MOST_CHOICES,
-    Choice,
-    Extraction,
-    classify,
-    compare,
-    exam,
-    extract,
-)
+from igakulm.answering.extraction import ANSWER_TOKENS, Extraction
+from igakulm.answering.tasks import MOST_CHOICES, Choice, classify, compare, exam, extract
 from igakulm.errors import did_you_mean
 from igakulm.serving.request_fields import check_fields, whole
 from igakulm.serving.room import BadRequest, Room
@@ -79,22 +71,22 @@ class _Tasks:
         task, text = self._task(value, "extract"), _text(value, "text")
         most = min(self.room.limits.new_tokens, ANSWER_TOKENS)
         room = self.room
-        return lambda: _extraction(extract(room.model.engine, room.model.encoder, task, text, max_new_tokens=most))
+        return lambda: _extraction(extract(room.model, task, text, max_new_tokens=most))
 
     def classify(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         task, text = self._task(value, "classify"), _text(value, "text")
-        return lambda: _choice(classify(self.room.model.engine, self.room.model.encoder, task, text))
+        return lambda: _choice(classify(self.room.model, task, text))
 
     def compare(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         task, first, second = self._task(value, "compare"), _text(value, "first"), _text(value, "second")
-        return lambda: _choice(compare(self.room.model.engine, self.room.model.encoder, task, first, second))
+        return lambda: _choice(compare(self.room.model, task, first, second))
 
     def exam(self, value: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
         question, choices = _text(value, "question"), _choices(value)
         wanted = whole(value, "wanted", 1, 1, len(choices) - 1)
 
         def work() -> dict[str, Any]:
-            found = exam(self.room.model.engine, self.room.model.encoder, question, choices, wanted)
+            found = exam(self.room.model, question, choices, wanted)
             return _choice(found) | {"answer": found.answer.split(",")}
 
         return work

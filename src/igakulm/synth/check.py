@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from igakulm.synth.ngrams import Hashes, ngram_hashes
 from igakulm.synth.prompts import RULES, SYSTEM
+from igakulm.text.broken import whole_characters
 
 MIN_CHARACTERS = 100
 MIN_CHARACTERS_OF_A_LANGUAGE = 20
@@ -84,8 +85,7 @@ def tidy_answer(text: str) -> str:
     '{}'
     """
     # A server's JSON may hold halves of surrogate pairs, which no file can.
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", whole_characters(text).replace("\r\n", "\n").replace("\r", "\n"))
     text = _REASONING.sub("", text).strip()
     fenced = _FENCED.match(text)
     return (fenced[1] if fenced else text).strip()

@@ -20,6 +20,8 @@ from igakulm.files import numbered_jsonl
 from igakulm.recipe.loading import data_files
 from igakulm.recipe.schema import Chats
 from igakulm.tasks.items import normalised_document
+from igakulm.tasks.personal_data import Deidentifiers, deidentifier_for, messages_without
+from igakulm.text.personal.replacing import Deidentifier
 
 ROLES = ("system", "user", "assistant")
 
@@ -39,18 +41,23 @@ class Chat:
     repeats: int = 1
 
 
-def read_chats(sources: Sequence[Chats]) -> list[Chat]:
+def read_chats(sources: Sequence[Chats], personal_data: Deidentifiers | None = None) -> list[Chat]:
     """All conversations of all sources, in order.
+
+    Args:
+        sources: of the recipe; each says what becomes of personal data.
+        personal_data: gets, under the path of each source, what took it out.
 
     Raises:
         InputError: no file, a line of another form, an unknown role, no answer to learn; file and line are named.
     """
-    return [
-        _chat(row, path, number, source.repeats)
-        for source in sources
-        for path in data_files(source.path)
-        for number, row in _rows(path)
-    ]
+    known: Deidentifiers = {} if personal_data is None else personal_data
+    chats: list[Chat] = []
+    for source in sources:
+        deidentifier = deidentifier_for(source.path, source.personal_data, known, "finetune.chats.personal_data")
+        for path in data_files(source.path):
+            chats += (_chat(row, path, number, source.repeats, deidentifier) for number, row in _rows(path))
+    return chats
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -62,7 +69,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError("this file has no conversation", where=str(path))
 
 
-def _chat(row: dict[str, Any], path: Path, number: int, repeats: int) -> Chat:
+def _chat(row: dict[str, Any], path: Path, number: int, repeats: int, deidentifier: Deidentifier | None) -> Chat:
     where = f"{path}, line {number}"
     given = row.get("messages")
     if not isinstance(given, list) or not given:
@@ -72,6 +79,9 @@ def _chat(row: dict[str, Any], path: Path, number: int, repeats: int) -> Chat:
     if not any(message["role"] == "assistant" for message in messages):
         hint = "add the assistant's answer, or leave the line out"
         raise InputError("this conversation has no answer to learn", where=where, hint=hint)
+    if deidentifier is not None:
+        patient = row.get(deidentifier.config.patient or "")
+        messages = messages_without(messages, deidentifier, str(patient) if patient else where)
     told = row.get("document_sha256")
     asked = (message["content"] for message in messages if message["role"] == "user")
     documents = [told] if isinstance(told, str) and told else [document_hash(text) for text in asked]

@@ -22,7 +22,9 @@ Answers = tuple[tuple[str, ...], ...]
 """Every set of letters that counts as right, the official one first."""
 
 _VOIDED = re.compile(
-    r"解なし|正解なし|正答なし|解答なし|採点除外|採点対象外|採点対象から除外|不適切問題|全員正解|voided", re.IGNORECASE
+    r"解なし|正解なし|正答なし|解答なし|採点除外|採点対象外|採点対象から除外|不適切問題|全員正解|"
+    r"voided",
+    re.IGNORECASE,
 )
 _NOTHING = frozenset({"-", "―", "—", "なし", "無し", "none", "n/a", "na", "null", "除外", "無効"})
 _ANY_OF = re.compile(r"(?:いずれか|どれか|any)\s*([0-9一二三四五]|one|two|three)\s*(?:つ|個|of)?", re.IGNORECASE)

@@ -7,7 +7,7 @@ published benchmark's files (benchmarks/), or score anything.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,13 @@ FIELDS = ("id", "question", "choices", "answer", "accepted", "text_only", "point
 HINTS = {"document": 'a question has no document: put the text into "question", or use the kind classification'}
 
 
-def read_exam(path: Path, task: str, screen: Screen | None = None, by: Collection[str] = ()) -> list[Item]:
+def read_exam(
+    path: Path,
+    task: str,
+    screen: Screen | None = None,
+    by: Collection[str] = (),
+    change: Callable[[Row], Row] = lambda row: row,
+) -> list[Item]:
     """Items of a file with rows `id, question, choices, answer` and, if wanted, `text_only, points, exam, year, part`.
 
     `answer` is a list of letters (a = first option) or any form that `right_answers` reads; without `choices` it is a
@@ -43,12 +49,13 @@ def read_exam(path: Path, task: str, screen: Screen | None = None, by: Collectio
         task: the task's name.
         screen: takes the rows left out; None = the first odd row is an error.
         by: further fields, for scores by subgroup.
+        change: what is done to a row before an item is made of it.
 
     Raises:
         InputError: an unknown field, no row that can be asked, and what a strict screen raises.
     """
-    key = key_of(path)
-    return rows_of(path, task, lambda row, where: exam_item(row, task, where, by), screen or Screen(strict=True), key)
+    screen = screen or Screen(strict=True)
+    return rows_of(path, task, lambda row, where: exam_item(change(row), task, where, by), screen, key_of(path))
 
 
 def key_of(path: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
+from igakulm.tasks.personal_data import Deidentifiers
 
 LEFT_OUT_FILE = "left_out.jsonl"
 REASONS = {
@@ -55,11 +56,15 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Screen:
-    """Takes the rows that readers leave out, and files that are missing; a `strict` one refuses the first odd row."""
+    """Takes the rows that readers leave out, and files that are missing; a `strict` one refuses the first odd row.
+
+    `personal_data`: task -> what took personal data out of its rows, with its counts.
+    """
 
     strict: bool = False
     rows: list[LeftOut] = field(default_factory=list)
     missing: list[LeftOut] = field(default_factory=list)
+    personal_data: Deidentifiers = field(default_factory=dict)
 
     def leave_out(self, task: str, row_id: str, odd: OddRow) -> None:
         """Take one row.

@@ -21,8 +21,10 @@ from igakulm.recipe.schema import RowTask
 from igakulm.tasks.exam_answers import choices_of, right_answers
 from igakulm.tasks.exams import read_exam
 from igakulm.tasks.fields import Row, check_fields, id_field, label_field, labels, rows_of, strings_field, text_field
+from igakulm.tasks.item_rows import item_of_row
 from igakulm.tasks.items import LETTERS, Item, normalised_document
 from igakulm.tasks.left_out import OddRow, Screen
+from igakulm.tasks.personal_data import deidentifier_for, row_without
 from igakulm.tasks.splits import linked_groups
 
 SIMILARITY_CHOICES = (
@@ -64,17 +66,29 @@ def read_rows(path: Path, task: RowTask, screen: Screen | None = None) -> list[I
         InputError: an unknown field, no row that can be asked, and what a strict screen raises.
     """
     screen = screen or Screen(strict=True)
+    change = _change(task, screen)
     if task.kind == "exam":
-        return read_exam(path, task.name, screen, task.by)
+        return read_exam(path, task.name, screen, task.by, change)
     if task.kind == "similarity":
-        return _similarity_items(path, task, screen)
+        return _similarity_items(path, task, screen, change)
     builders: dict[str, Callable[[Row, RowTask, str], Item]] = {
         "classification": _classification_item,
         "entities": _entities_item,
         "free-text": _text_item,
+        "items": lambda row, task, where: item_of_row(row, task.name, where),
     }
     build = builders[task.kind]
-    return rows_of(path, task.name, lambda row, where: build(row, task, where), screen)
+    return rows_of(path, task.name, lambda row, where: build(change(row), task, where), screen)
+
+
+def _change(task: RowTask, screen: Screen) -> Callable[[Row], Row]:
+    """What is done to a row before an item is made of it."""
+    deidentifier = deidentifier_for(
+        task.name, task.personal_data, screen.personal_data, "benchmarks.rows.personal_data"
+    )
+    if deidentifier is None:
+        return lambda row: row
+    return lambda row: row_without(row, deidentifier, str(row.get("id", "")))
 
 
 def _check(row: Row, task: RowTask, where: str) -> None:
@@ -168,8 +182,8 @@ def _text_item(row: Row, task: RowTask, where: str) -> Item:
     )
 
 
-def _similarity_items(path: Path, task: RowTask, screen: Screen) -> list[Item]:
-    items = rows_of(path, task.name, lambda row, where: _similarity_item(row, task, where), screen)
+def _similarity_items(path: Path, task: RowTask, screen: Screen, change: Callable[[Row], Row]) -> list[Item]:
+    items = rows_of(path, task.name, lambda row, where: _similarity_item(change(row), task, where), screen)
     documents = connected_sentences([(item.sentences[0], item.sentences[1]) for item in items])
     return [replace(item, document=document) for item, document in zip(items, documents, strict=True)]
 

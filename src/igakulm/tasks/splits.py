@@ -15,13 +15,16 @@ from igakulm.tasks.items import Item, normalised_document
 
 
 def documents_of(item: Item) -> frozenset[str]:
-    """The normalised documents of an item: its sentences where it has them, else its document; empty ones do not count.
+    """What an item must not share with one on another side: its normalised sentences where it has them, else its
+    document, and its patient; empty ones do not count.
 
     >>> item = Item("1", "t", "choice", "q", ("x", "y"), ("A",), document="熱が出た。")
     >>> sorted(documents_of(item))
     ['熱が出た']
     """
-    return frozenset(filter(None, map(normalised_document, item.sentences or (item.document,))))
+    texts = frozenset(filter(None, map(normalised_document, item.sentences or (item.document,))))
+    # No normalised document holds a space: a patient's number is never taken for a text.
+    return texts | {f"patient {item.patient}"} if item.patient else texts
 
 
 def linked_groups(members: Iterable[Iterable[str]]) -> list[int]:

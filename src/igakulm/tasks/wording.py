@@ -14,10 +14,12 @@ https://github.com/jungokasai/IgakuQA (scripts/generation, scripts/prompts).
 from __future__ import annotations
 
 import ast
+import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -38,6 +40,8 @@ class Wording:
 
     `choice` and `entities`: system texts of JMED-LLM's tasks. `exam`: system text of examinations. `pick`: the line
     after the options of an examination question; `{letters}` becomes "a,b,c", `{count}` (or `{}`) how many to choose.
+    `pick_all`: the same where the question does not say how many, so that nobody is told.
+    `taken`: which of them a file gave; `from_source`: that file is a benchmark's own source.
     """
 
     choice: str = (
@@ -50,6 +54,20 @@ class Wording:
     )
     exam: str = "医師国家試験の問題に答えます。"
     pick: str = "{letters}のうち正しいものをちょうど{count}個、文字だけで答えてください。"
+    pick_all: str = "{letters}のうち正しいものをすべて、文字だけで答えてください。"
+    taken: tuple[str, ...] = field(default=(), compare=False)
+    from_source: bool = field(default=False, compare=False)
+
+    def origin(self, item: Item) -> Literal["own", "published", "given"]:
+        """Whose sentences an item's prompt has: the benchmark's own only where all of them were taken from its source.
+
+        >>> Wording().origin(Item("1", "t", "choice", "q", ("a", "b"), ("A",), document="q"))
+        'own'
+        """
+        used = {"exam", "pick"} if is_exam(item) else {"entities" if item.kind == "entities" else "choice"}
+        if not used <= set(self.taken):
+            return "own"
+        return "published" if self.from_source else "given"
 
 
 def conversation(item: Item, wording: Wording, shots: Sequence[Item] = ()) -> list[Message]:
@@ -93,9 +111,11 @@ def option_letters(item: Item, *, published: bool) -> str:
 
 def _leaderboard_text(item: Item) -> str:
     if item.kind == "entities":
-        return item.question
-    options = "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, item.choices, strict=False))
-    return f"質問: {item.question}\n選択肢:\n{options}" if options else f"質問: {item.question}"
+        return item.published[0] if item.published else item.question
+    # As published, byte for byte: white space around questions and options stays, which our own layout leaves out.
+    question, *choices = item.published or (item.question, *item.choices)
+    options = "".join(f"{letter}. {choice}\n" for letter, choice in zip(LETTERS, choices, strict=False))
+    return f"質問: {question}\n選択肢:\n{options}" if item.choices else f"質問: {question}"
 
 
 def _exam_text(item: Item, wording: Wording) -> str:
@@ -103,7 +123,7 @@ def _exam_text(item: Item, wording: Wording) -> str:
         return f"問題: {item.question}"
     letters = LETTERS[: len(item.choices)].lower()
     options = "".join(f"\n{letter}: {choice}" for letter, choice in zip(letters, item.choices, strict=True))
-    pick = wording.pick.replace("{letters}", ",".join(letters))
+    pick = (wording.pick if item.wanted else wording.pick_all).replace("{letters}", ",".join(letters))
     pick = pick.replace("{count}", str(item.wanted)).replace("{}", str(item.wanted))
     return f"問題: {item.question}{options}\n{pick}\n答え:"
 
@@ -130,13 +150,44 @@ def read_wording(path: Path) -> Wording:
     """Sentences of a YAML file (keys as in `Wording`), or of a benchmark's own Python source, which is only parsed.
 
     Raises:
-        InputError: not readable, an unknown key, or no sentence found.
+        InputError: not readable, an unknown key, no sentence found, or in a source several that could be meant, or one
+            that is not Japanese.
     """
     text = _text(path)
-    found = dict(_of_source(text, path)) if path.suffix == ".py" else _of_yaml(text, path)
+    found = _one_each(_of_source(text, path), path) if path.suffix == ".py" else _of_yaml(text, path)
     if not found:
         raise InputError("no prompt sentence was found in it", where=str(path), hint="write a YAML file: choice: …")
-    return replace(Wording(), **found)
+    return replace(Wording(), **found, taken=tuple(sorted(found)), from_source=path.suffix == ".py")
+
+
+def told(wording: Wording) -> list[str]:
+    """The sentences that a file gave, one line each, for people."""
+    return [f"wording, {name}: {getattr(wording, name)}" for name in wording.taken]
+
+
+def _one_each(candidates: Iterable[tuple[str, str]], path: Path) -> dict[str, str]:
+    """The sentence of each kind.
+
+    Raises:
+        InputError: several fit, or the only one is not Japanese (the items are).
+    """
+    found: dict[str, list[str]] = {}
+    for name, sentence in candidates:
+        if sentence not in found.setdefault(name, []):
+            found[name].append(sentence)
+    chosen = {}
+    for name, sentences in found.items():
+        japanese = [sentence for sentence in sentences if re.search("[ぁ-ゖァ-ヺ]", sentence)]
+        hint = f"write the sentence that is meant into a YAML file: {name}: …"
+        if not japanese:
+            raise InputError(
+                f"the sentence for {name} is not Japanese: {sentences[0][:60]!r}", where=str(path), hint=hint
+            )
+        if len(japanese) > 1:
+            several = "; ".join(repr(sentence[:40]) for sentence in japanese)
+            raise InputError(f"several sentences could be {name}: {several}", where=str(path), hint=hint)
+        chosen[name] = japanese[0]
+    return chosen
 
 
 def _of_yaml(text: str, path: Path) -> dict[str, str]:
@@ -144,7 +195,7 @@ def _of_yaml(text: str, path: Path) -> dict[str, str]:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"the file is not valid YAML: {error}", where=str(path)) from error
-    known = [field.name for field in fields(Wording)]
+    known = [one.name for one in fields(Wording) if one.name not in ("taken", "from_source")]
     if not isinstance(value, dict):
         raise InputError("the file holds no keys", where=str(path), hint="keys: " + ", ".join(known))
     for key, sentence in value.items():
@@ -159,8 +210,8 @@ def _of_yaml(text: str, path: Path) -> dict[str, str]:
 
 
 def _of_source(text: str, path: Path) -> Iterator[tuple[str, str]]:
-    """What a benchmark's source says: assignments to `system_prompt` (choices first, then lists), the content of a
-    message with the role "system", and the text on which `format` is called.
+    """What a benchmark's source could mean: assignments to `system_prompt` (for choices; a second one, or one that
+    speaks of a list, is for entities), the content of messages with the role "system", texts that are formatted.
     """
     try:
         with warnings.catch_warnings():
@@ -168,16 +219,19 @@ def _of_source(text: str, path: Path) -> Iterator[tuple[str, str]]:
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"the file is not Python source: {error}", where=str(path)) from error
-    names = iter(("choice", "entities"))
+    prompts: list[str] = []
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=[ast.Name(id="system_prompt")], value=ast.Constant(value=str(sentence))):
-                if name := next(names, None):
-                    yield name, sentence
+                prompts += [sentence] if sentence not in prompts else []
             case ast.Dict(values=[ast.Constant(value="system"), ast.Constant(value=str(sentence))]):
                 yield "exam", sentence
             case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(sentence)), attr="format")):
                 yield "pick", sentence.strip("\n")
+    listed = [bool(re.search("リスト|list", sentence, re.IGNORECASE)) for sentence in prompts]
+    if len(prompts) == 2 and len(set(listed)) == 1:
+        listed = [False, True]
+    yield from (("entities" if list_ else "choice", sentence) for list_, sentence in zip(listed, prompts, strict=True))
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,7 @@
-"""The character tables of the cleaning (section 2.2.1): what is unified, what is needed, what is shortened.
+"""The character tables of the cleaning (section 2.2.1): what is needed, and how each code point is treated.
 
-Does: hold the tables, and fuse them into arrays indexed by code point for `clean.py`.
-Does not: apply them.
+Does: say which characters a cleaned document may hold, and fuse NFKC, look-alikes and deletion into arrays indexed by
+code point. Does not: apply them, or decide which characters look alike (lookalikes.py).
 """
 
 from __future__ import annotations
@@ -13,79 +13,20 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from igakulm.text.broken import REPLACEMENT
+from igakulm.text.lookalikes import BEFORE_NFKC, LETTER_SIGNS, UNIFIED
+from igakulm.text.symbol_fonts import FIRST, LAST
+
 Codes = NDArray[np.uint32]
 
 SEPARATOR = "\x1e"
 """Stands between the documents of a batch; as a control character it is never part of a cleaned document."""
-
-
-def _to(target: str, forms: str) -> dict[str, str]:
-    return dict.fromkeys(forms, target)
-
-
-def _circled() -> dict[str, str]:
-    """Circled numbers and words in parentheses: NFKC alone turns 「①1日3回」 into 「11日3回」."""
-    table: dict[str, str] = {"⓪": "(0)", "⓿": "(0)"}
-    for start, count, first in ((0x2776, 10, 1), (0x2780, 10, 1), (0x278A, 10, 1), (0x24EB, 10, 11), (0x24F5, 10, 1)):
-        table |= {chr(start + step): f"({first + step})" for step in range(count)}
-    for start, stop in ((0x2460, 0x2474), (0x3251, 0x3260), (0x3280, 0x32C0), (0x32D0, 0x32FF)):
-        table |= {chr(code): f"({unicodedata.normalize('NFKC', chr(code))})" for code in range(start, stop)}
-    return table
-
+UNSEEN, GAP = 1, 2
+"""What stands for a deleted character until the characters around it are known: for one that nobody sees (a mark, a
+control, a joiner), and for one that was seen."""
 
 PROTECTED = "…℃℉．，"
 """NFKC would decompose the first three; the full-width stop and comma are settled later, by what surrounds them."""
-
-BEFORE_NFKC: dict[str, str] = {
-    **_to("…", "‥"),
-    **_to("°", "º˚゜"),
-    **_to("'", "´΄"),
-    **_to('"', "″"),
-    **_to("", "¨¯¸˘˙˛˝゛￣‾"),
-    "㏗": "pH",
-    **_circled(),
-}
-"""Characters whose NFKC form says something else (「37ºC」 → 「37oC」)."""
-
-UNIFIED: dict[str, str] = {
-    **_to("-", "˗֊‐‑‒–⁃−➖⸺⸻"),
-    **_to("―", "—─━⎯"),
-    **_to("〜", "~∼∾〰"),
-    **_to('"', "“”„‟〝〟"),
-    **_to("'", "‘’‚‛′ʹʼ"),
-    **_to("・", "•‣∙⋅·◦‧"),
-    **_to("●", "⚫⬤◉⦿"),
-    **_to("○", "◯⚪"),
-    **_to("■", "▪◾◼⬛"),
-    **_to("□", "▫◽◻⬜"),
-    **_to("▶", "►▸"),
-    **_to("★", "✮✭⭐"),
-    **_to("☆", "✩✰"),
-    **_to("→", "⇒➡⇨➔⟶➜"),
-    **_to("←", "⇐⬅"),
-    **_to("↑", "⇑⬆"),
-    **_to("↓", "⇓⬇"),
-    **_to("×", "✕✖╳⨯"),
-    **_to("✓", "✔☑"),
-    **_to("≤", "≦⩽"),
-    **_to("≥", "≧⩾"),
-    **_to("≒", "≈≃≅"),
-    **_to("Δ", "∆"),
-    **_to("φ", "⌀∅"),
-    **_to("/", "⁄∕"),
-    **_to(":", "∶"),
-    **_to("|", "¦∣│"),
-    **_to("《", "≪«⟪"),
-    **_to("》", "≫»⟫"),
-    **_to("〈", "⟨‹"),
-    **_to("〉", "⟩›"),
-    **_to("〔", "〘"),
-    **_to("〕", "〙"),
-    **_to(" ", "\t\u1680"),
-    **_to("\n", "\r\u2028\u2029\u0085\x0b\x0c"),
-    **dict(zip("⺠⻁⻄⻅⻆⻉⻋⻑⻘⻝⻤⻨⻩⻫⻭⻯⻲", "民虎西見角貝車長青食鬼麦黄斉歯竜亀", strict=True)),
-}
-"""Look-alikes after NFKC; the last line is what PDF readers make of 長, 歯 and others."""
 
 NEEDED_RANGES: tuple[tuple[int, int], ...] = (
     (0x20, 0x7E),  # ASCII
@@ -101,47 +42,38 @@ NEEDED_RANGES: tuple[tuple[int, int], ...] = (
     (0x20000, 0x323AF),  # 𠮟, 𩸽
 )
 NEEDED_SYMBOLS = (
-    "\n々〆〇ヶ、。「」『』【】〈〉《》〔〕…―〜・※〒℃℉°±×÷≤≥≠≒≡∞∝√∑∫∂∈∴∵∠⊥⊂⊃∩∪∧∨→←↑↓↔⇔⇄⇌○●◎△▲▽▼□■◇◆☆★▶✓♪♀♂†‡§¶‰€£¥¢©®"
+    "\n々〆〇ヶ、。「」『』【】〈〉《》〔〕…―〜・※〒〃℃℉°±×÷≤≥≠≒≡∞∝√∑∏∫∂∇∈∉∴∵∠⊥∥⊂⊃⊄⊆⊇∩∪∧∨¬∀∃≲≳≮≯≰≱≢‰‱"
+    "→←↑↓↔↕↗↘↖↙⇔⇄⇌↛⇏○●◎△▲▽▼□■◇◆☆★▶◀▷◁✓♪♀♂†‡§¶€£¥¢©®"
 )
-
-RUNS: dict[str, int] = {
-    **dict.fromkeys("!?、。…ー〜・―♪☆★", 2),
-    **dict.fromkeys("-_=*#→←:,※", 3),  # two are code, or a result that did not change
-    **dict.fromkeys("○●◎△▲▽▼□■◇◆×/|^<>↑↓", 4),  # 「○○病院」「WBC↑↑」
-    **dict.fromkeys("+", 5),  # 「尿蛋白(++++)」 is a result
-    **dict.fromkeys(map(chr, range(0x3041, 0x3097)), 4),
-    **dict.fromkeys(map(chr, range(0x30A1, 0x30FB)), 4),
-}
-"""A run of at least so many becomes one character. Digits and letters are never shortened."""
 
 LETTER, KATAKANA, ALNUM, DIGIT, BEFORE_STOP, BEFORE_WIDE_STOP, AFTER_STOP, NO_WORD_START, BEFORE_LAUGH = (
     1 << bit for bit in range(9)
 )
+LATIN, WORD, SIGN = 1 << 9, 1 << 10, 1 << 11
+"""Latin letters; letters and digits of any kind; signs that make one thing of what stands beside them (1.5, 10-20)."""
 CLOSING = "」』】〉》〕"
 NEVER_FIRST = "ンッャュョァィゥェォヮ"
 """Katakana that begin no word: a hyphen before them is a long-vowel mark (「メ-ンテナンス」)."""
-SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻"
-FRACTIONS = "¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
-SMALL_ROMANS = "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅰⅱⅲⅳⅴⅵⅶⅷⅸ"
+SIGNS = "+-.,/:^*=<>%~〜±×÷≤≥'\"．，…°_#"
 
-FAST, SLOW, CONTEXT, JOINED = 0, 1, 2, 3
+FAST, EXPANDED, NUMBER, ROMAN, LETTER_SIGN, MIDDLE_DOT, BRACKET, FONT, VOICED, JOINED, RARE = range(11)
+"""How a character becomes its form: by the table of 1:1 forms; as several characters; by a rule that looks at its
+neighbours (expansion.py); VOICED, JOINED and RARE with the character before it, RARE by a pattern first."""
+RARE_CHARACTERS = "\u20dd\u20e3\u0336\u3099\u309a" + REPLACEMENT
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
     """Arrays of 0x110000 entries.
 
-    `kind`: FAST (one table look-up does it), SLOW (becomes several characters or none), CONTEXT (depends on its
-    neighbour), JOINED (NFKC may join it to the character before it).
-    `normal`: 1:1 NFKC. `fused`: that, unification and deletion (0) in one. `flags`: bits LETTER … of a cleaned
-    character. `runs`: least length of a run that is shortened, 0 for never.
+    `kind`: FAST … JOINED. `normal`: 1:1 NFKC. `fused`: that, unification and deletion (UNSEEN, GAP) in one.
+    `flags`: bits LETTER … of a cleaned character.
     """
 
     kind: NDArray[np.uint8]
     normal: Codes
     fused: Codes
     flags: NDArray[np.uint16]
-    runs: NDArray[np.uint8]
 
 
 @cache
@@ -153,32 +85,64 @@ def needed() -> frozenset[str]:
 
 @cache
 def tables() -> Tables:
-    """Build the arrays once for each process (about 0.2 s)."""
+    """Build the arrays once for each process (about 0.3 s)."""
     size = 0x110000
     kind = np.zeros(size, np.uint8)
     normalised = np.arange(size, dtype=np.uint32)
-    fused = np.zeros(size, np.uint32)
+    fused = np.full(size, GAP, np.uint32)
     keep = needed() | set(PROTECTED) | {SEPARATOR}
     composing = _composing()
-    for code in (*range(0xD800), *range(0xE000, 0x20000), *range(0x2F800, 0x2FA20)):
+    for code in (*range(0xD800), *range(0xE000, 0x20000), *range(0x2F800, 0x2FA20), *range(0xE0000, 0xE1000)):
         character = chr(code)
         normal = character if character in PROTECTED else BEFORE_NFKC.get(character)
         if normal is None:
             normal = unicodedata.normalize("NFKC", character)
-        if character in SUPERSCRIPTS or character in FRACTIONS or character in SMALL_ROMANS:
-            kind[code] = CONTEXT
-        elif code in composing or (normal and ord(normal[0]) in composing):
-            kind[code] = JOINED
-        elif len(normal) != 1:
-            kind[code] = SLOW
-        else:
+        kind[code] = _kind(character, normal, composing)
+        if kind[code] == FAST and len(normal) == 1:
             normalised[code] = ord(normal)
-            normal = UNIFIED.get(normal, normal)
-            fused[code] = ord(normal) if normal in keep else 0
+        unified = UNIFIED.get(normal, normal)
+        fused[code] = ord(unified) if unified in keep else UNSEEN if _unseen(character) else GAP
     plane = np.arange(0x20000, 0x323B0, dtype=np.uint32)
     plane = plane[(plane < 0x2F800) | (plane >= 0x2FA20)]
     fused[plane] = plane
-    return Tables(kind, normalised, fused, _flags(), _runs())
+    return Tables(kind, normalised, fused, _flags())
+
+
+def _kind(character: str, normal: str, composing: frozenset[int]) -> int:
+    code, category = ord(character), unicodedata.category(character)
+    if FIRST <= code <= LAST:
+        return FONT
+    if character in RARE_CHARACTERS:
+        return RARE
+    by_name = {"·": MIDDLE_DOT, "≪": BRACKET, "≫": BRACKET, **dict.fromkeys("゛゜ﾞﾟ", VOICED)}
+    if character in by_name:
+        return by_name[character]
+    if character in LETTER_SIGNS:
+        return LETTER_SIGN
+    if category == "Nl" and normal.isascii():
+        return ROMAN
+    if category != "Nd" and normal and (normal[0].isdecimal() or normal[-1].isdecimal() or _raised_sign(character)):
+        return NUMBER
+    if code in composing or (normal and ord(normal[0]) in composing):
+        return JOINED
+    # NFKC of a spacing accent is a space with a mark on it: to nobody's use.
+    return EXPANDED if len(normal) != 1 and not normal.startswith(" ") else FAST
+
+
+def _raised_sign(character: str) -> bool:
+    return character in "⁺⁻₊₋"
+
+
+def _unseen(character: str) -> bool:
+    """Whether a reader sees nothing of a character: controls, joiners, selectors, and marks on another one.
+
+    Signs of category Cf that are seen (Arabic number signs, marks of ruby and of hieroglyphs) are not of them.
+    """
+    category, code = unicodedata.category(character), ord(character)
+    if category == "Cf":
+        seen = ((0x0600, 0x0605), (0x06DD, 0x06DD), (0x070F, 0x070F), (0x0890, 0x08E2), (0xFFF9, 0xFFFB))
+        return not any(first <= code <= last for first, last in (*seen, (0x110BD, 0x110CD), (0x13430, 0x1345F)))
+    return category in ("Cc", "Mn", "Me") or code in (0x115F, 0x1160, 0x3164, 0xFFA0)
 
 
 def _composing() -> frozenset[int]:
@@ -204,8 +168,11 @@ def _flags() -> NDArray[np.uint16]:
     flags[0x30A1 : 0x30FA + 1] |= KATAKANA
     _mark(flags, DIGIT | ALNUM, "0123456789")
     _mark(flags, ALNUM, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    _mark(flags, LATIN, "".join(chr(code) for code in (*range(0x41, 0x7B), *range(0xC0, 0x250)) if chr(code).isalpha()))
+    _mark(flags, WORD, "".join(character for character in needed() if character.isalnum()))
+    _mark(flags, SIGN, SIGNS)
     japanese = (flags & LETTER) > 0
-    flags[japanese] |= BEFORE_STOP | BEFORE_WIDE_STOP | AFTER_STOP
+    flags[japanese] |= BEFORE_STOP | BEFORE_WIDE_STOP | AFTER_STOP | WORD
     _mark(flags, BEFORE_STOP | BEFORE_WIDE_STOP, CLOSING)
     _mark(flags, BEFORE_WIDE_STOP, ")]}%℃\"'")
     _mark(flags, AFTER_STOP, CLOSING + "「『【〈《〔()\"' \n" + SEPARATOR)
@@ -214,10 +181,3 @@ def _flags() -> NDArray[np.uint16]:
         flags[first : last + 1] |= BEFORE_LAUGH
     _mark(flags, BEFORE_LAUGH, "ー々!?")
     return flags
-
-
-def _runs() -> NDArray[np.uint8]:
-    runs = np.zeros(0x110000, np.uint8)
-    for character, least in RUNS.items():
-        runs[ord(character)] = least
-    return runs

@@ -1,6 +1,6 @@
 """Text cleaning of section 2.2.1: one form of every character, nothing that a document does not need.
 
-Does: the rules of `RULES`, on batches of documents, by look-up tables (50 MB/s and more on one core).
+Does: the rules of `RULES`, on batches of documents, by look-up tables (75 MB/s and more on one core).
 Does not: delete personal data (privacy.py), judge documents (filter.py), or turn spaces into the metaspace (that is
 the tokenizer's matter: a document stays readable text).
 
@@ -11,8 +11,6 @@ by regular expressions that run only when their literal occurs. `tests/text/orac
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,6 +19,8 @@ from numpy.typing import NDArray
 
 from igakulm.text import characters as ch
 from igakulm.text.characters import SEPARATOR, Codes, tables
+from igakulm.text.emphasis import collapse_runs
+from igakulm.text.expansion import expand
 from igakulm.text.mapped import MappedCodes, Positions, text_of
 
 
@@ -50,13 +50,33 @@ RULES: tuple[Rule, ...] = (
         "(1)1日3回",
     ),
     Rule(
+        "apart",
+        "digits that NFKC would put beside digits, and Roman numbers beside letters, keep a space",
+        "SpO₂98、1㎡5、⒈5mg、MRⅠ°",
+        "SpO2 98、1m2 5、(1)5mg、MR I°",
+        "CO2、m2、IIIA期",
+    ),
+    Rule(
         "nfkc",
         "NFKC: half-width kana, full-width letters and digits, units",
         "ﾃﾞｰﾀ１．５㎎",
         "データ1.5mg",
         "データ1.5mg",
     ),
-    Rule("restored", "… ℃ ℉, which NFKC takes apart, stay or come back", "37°Cで...", "37℃で…", "37℃で…"),
+    Rule(
+        "voiced",
+        "voiced marks that stand by themselves are joined to their kana",
+        "か゛ん、ハ ゚ーマ",
+        "がん、パーマ",
+        "ガン",
+    ),
+    Rule(
+        "restored",
+        "… ℃ ℉, which NFKC takes apart, stay or come back; the angle of a position is no temperature",
+        "37.5°Cで...",
+        "37.5℃で…",
+        "30°Fowler位、45°CT",
+    ),
     Rule("hyphens", "one hyphen, one dash, one tilde", "5−10‐15〜20~25—", "5-10-15〜20〜25―", "5-10"),
     Rule(
         "long vowel",
@@ -65,12 +85,21 @@ RULES: tuple[Rule, ...] = (
         "03-1234とメーンテナンス",
         "データ-解析",
     ),
-    Rule("look-alikes", "quotes, bullets, arrows and signs of one look", "“≦5”•⇒✔", '"≤5"・→✓', "±×÷≤≥≠μα"),
+    Rule("look-alikes", "quotes, bullets, arrows and signs of one look", "“≦5”•⇒✔☒⊕", '"≤5"・→✓×(+)', "±×÷≤≥≠μα"),
+    Rule("variants", "kanji of two shapes have one", "囊胞、剝離", "嚢胞、剥離", "﨑"),
+    Rule(
+        "fonts",
+        "signs of the fonts Symbol and Wingdings, which stand in the private use area",
+        "5\uf0b12\uf06dg",
+        "5±2μg",
+        "5±2μg",
+    ),
     Rule(
         "deleted",
-        "control, private-use, invisible and foreign characters",
-        "薬\u2063\u200b\ue000を\u2581飲む😀",
-        "薬を飲む",
+        "control, private-use, invisible and foreign characters; what was seen leaves a space between words, and"
+        " nothing joins two numbers",
+        "薬\u2063\u200bを\u2581飲む😀1\u200b2",
+        "薬を 飲む 1 2",
         "Sjögren症候群",
     ),
     Rule(
@@ -80,8 +109,14 @@ RULES: tuple[Rule, ...] = (
         "熱、咳。水、薬。",
         "1.5と1,000とv1.2と第.3",
     ),
-    Rule("laughs", "www and 笑笑", "草wwwです笑笑", "草です笑", "www.example.jp"),
-    Rule("runs", "characters repeated for emphasis", "すごーーい！！！……", "すごーい!…", "尿蛋白(++)100000"),
+    Rule("laughs", "www and 笑笑", "草wwwです笑笑", "草 です笑", "www.example.jp"),
+    Rule(
+        "runs",
+        "characters repeated for emphasis; scores, courses and levels of significance stay",
+        "すごーーい！！！……",
+        "すごーい!…",
+        "尿蛋白(++)100000、★★★☆☆、***p",
+    ),
     Rule(
         "spaces",
         "one space, one newline, none at the ends, after 、。 or beside a newline",
@@ -93,10 +128,6 @@ RULES: tuple[Rule, ...] = (
 """In the order in which they are applied."""
 
 _BATCH_CHARACTERS = 1 << 20
-_NUMBERS = re.compile(
-    rf"(?<=[0-9０-９])[⁺⁻]?[⁰¹²³⁴-⁹]+|(?<=[0-9０-９⁰¹²³⁴-⁹])[{ch.FRACTIONS}]|[{ch.SMALL_ROMANS}](?=[Ⅰ-ⅿ])"
-)
-_BEFORE_NFKC = str.maketrans(ch.BEFORE_NFKC)
 _SPACE, _NEWLINE, _HYPHEN, _LONG, _STOP, _WIDE_STOP, _MIDDLE_DOT, _ELLIPSIS = (
     np.uint32(ord(character)) for character in " \n-ー.．・…"
 )
@@ -107,7 +138,14 @@ _DEGREE, _C, _F, _CELSIUS, _FAHRENHEIT, _W, _CAPITAL_W, _SMILE = (
 
 def rules_table() -> str:
     """`RULES` as a Markdown table (docs/cleaning.md holds it)."""
-    shown = {"\n": "⏎", "|": "\\|", "\u2063": "<U+2063>", "\u200b": "<U+200B>", "\ue000": "<U+E000>"}
+    shown = {
+        "\n": "⏎",
+        "|": "\\|",
+        "\u2063": "<U+2063>",
+        "\u200b": "<U+200B>",
+        "\uf0b1": "<U+F0B1>",
+        "\uf06d": "<U+F06D>",
+    }
 
     def code(text: str) -> str:
         return "`" + "".join(shown.get(character, character) for character in text) + "`"
@@ -153,7 +191,7 @@ def _groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _clean_joined(documents: Sequence[str]) -> list[str]:
-    text = SEPARATOR.join([one.replace(SEPARATOR, "") if SEPARATOR in one else one for one in documents])
+    text = SEPARATOR.join(map(_without_separator, documents))
     codes = MappedCodes.of(text)
     _apply_rules(text, codes)
     return [one.strip(" \n") for one in text_of(codes.codes).split(SEPARATOR)]
@@ -170,9 +208,9 @@ def clean_mapped(text: str) -> tuple[str, NDArray[np.int32]]:
     >>> cleaned, places.tolist()
     ('5mg…', [[1, 2, 2, 3], [2, 3, 3, 6]])
     """
+    text = _without_separator(text)
     codes = MappedCodes.of(text, mapped=True)
-    codes.drop(np.flatnonzero(codes.codes == ord(SEPARATOR)))
-    _apply_rules(text.replace(SEPARATOR, ""), codes)
+    _apply_rules(text, codes)
     cleaned = text_of(codes.codes)
     start = len(cleaned) - len(cleaned.lstrip(" \n"))
     cleaned = cleaned.strip(" \n")
@@ -187,66 +225,45 @@ def widths_mapped(text: str) -> tuple[str, NDArray[np.int32]]:
     '(1)データ 1．5mg…'
     """
     codes = MappedCodes.of(text, mapped=True)
-    _expand(text, codes)
+    expand(text, codes)
     codes.codes = tables().normal[codes.codes]
     assert codes.origin is not None
     return text_of(codes.codes), codes.origin
 
 
-def _expand(text: str, codes: MappedCodes) -> None:
-    """The rules that `unicodedata` or a neighbour decides."""
-    kinds = tables().kind[codes.codes]
-    special = np.flatnonzero(kinds)
-    if special.size:
-        _normalise_at(codes, text, special, kinds[special])
+def _without_separator(text: str) -> str:
+    """With another control character instead, which is deleted like it."""
+    return text.replace(SEPARATOR, chr(ch.UNSEEN)) if SEPARATOR in text else text
 
 
 def _apply_rules(text: str, codes: MappedCodes) -> None:
     """All of `RULES` on the code points of `text`."""
-    _expand(text, codes)
+    expand(text, codes)
     codes.codes = tables().fused[codes.codes]
-    codes.drop(np.flatnonzero(codes.codes == 0))
+    _settle_gaps(codes)
     _shorten(codes)
+    _settle_laughs(codes)
     _tidy_spaces(codes)
     _settle_stops(codes.codes)
     _drop_spaces_after_stops(codes)
-    _collapse_runs(codes)
+    collapse_runs(codes)
     _settle_long_vowels(codes.codes)
 
 
-def _write_number(found: re.Match[str]) -> str:
-    characters = found[0]
-    if characters[0] in ch.SMALL_ROMANS:
-        return unicodedata.normalize("NFKC", characters) + "・"
-    sign = " " if characters[0] in ch.FRACTIONS else "^"
-    return sign + unicodedata.normalize("NFKC", characters)
-
-
-def _normalise_at(codes: MappedCodes, text: str, positions: Positions, kinds: NDArray[np.uint8]) -> None:
-    """Numbers and NFKC at `positions`: each for itself, with the marks that may be joined to it, or as one number."""
-    breaks = np.flatnonzero(np.diff(positions) > 1) + 1
-    numbers = np.logical_or.reduceat(kinds == ch.CONTEXT, [0, *breaks]).repeat(np.diff([0, *breaks, kinds.size]))
-    heads = (kinds != ch.JOINED) & ~numbers
-    heads[0] = heads[breaks] = True
-    first = np.flatnonzero(heads)
-    starts: list[int] = positions[first].tolist()
-    ends: list[int] = (positions[np.append(first[1:], positions.size) - 1] + 1).tolist()
-    joined, is_number = (kinds[first] == ch.JOINED).tolist(), numbers[first].tolist()
-    pieces: list[str] = []
-    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        run = _numbers_of(text, start, end) if is_number[place] else text[start:end]
-        if joined[place] and start and text[start - 1] not in ch.PROTECTED:
-            starts[place] = start - 1
-            run = text[start - 1] + run
-        pieces.append(unicodedata.normalize("NFKC", run.translate(_BEFORE_NFKC)))
-    codes.replace(text, starts, ends, pieces)
-
-
-def _numbers_of(text: str, start: int, end: int) -> str:
-    """`_NUMBERS` on a run of special characters; the pattern looks at one character before and one after it."""
-    first, last = max(start - 1, 0), min(end + 1, len(text))
-    written = _NUMBERS.sub(_write_number, text[first:last])
-    return written[start - first : len(written) - (last - end)]
+def _settle_gaps(text: MappedCodes) -> None:
+    """Deleted characters leave a space where deleting them would join two numbers, or words when they were seen."""
+    codes, flags = text.codes, tables().flags
+    deleted = np.flatnonzero(codes <= ch.GAP)
+    if not deleted.size:
+        return
+    heads = np.flatnonzero(np.diff(deleted, prepend=-2) > 1)
+    starts, ends = deleted[heads], deleted[np.append(heads[1:], deleted.size) - 1]
+    seen = np.maximum.reduceat(codes[deleted], heads) == ch.GAP
+    before, after = flags[_neighbours(codes, starts)[0]], flags[_neighbours(codes, ends)[1]]
+    touching = ((before & (ch.WORD | ch.SIGN)) > 0) & ((after & (ch.WORD | ch.SIGN)) > 0)
+    left = starts[(seen & touching) | ((before & after & ch.DIGIT) > 0)]
+    codes[left] = _SPACE
+    text.drop(np.setdiff1d(deleted, left, assume_unique=True))
 
 
 def _runs_of(mask: NDArray[np.bool_]) -> tuple[Positions, Positions]:
@@ -265,33 +282,50 @@ def _tails(starts: Positions, lengths: Positions) -> Positions:
 
 
 def _shorten(text: MappedCodes) -> None:
-    """Several characters that become one, or nothing: .. and ・・・ and °C, laughs."""
+    """Several characters that become one: .. and ・・・ and °C, 笑笑."""
     codes = text.codes
     starts, lengths = _runs_of((codes == _STOP) | (codes == _WIDE_STOP))
     several = (lengths > 2) | ((lengths == 2) & (codes[starts] == _WIDE_STOP))
     dots = starts[several], lengths[several]
     starts, lengths = _runs_of(codes == _MIDDLE_DOT)
     middle_dots = starts[lengths > 2], lengths[lengths > 2]
+    degrees = _temperatures(codes)
+    codes[dots[0]] = codes[middle_dots[0]] = _ELLIPSIS
+    codes[degrees] = np.where(codes[degrees + 1] == _C, _CELSIUS, _FAHRENHEIT)
+    smiles = _tails(*_runs_of(codes == _SMILE))
+    text.drop(np.concatenate((_tails(*dots), _tails(*middle_dots), degrees + 1, smiles)), merged=True)
+
+
+def _temperatures(codes: Codes) -> Positions:
+    """Places of ° in °C and °F that are units: no word, digit or name of a device goes on behind (45°CT, 30°C-arm).
+
+    Katakana behind C may be the name of a device (Cアーム), and any letter behind F the name of a position: °C and °F
+    then stay as they are, which says the same.
+    """
+    flags = tables().flags
     degrees = np.flatnonzero(codes[:-1] == _DEGREE)
     units = codes[degrees + 1]
-    degrees, units = degrees[(units == _C) | (units == _F)], units[(units == _C) | (units == _F)]
-    codes[dots[0]] = codes[middle_dots[0]] = _ELLIPSIS
-    codes[degrees] = np.where(units == _C, _CELSIUS, _FAHRENHEIT)
-    text.drop(np.concatenate((_tails(*dots), _tails(*middle_dots), degrees + 1)), merged=True)
-    text.drop(_laughs(text.codes))
-    text.drop(_tails(*_runs_of(text.codes == _SMILE)), merged=True)
+    _, after = _neighbours(codes, degrees + 1)
+    _, second = _neighbours(codes, np.minimum(degrees + 2, codes.size - 1))
+    going_on = (flags[after] & (ch.ALNUM | ch.LATIN | ch.KATAKANA)) > 0
+    going_on |= (after == _HYPHEN) & ((flags[second] & ch.LATIN) > 0)
+    celsius = (units == _C) & ~going_on
+    fahrenheit = (units == _F) & ~going_on & ((flags[after] & ch.WORD) == 0)
+    found: Positions = degrees[celsius | fahrenheit]
+    return found
 
 
-def _laughs(codes: Codes) -> Positions:
-    """Positions of ww… behind a Japanese character or !? that no letter, digit or full stop follows."""
-    flags = tables().flags
+def _settle_laughs(text: MappedCodes) -> None:
+    """ww… behind a Japanese character or !? that no letter, digit or full stop follows is deleted."""
+    codes, flags = text.codes, tables().flags
     starts, lengths = _runs_of((codes == _W) | (codes == _CAPITAL_W))
     starts, lengths = starts[lengths > 1], lengths[lengths > 1]
     before, _ = _neighbours(codes, starts)
     _, after = _neighbours(codes, starts + lengths - 1)
     behind = ((flags[before] & ch.BEFORE_LAUGH) > 0) & ((flags[after] & ch.ALNUM) == 0) & (after != _STOP)
-    starts, lengths = starts[behind], lengths[behind]
-    return np.concatenate((starts, _tails(starts, lengths)))
+    between = behind & ((flags[before] & flags[after] & ch.WORD) > 0)
+    codes[starts[between]] = _SPACE
+    text.drop(np.concatenate((starts[behind & ~between], _tails(starts[behind], lengths[behind]))))
 
 
 def _neighbours(codes: Codes, positions: Positions) -> tuple[Codes, Codes]:
@@ -307,11 +341,11 @@ def _tidy_spaces(text: MappedCodes) -> None:
     text.drop(np.flatnonzero((text.codes[1:] == _SPACE) & (text.codes[:-1] == _SPACE)) + 1)
     spaces = np.flatnonzero(text.codes == _SPACE)
     before, after = _neighbours(text.codes, spaces)
-    edges = (_NEWLINE, np.uint32(ord(SEPARATOR)))
-    text.drop(spaces[np.isin(before, edges) | np.isin(after, edges)])
+    edge = np.uint32(ord(SEPARATOR))
+    text.drop(spaces[(before == _NEWLINE) | (after == _NEWLINE) | (before == edge) | (after == edge)])
     newlines = np.flatnonzero(text.codes == _NEWLINE)
     before, after = _neighbours(text.codes, newlines)
-    text.drop(newlines[np.isin(before, edges) | (after == edges[1])])
+    text.drop(newlines[(before == _NEWLINE) | (before == edge) | (after == edge)])
 
 
 def _settle_stops(codes: Codes) -> None:
@@ -322,7 +356,9 @@ def _settle_stops(codes: Codes) -> None:
     before_flags, after_flags = flags[before], flags[after]
     mark = codes[marks]
     ends_line = (after == _NEWLINE) | (after == ord(SEPARATOR))
-    wide_comma = ((before_flags & ch.DIGIT) == 0) | ((after_flags & ch.DIGIT) == 0)
+    wide_comma = np.ones(marks.size, bool)
+    between = np.flatnonzero((mark == ord("，")) & ((before_flags & after_flags & ch.DIGIT) > 0))
+    wide_comma[between] = ~_thousands_follow(codes, marks[between])
     wide_stop = ((before_flags & ch.BEFORE_WIDE_STOP) > 0) | ends_line
     comma = (before_flags & ch.BEFORE_STOP) > 0
     stop = comma & ((after_flags & ch.AFTER_STOP) > 0)
@@ -337,24 +373,20 @@ def _settle_stops(codes: Codes) -> None:
     )
 
 
+def _thousands_follow(codes: Codes, marks: Positions) -> NDArray[np.bool_]:
+    """Whether exactly three digits follow: 1，000 is a number, 3，4日 are two."""
+    edge = codes.size - 1
+    after = [
+        (marks + step <= edge) & ((tables().flags[codes[np.minimum(marks + step, edge)]] & ch.DIGIT) > 0)
+        for step in range(1, 5)
+    ]
+    return after[0] & after[1] & after[2] & ~after[3]
+
+
 def _drop_spaces_after_stops(text: MappedCodes) -> None:
     spaces = np.flatnonzero(text.codes == _SPACE)
     before, _ = _neighbours(text.codes, spaces)
     text.drop(spaces[(before == ord("、")) | (before == ord("。"))])
-
-
-def _collapse_runs(text: MappedCodes) -> None:
-    """Runs that are long enough (`RUNS`) become one character."""
-    codes = text.codes
-    equal = np.flatnonzero(codes[1:] == codes[:-1])
-    least = tables().runs[codes[equal]].astype(np.int64)
-    equal, least = equal[least > 0], least[least > 0]
-    if not equal.size:
-        return
-    starts = np.flatnonzero(np.concatenate(([True], np.diff(equal) > 1)))
-    lengths = np.diff(np.append(starts, equal.size)) + 1
-    long_enough = np.repeat(lengths >= least[starts], lengths - 1)
-    text.drop(equal[long_enough] + 1, merged=True)
 
 
 def _settle_long_vowels(codes: Codes) -> None:

@@ -11,6 +11,8 @@ import ast
 import json
 import warnings
 
+from igakulm.text.broken import whole_characters
+
 MAX_CHARACTERS = 20_000
 """Longer texts are not read. Python's parser is safe at this length, whatever is nested in it."""
 MAX_ITEMS = 1_000
@@ -32,7 +34,7 @@ def string_list(text: str) -> tuple[str, ...] | None:
     """
     if len(text) > MAX_CHARACTERS:
         return None
-    value = _json_or_literal(text.strip())
+    value = json_or_literal(text.strip())
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         return None
     if not all(isinstance(entry, (str, int, float)) and not isinstance(entry, bool) for entry in value):
@@ -43,7 +45,8 @@ def string_list(text: str) -> tuple[str, ...] | None:
         return None
 
 
-def _json_or_literal(text: str) -> object:
+def json_or_literal(text: str) -> object:
+    """The value of JSON or of a Python literal; None when the text is neither. The caller limits its length."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -52,15 +55,6 @@ def _json_or_literal(text: str) -> object:
         return ast.literal_eval(_parsed(text))
     except UNREADABLE:
         return None
-
-
-def whole_characters(text: str) -> str:
-    """The text with every half of a surrogate pair, which no file can hold, as U+FFFD.
-
-    >>> whole_characters("a" + chr(0xD83D))
-    'a\ufffd'
-    """
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def python_list(text: str) -> list[object] | None:

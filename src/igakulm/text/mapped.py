@@ -70,12 +70,13 @@ class MappedCodes:
         last = np.append(kept[1:], size) - 1 if merged else kept
         self.origin = np.stack((self.origin[0, kept], self.origin[1, last]))
 
-    def replace(self, text: str, starts: Sequence[int], ends: Sequence[int], pieces: Sequence[str]) -> None:
-        """Write pieces[k] in place of text[starts[k]:ends[k]]; the spans ascend, and `text` holds the same characters.
+    def replace(self, text: str, starts: Sequence[int], ends: Sequence[int], pieces: Sequence[str]) -> str:
+        """Write pieces[k] in place of text[starts[k]:ends[k]] and return the new text.
+
+        The spans ascend, and `text` holds the same characters.
 
         >>> text = MappedCodes.of("5㎎錠", mapped=True)
-        >>> text.replace("5㎎錠", [1], [2], ["mg"])
-        >>> text_of(text.codes), text.origin.tolist()
+        >>> text.replace("5㎎錠", [1], [2], ["mg"]), text.origin.tolist()
         ('5mg錠', [[0, 1, 1, 2], [1, 2, 2, 3]])
         """
         parts: list[str] = []
@@ -86,7 +87,9 @@ class MappedCodes:
         parts.append(text[done:])
         if self.origin is not None:
             self.origin = self._origin_after(np.asarray(starts), np.asarray(ends), np.array([*map(len, pieces)]))
-        self.codes = codes_of("".join(parts))
+        written = "".join(parts)
+        self.codes = codes_of(written)
+        return written
 
     def _origin_after(self, starts: Positions, ends: Positions, lengths: Positions) -> NDArray[np.int32]:
         assert self.origin is not None

@@ -20,7 +20,7 @@ from igakulm.files import atomic_path, read_json, sha256_file, write_json, write
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import read_terms
-from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, FORMAT, AdoptedEncoder
+from igakulm.tokenizer.adopted import ADOPTED_FILE, ADOPTED_FILES, FORMAT
 from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.chat import chat_template
 from igakulm.tokenizer.dictionary import clean_terms
@@ -28,7 +28,7 @@ from igakulm.tokenizer.encode import CHAT_TOKENS, ENCODER_FILE, TEMPLATE_FILE, T
 from igakulm.tokenizer.folder_text import FolderText, named_ends
 from igakulm.tokenizer.foreign import open_tokenizer
 from igakulm.tokenizer.gguf_tokenizer import write_gguf_tokenizer
-from igakulm.tokenizer.open import Encoder, load_encoder
+from igakulm.tokenizer.open import load_encoder
 from igakulm.tokenizer.report import measure
 from igakulm.tokenizer.sample_texts import SENTENCES
 from igakulm.tokenizer.selection import Selection, select_documents
@@ -84,7 +84,7 @@ def adopt_tokenizer(
     for _ in select_documents(corpus_dir, budget, selection, lambda *_: 1.0) if corpus_dir else ():
         pass
     vocabulary = {"runtime": encoder.runtime, "base_size": encoder.base_size, "size": encoder.size, "adopted": how}
-    report = {"vocabulary": vocabulary, **measure(_measurable(encoder), selection.held, terms, None)}
+    report = {"vocabulary": vocabulary, **measure(open_tokenizer(out_dir), selection.held, terms, None)}
     write_json(out_dir / "report.json", report)
     return {**vocabulary, "compression": report["compression"]}
 
@@ -233,7 +233,3 @@ def _refuse_other_ids(source: Path, original: FolderText, copied: FolderText, id
 
 def _same_ids(one: FolderText, other: FolderText) -> bool:
     return one.texts(SENTENCES) == other.texts(SENTENCES) and one.plain_ids("x1 23") == other.plain_ids("x1 23")
-
-
-def _measurable(encoder: Encoder) -> Any:
-    return open_tokenizer(encoder.folder / TOKENIZER_FILE) if isinstance(encoder, AdoptedEncoder) else encoder

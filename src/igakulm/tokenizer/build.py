@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from igakulm.corpus.records import Kind, read_sources
 from igakulm.errors import InputError
-from igakulm.files import atomic_path, read_json, write_json
+from igakulm.files import atomic_path, write_json
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import read_terms
@@ -23,7 +24,7 @@ from igakulm.tokenizer.encode import DICTIONARY_FILE, MODEL_FILE, TextEncoder
 from igakulm.tokenizer.fast import write_tokenizer_files
 from igakulm.tokenizer.report import measure
 from igakulm.tokenizer.segment import Segmenter
-from igakulm.tokenizer.selection import Kind, Selection, select_documents
+from igakulm.tokenizer.selection import Selection, select_documents
 from igakulm.tokenizer.unigram import train_unigram
 
 
@@ -106,7 +107,7 @@ def _weight(config: TokenizerSection, source: str, kind: Kind) -> float:
 
 
 def _check_source_weights(config: TokenizerSection, corpus_dir: Path) -> None:
-    unknown = sorted(config.source_weights.keys() - read_json(corpus_dir / "sources.json").keys())
+    unknown = sorted(config.source_weights.keys() - read_sources(corpus_dir).keys())
     if unknown:
         what = f"the corpus has no source named {unknown[0]!r}"
         raise InputError(what, where="tokenizer.source_weights", hint="use the names under corpus.sources")
@@ -124,5 +125,4 @@ def _trained_names(
 
 def _expected_bytes(corpus_dir: Path, budget: int) -> int:
     """An estimate for progress: Japanese takes three bytes a character."""
-    sources = read_json(corpus_dir / "sources.json")
-    return min(budget, 3 * sum(int(source["characters"]) for source in sources.values()))
+    return min(budget, 3 * sum(source.characters for source in read_sources(corpus_dir).values()))

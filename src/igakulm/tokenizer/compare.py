@@ -14,9 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from igakulm.synth.term_lists import Term
-from igakulm.tokenizer.encode import DICTIONARY_FILE, TextEncoder
-from igakulm.tokenizer.foreign import Measurable, Own, Part
-from igakulm.tokenizer.segment import Segmenter
+from igakulm.tokenizer.encoder import Part, PlainEncoder
 
 KINDS = ("disease", "drug")
 MAX_SENTENCES = 2000
@@ -25,7 +23,7 @@ _SENTENCE_END = re.compile(r"(?<=。)|\n")
 
 
 def compare(
-    tokenizers: Mapping[str, Measurable],
+    tokenizers: Mapping[str, PlainEncoder],
     texts: Mapping[str, Sequence[str]],
     terms: Sequence[Term],
     samples: Sequence[str],
@@ -47,7 +45,7 @@ def compare(
 
 def _measured(
     name: str,
-    tokenizer: Measurable,
+    tokenizer: PlainEncoder,
     texts: Mapping[str, Sequence[str]],
     terms: Sequence[Term],
     samples: Sequence[str],
@@ -59,15 +57,13 @@ def _measured(
         "names": {kind: name_figures(tokenizer, names) for kind in KINDS if (names := names_of(terms, kind))},
         "samples": sample_parts(tokenizer, samples),
     }
-    if isinstance(tokenizer, Own):
-        found["runtime"] = tokenizer.encoder.runtime
-        found["mecab_agreement"] = {
-            title: mecab_agreement(tokenizer.encoder, documents) for title, documents in texts.items()
-        }
+    if tokenizer.without_and_with_mecab("") is not None:
+        found["runtime"] = tokenizer.runtime
+        found["mecab_agreement"] = {title: mecab_agreement(tokenizer, documents) for title, documents in texts.items()}
     return found
 
 
-def text_figures(tokenizer: Measurable, texts: Sequence[str]) -> dict[str, Any]:
+def text_figures(tokenizer: PlainEncoder, texts: Sequence[str]) -> dict[str, Any]:
     """Compression and byte fallback on documents."""
     tokens = fallback = 0
     for batch in _batches(texts):
@@ -94,7 +90,7 @@ def compression_figures(texts: Sequence[str], tokens: int) -> dict[str, Any]:
     }
 
 
-def worst_characters(tokenizer: Measurable, texts: Iterable[str]) -> list[dict[str, Any]]:
+def worst_characters(tokenizer: PlainEncoder, texts: Iterable[str]) -> list[dict[str, Any]]:
     """The characters without a token of their own, the most frequent first, at most `MAX_WORST`."""
     counts = Counter(itertools.chain.from_iterable(texts))
     characters = sorted(counts)
@@ -112,7 +108,7 @@ def names_of(terms: Iterable[Term], kind: str) -> list[str]:
     return sorted({term.term for term in terms if term.kind == kind})
 
 
-def name_figures(tokenizer: Measurable, names: Sequence[str]) -> dict[str, Any]:
+def name_figures(tokenizer: PlainEncoder, names: Sequence[str]) -> dict[str, Any]:
     """How many names are one token."""
     lengths = [len(ids) for ids in tokenizer.encode_batch(names)]
     return {
@@ -122,20 +118,23 @@ def name_figures(tokenizer: Measurable, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def sample_parts(tokenizer: Measurable, samples: Iterable[str]) -> list[list[Part]]:
+def sample_parts(tokenizer: PlainEncoder, samples: Iterable[str]) -> list[list[Part]]:
     """Each sample cut at its token borders."""
     return [tokenizer.parts(sample) for sample in samples]
 
 
-def mecab_agreement(encoder: TextEncoder, texts: Sequence[str]) -> dict[str, Any]:
-    """On how many sentences (at most `MAX_SENTENCES`) the ids are the same with and without MeCab at run time."""
-    dictionary = encoder.folder / DICTIONARY_FILE
-    segmenter = Segmenter(dictionary if dictionary.is_file() else None, encoder.merge_function_words)
+def mecab_agreement(encoder: PlainEncoder, texts: Sequence[str]) -> dict[str, Any]:
+    """On how many sentences (at most `MAX_SENTENCES`) the ids are the same with and without MeCab at run time.
+
+    Empty for a tokenizer in which MeCab has no part.
+    """
+    if encoder.without_and_with_mecab("") is None:
+        return {}
     sentences = [part for text in texts for part in _SENTENCE_END.split(text) if part.strip()]
     sample = sentences[:: max(1, len(sentences) // MAX_SENTENCES)][:MAX_SENTENCES]
     same = with_mecab = without = 0
     for sentence in sample:
-        plain, split = encoder.encode_words([sentence]), encoder.encode_words(segmenter.words(sentence))
+        plain, split = encoder.without_and_with_mecab(sentence) or ([], [])
         same += plain == split
         without, with_mecab = without + len(plain), with_mecab + len(split)
     return {

@@ -7,18 +7,17 @@ or train.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import re
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from igakulm.errors import InputError
+from igakulm.machine import cores
 from igakulm.progress import Progress
-from igakulm.tokenizer.encode import METASPACE
 from igakulm.tokenizer.segment import Segmenter
+from igakulm.tokenizer.spelling import METASPACE
 
 Counts = dict[float, Counter[str]]
 """Word counts of all documents of one weight."""
@@ -54,7 +53,7 @@ def count_words(
         InputError: a broken user dictionary, or a process that was killed.
     """
     totals: Counts = {}
-    workers = workers or _cores()
+    workers = workers or cores()
     with progress.task("counting words", total_bytes / 2**20, "MiB") as task:
         batches = _batches(documents)
         results = (
@@ -80,11 +79,6 @@ def _forget_rare(totals: Counts) -> None:
         weight = max(totals, key=lambda weight: len(totals[weight]))
         least[weight] += 1
         totals[weight] = Counter({word: count for word, count in totals[weight].items() if count > least[weight]})
-
-
-def _cores() -> int:
-    # What this process may use, which in containers is less than the machine has; unknown to macOS.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 Batch = list[tuple[float, str]]

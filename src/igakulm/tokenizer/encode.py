@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +18,10 @@ import sentencepiece
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
-from igakulm.tokenizer.encoder import Message, without_template
+from igakulm.text.broken import whole_characters
+from igakulm.tokenizer.encoder import Message, Part, without_template
 from igakulm.tokenizer.padding import padded
+from igakulm.tokenizer.spelling import METASPACE, is_text, join_characters
 
 if TYPE_CHECKING:
     from igakulm.tokenizer.segment import Segmenter
@@ -38,8 +41,6 @@ TOKENIZER_FILES = (
 )
 """Everything that a model's folder needs of a tokenizer's folder; the last is absent without a user dictionary."""
 
-METASPACE = "▁"
-"""sentencepiece writes the space so (section 2.2.1). A real U+2581 in a text goes through byte pieces instead."""
 CHAT_TOKENS = ("<|system|>", "<|user|>", "<|assistant|>")
 SENTENCE_END = "。"
 """No piece of our vocabularies holds it beside another character, so text can be cut after it."""
@@ -54,7 +55,6 @@ RUNTIMES = ("plain", "mecab")
 FORMAT = 1
 
 PieceKind = Literal["normal", "unknown", "control", "byte", "newline"]
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _METASPACE_SPLIT = re.compile(f"({METASPACE})")
 _SENTENCE = re.compile(f"[^{SENTENCE_END}]*{SENTENCE_END}|[^{SENTENCE_END}]+")
 
@@ -68,6 +68,7 @@ class TextEncoder:
     """
 
     adopted = False
+    cut_after = SENTENCE_END
     files: tuple[str, ...] = TOKENIZER_FILES
 
     def __init__(self, folder: Path, description: dict[str, Any]) -> None:
@@ -100,12 +101,29 @@ class TextEncoder:
         self._inner_pairs: frozenset[str] | None = None
         self._stock: Any = None
         self._segmenter: Segmenter | None = None
+        self._dictionary = folder / DICTIONARY_FILE if DICTIONARY_FILE in description["sha256"] else None
         if self.runtime == "mecab":
-            from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
+            self._segmenter = self._words_of_mecab
 
-            dictionary = folder / DICTIONARY_FILE
-            found = dictionary if DICTIONARY_FILE in description["sha256"] else None
-            self._segmenter = Segmenter(found, self.merge_function_words)
+    @cached_property
+    def _words_of_mecab(self) -> Segmenter:
+        from igakulm.tokenizer.segment import Segmenter  # the plain runtime needs no MeCab
+
+        return Segmenter(self._dictionary, self.merge_function_words)
+
+    @cached_property
+    def fallback(self) -> frozenset[int]:
+        """See `PlainEncoder`."""
+        pieces = enumerate(zip(self.pieces(), self._bytes, strict=True))
+        return frozenset(number for number, ((_, _, kind), piece) in pieces if kind == "unknown" or not is_text(piece))
+
+    def parts(self, text: str) -> list[Part]:
+        """See `PlainEncoder`."""
+        return join_characters(map(self.token_bytes, self.encode(text)))
+
+    def without_and_with_mecab(self, sentence: str) -> tuple[list[int], list[int]] | None:
+        """See `PlainEncoder`."""
+        return self.encode_words([sentence]), self.encode_words(self._words_of_mecab.words(sentence))
 
     @classmethod
     def load(cls, folder: Path, runtime: str | None = None) -> TextEncoder:
@@ -154,7 +172,7 @@ class TextEncoder:
         try:
             encoded = iter(self._encode_lines(lines))
         except (RuntimeError, TypeError, UnicodeEncodeError):
-            mended = [_LONE_SURROGATE.sub("\ufffd", line) for line in lines]
+            mended = [whole_characters(line) for line in lines]
             if mended == lines:
                 raise
             encoded = iter(self._encode_lines(mended))
@@ -290,6 +308,11 @@ class TextEncoder:
             ValueError: an id outside the vocabulary.
         """
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", "replace")
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """See `Encoder`."""
+        pieces = self.pieces()
+        return [pieces[token][0] if token < len(pieces) else "" for token in ids]
 
     def token_bytes(self, token: int) -> bytes:
         """UTF-8 bytes that one token stands for (part of a character for a byte piece, empty for a control token)."""

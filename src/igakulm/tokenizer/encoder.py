@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from igakulm.errors import InputError
 
@@ -16,8 +16,41 @@ Message = Mapping[str, str]
 """One turn of a conversation: {"role": "system" | "user" | "assistant", "content": text}."""
 
 
-class Encoder(Protocol):
-    """A tokenizer. Nowhere does a control token that a text merely spells become that token's id."""
+class Part(NamedTuple):
+    """A stretch of text between two token borders, and how many tokens it takes: more than 1 where one character
+    takes several."""
+
+    text: str
+    tokens: int
+
+
+class PlainEncoder(Protocol):
+    """What a tokenizer's file alone can give: enough to measure it. Control tokens that a text spells stay text."""
+
+    @property
+    def size(self) -> int:
+        """Entries of the vocabulary, all of them."""
+
+    @property
+    def runtime(self) -> str:
+        """How text is cut before it is encoded: "mecab" (stock tools cannot), "plain"; "" where a file does not say."""
+
+    @property
+    def fallback(self) -> frozenset[int]:
+        """Ids that stand for part of a character, or for an unknown one."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of many plain texts, nothing added; lone surrogates, which are no characters, become U+FFFD first."""
+
+    def parts(self, text: str) -> list[Part]:
+        """The text cut at the borders of its tokens."""
+
+    def without_and_with_mecab(self, sentence: str) -> tuple[list[int], list[int]] | None:
+        """Ids of a sentence as it is, and cut into words by MeCab first; None where MeCab has no part in it."""
+
+
+class Encoder(PlainEncoder, Protocol):
+    """A model's tokenizer: all that training, asking and exporting need."""
 
     @property
     def folder(self) -> Path:
@@ -30,10 +63,6 @@ class Encoder(Protocol):
     @property
     def adopted(self) -> bool:
         """Whether an open model brought it: its entries need not be those of a model that we made."""
-
-    @property
-    def runtime(self) -> str:
-        """ "plain", or "mecab" where text is segmented by MeCab before it is encoded (stock tools cannot)."""
 
     @property
     def identity(self) -> str:
@@ -52,8 +81,10 @@ class Encoder(Protocol):
         """Entries of the vocabulary without chat tokens that were added to it."""
 
     @property
-    def size(self) -> int:
-        """Entries of the vocabulary, all of them."""
+    def cut_after(self) -> str:
+        """A character after which any text can be cut and encoded in parts without another result; "" where there is
+        none.
+        """
 
     @property
     def begin(self) -> tuple[int, ...]:
@@ -72,6 +103,10 @@ class Encoder(Protocol):
         """
 
     @property
+    def unk(self) -> int | None:
+        """Id of an unknown character, where there is such."""
+
+    @property
     def stops(self) -> tuple[int, ...]:
         """Ids that end an answer in a conversation."""
 
@@ -88,10 +123,10 @@ class Encoder(Protocol):
         """Whether the folder has a chat template: a base model's has none, as it never saw a conversation."""
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text, nothing added; lone surrogates, which are no characters, become U+FFFD first."""
+        """`encode_batch` of one text."""
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of many texts."""
+    def encode_in_parts(self, line: str) -> Iterable[list[int]]:
+        """Ids of one line (no newline, no lone surrogate) of any length, in parts, so that memory stays small."""
 
     def plain_ids(self, text: str) -> list[int]:
         """`begin`, then the text: a prompt without a conversation."""
@@ -108,6 +143,9 @@ class Encoder(Protocol):
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ids; control tokens and padding are rendered as nothing, broken UTF-8 as U+FFFD."""
+
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """How the vocabulary spells entries, to show them; "" for an id that it lacks."""
 
     def token_bytes(self, token: int) -> bytes:
         """UTF-8 bytes that one token stands for (part of a character for a byte, empty for a control token).

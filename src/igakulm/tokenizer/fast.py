@@ -22,10 +22,10 @@ from igakulm.tokenizer.encode import (
     DICTIONARY_FILE,
     ENCODER_FILE,
     FORMAT,
-    METASPACE,
     MODEL_FILE,
     TOKENIZER_FILE,
 )
+from igakulm.tokenizer.spelling import METASPACE
 
 NEVER = -1.0e4
 """Log-probability of pieces that text must never become: any spelling by single characters is likelier."""

@@ -15,11 +15,10 @@ from typing import Any
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
 from igakulm.tokenizer.encode import TOKENIZER_FILE
-from igakulm.tokenizer.encoder import Message
+from igakulm.tokenizer.encoder import Message, Part
 from igakulm.tokenizer.folder_text import FolderText, named_ends
-from igakulm.tokenizer.foreign import BYTE_OF
+from igakulm.tokenizer.spelling import BYTE_OF, is_text, join_characters, spelt_bytes
 
-_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _FILES = re.compile(
     r"(token|vocab|merges|special_tokens|added_tokens|chat_template|spiece|sentencepiece|encoder\.).*|.*\.tiktoken"
 )
@@ -37,6 +36,7 @@ class FolderEncoder:
 
     adopted = True
     runtime = "plain"
+    cut_after = ""
     chat_tokens: tuple[int, ...] = ()
 
     def __init__(self, folder: Path) -> None:
@@ -78,6 +78,11 @@ class FolderEncoder:
         return self.begin[-1] if self.begin else None
 
     @property
+    def unk(self) -> int | None:
+        """See `Encoder`."""
+        return self.text.stock.unknown
+
+    @property
     def eos(self) -> int:
         """See `Encoder`.
 
@@ -94,6 +99,23 @@ class FolderEncoder:
     def line_end(self) -> tuple[int, ...]:
         """See `Encoder`."""
         return tuple(sorted({*self.stops, *self.text.stock.newlines()}))
+
+    @cached_property
+    def fallback(self) -> frozenset[int]:
+        """See `PlainEncoder`."""
+        pieces = enumerate(self._bytes)
+        return frozenset(number for number, piece in pieces if number == self.unk or not is_text(piece))
+
+    def parts(self, text: str) -> list[Part]:
+        """See `PlainEncoder`."""
+        return join_characters(map(self.token_bytes, self.encode(text)))
+
+    def without_and_with_mecab(self, sentence: str) -> None:
+        """See `PlainEncoder`: other models' tokenizers know nothing of MeCab."""
+
+    def encode_in_parts(self, line: str) -> Iterable[list[int]]:
+        """See `Encoder`; all at once, as nothing says where such a text can be cut."""
+        yield self.encode(line)
 
     def encode(self, text: str) -> list[int]:
         """See `Encoder`."""
@@ -123,6 +145,10 @@ class FolderEncoder:
         """See `Encoder`."""
         return self.text.decode([number for number in ids if number < self.size])
 
+    def written(self, ids: Sequence[int]) -> list[str]:
+        """See `Encoder`."""
+        return self.text.stock.written(ids)
+
     def token_bytes(self, token: int) -> bytes:
         """See `Encoder`.
 
@@ -138,15 +164,7 @@ class FolderEncoder:
         stock = self.text.stock
         pieces = stock.written(range(self.size))
         control = set(stock.control.values())
-        by_byte = all(letter in set(pieces) for letter in BYTE_OF)
-
-        def stands_for(number: int, piece: str) -> bytes:
-            if number in control:
-                return b""
-            if by_byte:
-                known = all(letter in BYTE_OF for letter in piece)
-                return bytes(BYTE_OF[letter] for letter in piece) if known else piece.encode()
-            found = _BYTE.fullmatch(piece)
-            return bytes([int(found[1], 16)]) if found else piece.replace("\u2581", " ").encode()
-
-        return [stands_for(number, piece) for number, piece in enumerate(pieces)]
+        by_byte = set(BYTE_OF) <= set(pieces)
+        return [
+            b"" if number in control else spelt_bytes(piece, by_byte=by_byte) for number, piece in enumerate(pieces)
+        ]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
+from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.encoder import Message, without_template
 from igakulm.tokenizer.folder_tokenizer import FolderTokenizer
 
@@ -32,7 +33,6 @@ END_OF_TURN = (
 ANCHORS = ("：", "。", "x", "0", "\n")
 """Texts that stand before a continuation while it is encoded; the first that does not merge with it is used."""
 _PROBE = "7b1c"
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _EDGES = re.compile(r"(\s*)(.*?)(\s*)", re.DOTALL)
 
 
@@ -90,7 +90,7 @@ class FolderText:
 
     def texts(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of plain texts, nothing added; spellings of control tokens stay text."""
-        return self.stock.as_texts([mended(text) for text in texts])
+        return self.stock.as_texts([whole_characters(text) for text in texts])
 
     def continuation_ids(self, text: str) -> list[int]:
         """Ids of a text that follows a prompt: what those of an anchor with it have more than those of the anchor."""
@@ -121,7 +121,7 @@ class FolderText:
         return ends | {end for end in (self.stock.end, self.answer_end()) if end is not None}
 
     def _encode(self, text: str) -> list[int]:
-        return self.stock.as_text(mended(text))
+        return self.stock.as_text(whole_characters(text))
 
     def _ids(self, messages: Sequence[Message], *, reply: bool) -> list[int]:
         turns = self._turns(messages)
@@ -134,7 +134,7 @@ class FolderText:
         if not self.chat:
             raise without_template(self._folder)
         turns = messages if self._system_role else merge_system(messages)
-        return [{**turn, "content": mended(turn["content"])} for turn in turns]
+        return [{**turn, "content": whole_characters(turn["content"])} for turn in turns]
 
     def _guarded(self, turns: Sequence[Message], *, reply: bool = True) -> list[int]:
         """Ids of a chat whose messages spell control tokens: only those that the template wrote become control tokens.
@@ -257,11 +257,6 @@ def named_ends(folder: Path) -> set[int]:
         named = value.get("eos_token_id") if isinstance(value, dict) else None
         ends |= {number for number in (named if isinstance(named, list) else [named]) if type(number) is int}
     return ends
-
-
-def mended(text: str) -> str:
-    """Lone surrogates are no characters and become U+FFFD."""
-    return _LONE_SURROGATE.sub("\ufffd", text)
 
 
 def _private(messages: Sequence[Message], number: int) -> list[str]:

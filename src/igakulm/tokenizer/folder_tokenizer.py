@@ -7,15 +7,13 @@ Does not: decide what a prompt looks like (folder_text.py does).
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 from igakulm.errors import InputError
+from igakulm.pretrained import load_tokenizer
 from igakulm.tokenizer.encoder import Message
 
 DATE = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July", "%A": "Friday", "%a": "Fri"}
@@ -45,7 +43,7 @@ class FolderTokenizer:
     Attributes:
         control: spelling of every control token -> its id.
         spelled: matches the spelling of any control token.
-        end: the end-of-text id, where there is one.
+        end, unknown: ids of the end of text and of an unknown character, where there are such.
         entries: the largest id plus one.
         kind: name of the stock class.
         template: the folder's chat template ("" where it has none); `has_template`: whether there is one.
@@ -65,6 +63,7 @@ class FolderTokenizer:
         longest_first = sorted(self.control, key=lambda spelling: (-len(spelling), spelling))
         self.spelled = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self.end: int | None = self._stock.eos_token_id
+        self.unknown: int | None = self._stock.unk_token_id
         self.entries = max(map(int, self._stock.get_vocab().values())) + 1
         self.kind: str = type(self._stock).__name__
         self.template = self._chat_template()
@@ -169,19 +168,7 @@ def _load(folder: Path) -> Any:
             where=str(folder),
             hint=hint,
         )
-    from transformers import AutoTokenizer
-    from transformers.utils import logging
-
-    quiet: Any = logging
-    quiet.set_verbosity_error()
-    loader: Any = AutoTokenizer
-    try:
-        return loader.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    # A foreign tokenizer can fail in any way: the conversion of old formats raises bare Exception.
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = "copy the folder again; tokenizers that bring program code of their own are not run"
-        raise InputError(f"the tokenizer cannot be loaded: {reason}", where=str(folder), hint=hint) from error
+    return load_tokenizer(folder)
 
 
 def _has_protobuf() -> bool:

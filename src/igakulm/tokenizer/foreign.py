@@ -8,53 +8,25 @@ that a name inside a sentence and a name alone count the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import sentencepiece
 from tokenizers import Tokenizer
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
-from igakulm.tokenizer.encode import ENCODER_FILE, METASPACE, TOKENIZER_FILE, TextEncoder
+from igakulm.tokenizer.encode import ENCODER_FILE, TOKENIZER_FILE, TextEncoder
+from igakulm.tokenizer.encoder import Part, PlainEncoder
+from igakulm.tokenizer.spelling import BYTE_OF, METASPACE, is_text, join_characters, spelt_bytes
 
 MODEL_FILES = ("tokenizer.model", "sentencepiece.model", "spiece.model", "sentencepiece.bpe.model")
 _SPACES = (METASPACE, "Ġ", " ")
 """How vocabularies write a space."""
-_VISIBLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
-BYTE_OF = {chr(byte): byte for byte in _VISIBLE} | {chr(256 + place): byte for place, byte in enumerate(_HIDDEN)}
-"""The alphabet of byte-level vocabularies (GPT-2): a character for each byte."""
 
 
-class Part(NamedTuple):
-    """A stretch of text between two token borders, and how many tokens it takes: more than 1 where one character
-    takes several."""
-
-    text: str
-    tokens: int
-
-
-class Measurable(Protocol):
-    """What compare.py needs of a tokenizer."""
-
-    @property
-    def size(self) -> int:
-        """Entries of the vocabulary, control tokens included."""
-
-    @property
-    def fallback(self) -> frozenset[int]:
-        """Ids that stand for part of a character, or for an unknown one."""
-
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of plain texts, nothing added."""
-
-    def parts(self, text: str) -> list[Part]:
-        """The text cut at the borders of its tokens."""
-
-
-def open_tokenizer(path: Path) -> Measurable:
+def open_tokenizer(path: Path) -> PlainEncoder:
     """Open a folder or a file.
 
     Args:
@@ -64,7 +36,7 @@ def open_tokenizer(path: Path) -> Measurable:
         InputError: there is nothing of the kind, or it cannot be read without code of its own.
     """
     if (path / ENCODER_FILE).is_file():
-        return Own(TextEncoder.load(path))
+        return TextEncoder.load(path)
     if path.is_dir():
         names = (TOKENIZER_FILE, *MODEL_FILES)
         file = next((path / name for name in names if (path / name).is_file()), None)
@@ -77,32 +49,14 @@ def open_tokenizer(path: Path) -> Measurable:
     return StockTokenizer(path) if path.suffix == ".json" else SentencePieceModel(path)
 
 
-class Own:
-    """A tokenizer of this project, with its runtime."""
-
-    def __init__(self, encoder: TextEncoder) -> None:
-        self.encoder, self.size = encoder, encoder.size
-        self.fallback = frozenset(
-            index
-            for index, (piece, _, kind) in enumerate(encoder.pieces())
-            if kind == "unknown" or (kind == "byte" and _is_part(piece))
-        )
-
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """As `TextEncoder.encode_batch`."""
-        return self.encoder.encode_batch(texts)
-
-    def parts(self, text: str) -> list[Part]:
-        """See `Measurable`."""
-        return _join_characters(map(self.encoder.token_bytes, self.encoder.encode(text)))
-
-
 class StockTokenizer:
     """A tokenizer.json.
 
     Raises:
         InputError: the file cannot be read.
     """
+
+    runtime = ""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -121,12 +75,12 @@ class StockTokenizer:
             self._prefix = first.ids[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """See `Measurable`."""
+        """See `PlainEncoder`."""
         encoded = self._stock.encode_batch_fast(list(texts), add_special_tokens=False)
         return [one.ids[self._skipped(one.ids) :] for one in encoded]
 
     def parts(self, text: str) -> list[Part]:
-        """See `Measurable`; what the tokenizer drops, such as spaces, goes to the token behind it."""
+        """See `PlainEncoder`; what the tokenizer drops, such as spaces, goes to the token behind it."""
         encoded = self._stock.encode(text, add_special_tokens=False)
         parts: list[Part] = []
         reached = 0
@@ -138,6 +92,9 @@ class StockTokenizer:
                 parts[-1] = Part(parts[-1].text, parts[-1].tokens + 1)
         return parts
 
+    def without_and_with_mecab(self, sentence: str) -> None:
+        """See `PlainEncoder`: a file says nothing of MeCab."""
+
     def _skipped(self, ids: Sequence[int]) -> int:
         return int(self._prefix is not None and ids[:1] == [self._prefix])
 
@@ -148,6 +105,8 @@ class SentencePieceModel:
     Raises:
         InputError: the file cannot be read.
     """
+
+    runtime = ""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -166,20 +125,20 @@ class SentencePieceModel:
         self._prefix = first[0] if len(first) > 1 and self._pieces[first[0]] == METASPACE else None
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """See `Measurable`."""
+        """See `PlainEncoder`."""
         encoded: list[list[int]] = self._model.encode(list(texts), num_threads=1)
         return [ids[1:] if self._prefix is not None and ids[:1] == [self._prefix] else ids for ids in encoded]
 
     def parts(self, text: str) -> list[Part]:
-        """See `Measurable`; the text is shown as the model normalises it, an unknown character as U+2047."""
-        return _join_characters(map(self._bytes, self.encode_batch([text])[0]))
+        """See `PlainEncoder`; the text is shown as the model normalises it, an unknown character as U+2047."""
+        return join_characters(map(self._bytes, self.encode_batch([text])[0]))
+
+    def without_and_with_mecab(self, sentence: str) -> None:
+        """See `PlainEncoder`: a file says nothing of MeCab."""
 
     def _bytes(self, index: int) -> bytes:
-        if self._model.is_byte(index):
-            return bytes([int(self._pieces[index][3:5], 16)])
-        return (
-            b"\xe2\x81\x87" if self._model.is_unknown(index) else self._pieces[index].replace(METASPACE, " ").encode()
-        )
+        unknown = self._model.is_unknown(index)
+        return "\u2047".encode() if unknown else spelt_bytes(self._pieces[index], by_byte=False)
 
 
 def _fallback_ids(vocabulary: dict[str, int], model: dict[str, Any]) -> frozenset[int]:
@@ -187,38 +146,12 @@ def _fallback_ids(vocabulary: dict[str, int], model: dict[str, Any]) -> frozense
     unknown = model.get("unk_id", vocabulary.get(str(model.get("unk_token"))))
     ids = set() if unknown is None else {int(unknown)}
     if all(letter in vocabulary for letter in BYTE_OF):
-        ids |= {index for token, index in vocabulary.items() if not _is_text(token)}
+        ids |= {index for token, index in vocabulary.items() if not is_text(spelt_bytes(token, by_byte=True))}
     else:
         ids |= {vocabulary[piece] for byte in range(0x80, 0x100) if (piece := f"<0x{byte:02X}>") in vocabulary}
     return frozenset(ids)
 
 
-def _is_text(token: str) -> bool:
-    try:
-        bytes(BYTE_OF.get(letter, 0x3F) for letter in token).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _is_part(piece: str) -> bool:
     """Whether a byte piece, such as `<0xE3>`, is part of a character; one byte below 0x80 is a whole one."""
     return piece >= "<0x80>"
-
-
-def _join_characters(pieces: Iterable[bytes]) -> list[Part]:
-    """Tokens as text, those that share a character in one part.
-
-    >>> _join_characters([b"a", "囊".encode()[:1], "囊".encode()[1:]])
-    [Part(text='a', tokens=1), Part(text='囊', tokens=2)]
-    """
-    parts: list[Part] = []
-    held, tokens = b"", 0
-    for piece in pieces:
-        held, tokens = held + piece, tokens + 1
-        try:
-            parts.append(Part(held.decode(), tokens))
-        except UnicodeDecodeError:
-            continue
-        held, tokens = b"", 0
-    return [*parts, Part(held.decode("utf-8", "replace"), tokens)] if held else parts

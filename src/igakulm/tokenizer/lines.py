@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from igakulm.errors import InputError
-from igakulm.tokenizer.encode import SENTENCE_END, TextEncoder
+from igakulm.tokenizer.encoder import Encoder
+from igakulm.tokenizer.open import load_any_encoder
 
 CHUNK = 2**20
-"""Bytes that are read at once; a longer line is encoded in parts."""
-_END = SENTENCE_END.encode()
+"""Bytes that are read at once; a longer line is encoded in parts, where its tokenizer says that it can be cut."""
 
 
 class _Lists:
@@ -46,14 +46,14 @@ def encode_stream(folder: Path, stream: BinaryIO, runtime: str | None = None) ->
     Args:
         folder: the tokenizer's.
         stream: needs `read1`; what has arrived is encoded without waiting for more.
-        runtime: as in `TextEncoder.load`.
+        runtime: as in `load_any_encoder`.
 
     Raises:
         InputError: a line that is not UTF-8, with its number, after the lines before it were given.
     """
-    encoder = TextEncoder.load(folder, runtime)
+    encoder = load_any_encoder(folder, runtime)
     lists, number = _Lists(), 1
-    for block, complete in _blocks(stream):
+    for block, complete in _blocks(stream, encoder.cut_after.encode()):
         lines, broken = _decoded(block.split(b"\n"), number)
         number += len(lines) - (not complete)
         if len(block) <= 2 * CHUNK:
@@ -64,7 +64,7 @@ def encode_stream(folder: Path, stream: BinaryIO, runtime: str | None = None) ->
             raise broken
 
 
-def _in_parts(encoder: TextEncoder, lines: list[str], complete: bool, lists: _Lists) -> Iterator[str]:
+def _in_parts(encoder: Encoder, lines: list[str], complete: bool, lists: _Lists) -> Iterator[str]:
     for line in lines:
         for ids in encoder.encode_in_parts(line):
             yield lists.part(ids)
@@ -72,8 +72,8 @@ def _in_parts(encoder: TextEncoder, lines: list[str], complete: bool, lists: _Li
             yield lists.end()
 
 
-def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Blocks of whole lines (True), or the beginning of a long line up to the end of a sentence (False).
+def _blocks(stream: BinaryIO, cut: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Blocks of whole lines (True), or the beginning of a long line up to `cut`, the end of a sentence (False).
 
     A block without its last newline follows its line's parts; the end of input ends a line that is not empty.
     """
@@ -86,8 +86,8 @@ def _blocks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
             kept, size, open_line = [], 0, False
         kept.append(tail)
         size += len(tail)
-        end = tail.rfind(_END) + len(_END)
-        if size >= CHUNK and end >= len(_END):
+        end = tail.rfind(cut) + len(cut)
+        if cut and size >= CHUNK and end >= len(cut):
             yield b"".join([*kept[:-1], tail[:end]]), False
             kept, size, open_line = [tail[end:]], len(tail) - end, True
     if size or open_line:
@@ -116,7 +116,7 @@ def decode_stream(folder: Path, lines: Iterable[bytes]) -> Iterator[str]:
     Raises:
         InputError: a line that is no list of ids of this vocabulary, with its number.
     """
-    encoder = TextEncoder.load(folder)
+    encoder = load_any_encoder(folder)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             yield "\n"

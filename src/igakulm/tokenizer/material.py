@@ -14,11 +14,14 @@ from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.synth.lexicon import TERMS_FILE, read_terms
 from igakulm.synth.term_lists import Term
+from igakulm.text.broken import whole_characters
 from igakulm.text.cleaning import clean_texts
 from igakulm.tokenizer.compare import compare
 from igakulm.tokenizer.dictionary import clean_terms
-from igakulm.tokenizer.encode import TOKENIZER_FILE, TextEncoder
-from igakulm.tokenizer.foreign import MODEL_FILES, Measurable, Own, open_tokenizer
+from igakulm.tokenizer.encode import TOKENIZER_FILE
+from igakulm.tokenizer.encoder import Encoder, PlainEncoder
+from igakulm.tokenizer.foreign import MODEL_FILES, open_tokenizer
+from igakulm.tokenizer.open import load_encoder
 from igakulm.tokenizer.sample_texts import SENTENCES, read_sample
 
 T = TypeVar("T")
@@ -48,20 +51,22 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything opened: tokenizers (ours first) and texts by name, and the stored report of ours, where it has one."""
+    """Everything opened: tokenizers (ours first) and texts by name, and the stored report of ours, where it has one.
 
-    tokenizers: dict[str, Measurable]
+    `folder`: ours, built or adopted.
+    """
+
+    folder: Path
+    tokenizers: dict[str, PlainEncoder]
     texts: dict[str, list[str]]
     terms: list[Term]
     samples: list[str]
     report: dict[str, Any] | None
 
     @property
-    def encoder(self) -> TextEncoder:
+    def encoder(self) -> Encoder:
         """Our tokenizer."""
-        own = next(iter(self.tokenizers.values()))
-        assert isinstance(own, Own)
-        return own.encoder
+        return load_encoder(self.folder)
 
     def lines(self) -> list[str]:
         """All lines of the texts that are not blank; without texts, the samples."""
@@ -83,7 +88,7 @@ def gather(asked: Asked) -> Material:
     folder = asked.tokenizer.parent if asked.tokenizer.name == TOKENIZER_FILE else asked.tokenizer
     if folder.is_file():
         raise InputError("a tokenizer of ours is a folder", where=str(folder), hint="compare other files with --beside")
-    tokenizers: dict[str, Measurable] = {_name(folder): Own(TextEncoder.load(folder))}
+    tokenizers: dict[str, PlainEncoder] = {_name(folder): open_own(folder)}
     stored = folder / "report.json"
     tokenizers = _named(asked.beside, open_tokenizer, "--beside", tokenizers)
     texts = {} if asked.igakuqa is None else {IGAKUQA: igakuqa_texts(asked.igakuqa)}
@@ -92,7 +97,17 @@ def gather(asked: Asked) -> Material:
         texts = {name: clean_texts(documents) for name, documents in texts.items()}
     samples = [_characters(sample) for sample in asked.samples] or list(SENTENCES)
     report = read_json(stored) if stored.is_file() else None
-    return Material(tokenizers, texts, _terms(asked.lexicon), samples, report)
+    return Material(folder, tokenizers, texts, _terms(asked.lexicon), samples, report)
+
+
+def open_own(folder: Path) -> PlainEncoder:
+    """A tokenizer that was built or adopted here, as it is measured: an adopted one as any other file.
+
+    Raises:
+        InputError: neither lies there, or a file is missing or changed.
+    """
+    load_encoder(folder)
+    return open_tokenizer(folder)
 
 
 def igakuqa_texts(folder: Path) -> list[str]:
@@ -149,4 +164,4 @@ def _name(path: Path) -> str:
 
 def _characters(text: str) -> str:
     """Bytes of a command line that are no UTF-8 arrive as lone surrogates."""
-    return text.encode("utf-8", "replace").decode()
+    return whole_characters(text)

@@ -19,25 +19,37 @@ from igakulm.tokenizer.folder_text import FolderText
 from igakulm.tokenizer.sample_texts import SENTENCES
 
 
-def load_encoder(folder: Path) -> Encoder:
+def load_encoder(folder: Path, runtime: str | None = None) -> Encoder:
     """Load a tokenizer that this project made or adopted, or a model's folder that holds a copy of it.
 
+    Args:
+        folder: of the tokenizer or model.
+        runtime: see `TextEncoder.load`; an adopted tokenizer has the plain one only.
+
     Raises:
-        InputError: neither lies there; a file is missing or changed.
+        InputError: neither lies there; a file is missing or changed; a runtime that the tokenizer does not have.
     """
-    if (Path(folder) / ADOPTED_FILE).is_file():
-        return AdoptedEncoder.load(folder)
-    return TextEncoder.load(folder)
+    if not (Path(folder) / ADOPTED_FILE).is_file():
+        return TextEncoder.load(folder, runtime)
+    _refuse_runtime(folder, runtime)
+    return AdoptedEncoder.load(folder)
 
 
-def load_any_encoder(folder: Path) -> Encoder:
+def load_any_encoder(folder: Path, runtime: str | None = None) -> Encoder:
     """As `load_encoder`, or else the tokenizer of a model from elsewhere, as its folder brings it.
 
     Raises:
         InputError: no tokenizer in the folder, or one that cannot be loaded without code of its own.
     """
-    known = any((Path(folder) / name).is_file() for name in (ADOPTED_FILE, ENCODER_FILE))
-    return load_encoder(folder) if known else FolderEncoder(Path(folder))
+    if any((Path(folder) / name).is_file() for name in (ADOPTED_FILE, ENCODER_FILE)):
+        return load_encoder(folder, runtime)
+    _refuse_runtime(folder, runtime)
+    return FolderEncoder(Path(folder))
+
+
+def _refuse_runtime(folder: Path, runtime: str | None) -> None:
+    if runtime not in (None, "plain"):
+        raise InputError(f"this tokenizer has no runtime {runtime!r}", where=str(folder), hint="use plain")
 
 
 def refuse_other_reading(encoder: Encoder, model_type: str) -> None:

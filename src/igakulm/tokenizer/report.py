@@ -14,14 +14,13 @@ from typing import Any
 from igakulm.synth.term_lists import Term
 from igakulm.tokenizer import compare
 from igakulm.tokenizer.compare import ratio
-from igakulm.tokenizer.encode import TextEncoder
-from igakulm.tokenizer.foreign import Measurable, Own
+from igakulm.tokenizer.encoder import PlainEncoder
 from igakulm.tokenizer.sample_texts import SENTENCES
 from igakulm.tokenizer.segment import Segmenter
 
 
 def measure(
-    encoder: TextEncoder | Measurable,
+    tokenizer: PlainEncoder,
     held: Mapping[str, Sequence[str]],
     terms: Sequence[Term],
     user_dictionary: Path | None,
@@ -29,7 +28,7 @@ def measure(
     """Measure a tokenizer.
 
     Args:
-        encoder: the tokenizer; ours, or any other that can be measured.
+        tokenizer: ours, or any other.
         held: kind ("general", "medical") to texts that training did not see.
         terms: the lexicon.
         user_dictionary: the MeCab user dictionary of the tokenizer, if it has one.
@@ -39,7 +38,6 @@ def measure(
         (ours only), `samples`: sentences as lists of (text, tokens). Shares are 0..1; None where there is nothing to
         measure.
     """
-    tokenizer: Measurable = Own(encoder) if isinstance(encoder, TextEncoder) else encoder
     segmenter = Segmenter(user_dictionary)
     texts = [text for kind in sorted(held) for text in held[kind]]
     encoded = {kind: tokenizer.encode_batch(held[kind]) for kind in sorted(held)}
@@ -53,18 +51,18 @@ def measure(
             "worst_characters": compare.worst_characters(tokenizer, texts),
         },
         "names": {kind: _names(tokenizer, segmenter, terms, kind, texts) for kind in compare.KINDS},
-        "mecab_agreement": compare.mecab_agreement(encoder, texts) if isinstance(encoder, TextEncoder) else {},
+        "mecab_agreement": compare.mecab_agreement(tokenizer, texts),
         "samples": compare.sample_parts(tokenizer, SENTENCES),
     }
 
 
-def _fallback_share(tokenizer: Measurable, encoded: Sequence[Sequence[int]]) -> float | None:
+def _fallback_share(tokenizer: PlainEncoder, encoded: Sequence[Sequence[int]]) -> float | None:
     found = sum(token in tokenizer.fallback for ids in encoded for token in ids)
     return ratio(found, sum(map(len, encoded)), 6)
 
 
 def _names(
-    tokenizer: Measurable, segmenter: Segmenter, terms: Sequence[Term], kind: str, texts: Sequence[str]
+    tokenizer: PlainEncoder, segmenter: Segmenter, terms: Sequence[Term], kind: str, texts: Sequence[str]
 ) -> dict[str, Any]:
     """Shares over the lexicon, and over the mentions in the sample (words of MeCab that are names)."""
     names = compare.names_of(terms, kind)

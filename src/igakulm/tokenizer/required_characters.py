@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from igakulm.tokenizer.encode import METASPACE
+from igakulm.tokenizer.spelling import METASPACE
 
 RequiredKanji = Literal["none", "jis-1", "jis-2"]
 _KANA_ROWS, _FIRST_ROWS, _SECOND_ROWS = range(4, 6), range(16, 48), range(48, 85)

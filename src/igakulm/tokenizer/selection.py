@@ -10,12 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
+from igakulm.corpus.records import Kind, SourceEntry, read_sources
 from igakulm.errors import InputError
-from igakulm.files import read_documents, read_json
-
-Kind = Literal["general", "medical"]
+from igakulm.files import read_documents
 
 HELD_EVERY, HELD_BYTES = 50, 2**20
 """One document in fifty, up to a mebibyte a kind, is kept out of training and measured in the report."""
@@ -47,8 +45,8 @@ def select_documents(
     Raises:
         InputError: no corpus there, no documents, or a document of a source that sources.json does not know.
     """
-    sources = read_json(corpus_dir / "sources.json")
-    kinds: dict[str, Kind] = {name: source["kind"] for name, source in sources.items()}
+    sources = read_sources(corpus_dir)
+    kinds = {name: source.kind for name, source in sources.items()}
     rates = _rates(sources, budget)
     held_bytes: Counter[str] = Counter()
     found = False
@@ -75,10 +73,10 @@ def select_documents(
         raise InputError("the corpus holds no text", where=str(corpus_dir), hint=hint)
 
 
-def _rates(sources: Mapping[str, Mapping[str, Any]], budget: int) -> dict[Kind, float]:
+def _rates(sources: Mapping[str, SourceEntry], budget: int) -> dict[Kind, float]:
     characters: Counter[str] = Counter()
     for source in sources.values():
-        characters[source["kind"]] += int(source["characters"])
+        characters[source.kind] += source.characters
     medical, general = characters["medical"] * 3, characters["general"] * 3  # Japanese takes three bytes a character
     left = max(0, budget - medical)
     return {"medical": min(1.0, budget / max(medical, 1)), "general": min(1.0, left / max(general, 1))}

@@ -14,7 +14,6 @@ import hashlib
 import itertools
 import json
 import os
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,8 +26,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from igakulm.corpus.records import read_sources
 from igakulm.errors import InputError
-from igakulm.files import Doc, atomic_path, read_json, read_shard, sha256_file, sha256_json, write_text
+from igakulm.files import Doc, atomic_path, read_shard, sha256_file, sha256_json, write_text
+from igakulm.machine import cores
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
 from igakulm.tokenizer.open import Encoder, load_encoder
@@ -145,14 +146,14 @@ def encode_corpus(
     Raises:
         InputError: an unknown source, an id that the tokenizer should not have, a killed worker, a full disk.
     """
-    sources = read_json(corpus_dir / "sources.json")
-    kinds = {name: row["kind"] for name, row in sources.items()}
+    sources = read_sources(corpus_dir)
+    kinds: dict[str, str] = {name: entry.kind for name, entry in sources.items()}
     shards = sorted((corpus_dir / "documents").glob("*.parquet"))
     keys = _keys(config, kinds, shards, encoder)
     kept = {path: documents for path in shards if (documents := _kept(folder, path.stem, keys[path])) is not None}
     if kept:
         progress.say(f"{len(kept)} of {len(shards)} shards were encoded before")
-    characters = sum(row.get("characters", 0) for row in sources.values())
+    characters = sum(entry.characters for entry in sources.values())
     found = dict(kept)
     with (
         progress.task("encode", None if wanted is not None else characters or None, "characters") as task,
@@ -245,7 +246,7 @@ class _Encoding:
     """Encodes batches in this process, or in several where the corpus is large; the result is the same."""
 
     def __init__(self, config: PackSection, encoder: Encoder, characters: int) -> None:
-        workers = config.workers or _cores()
+        workers = config.workers or cores()
         self._encoder = encoder
         self._pool: ProcessPoolExecutor | None = None
         self._ahead = 2 * workers
@@ -299,11 +300,6 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
         what = f"the tokenizer gave the id {wrong:,}, but it has only {encoder.size:,} entries"
         raise InputError(what, hint="build the tokenizer again")
     return [len(row) for row in rows], tokens.astype(token_dtype(encoder.size)).tobytes()
-
-
-def _cores() -> int:
-    # What this process may use, which in containers is less than the machine has; unknown to macOS.
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 _worker_encoder: Encoder | None = None

@@ -32,6 +32,7 @@ from igakulm.tasks.find_layouts import layouts_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.tasks.load import load_split
+from igakulm.tasks.personal_data import account
 from igakulm.tasks.turns import turns_of_chat, turns_of_item
 from igakulm.text.preparation import read_preparation, write_preparation
 from igakulm.tokenizer.chat import render_chat
@@ -75,7 +76,8 @@ def finetune(
     """
     make_objective = objective_maker(train_section.objective)
     encoder = load_encoder(tokenizer_dir)
-    items, chats = load_split(benchmarks, train_section.split).train, read_chats(train_section.chats)
+    split = load_split(benchmarks, train_section.split)
+    items, chats = split.train, read_chats(train_section.chats, split.screen.personal_data)
     form = form_of_rows(train_section, pretrain_dir / "model", encoder)
     found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats, form=form)
     kept, held_out = hold_out(found, train_section.validation_share, train_section.seed or 0)
@@ -84,6 +86,7 @@ def finetune(
     if current_world().leads:
         write_jsonl(out_dir / "left_out.jsonl", left_out)
     counts = _tell(train_section, _counts(train_section, rows, kept, held_out, left_out), progress)
+    counts["personal_data"] = account(split.screen.personal_data)
     longest = max(len(row.ids) for row in found)
     base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
     identity = {"tokenizer": encoder.sha256, "model": model.model_dump(mode="json"), "preparation": form}

@@ -6,11 +6,11 @@ estimate, and a run that is too large ends by itself.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from igakulm.machine import total_memory
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TrainSection
 from igakulm.training.devices import peak_flops
@@ -78,15 +78,7 @@ def device_memory(device: torch.device) -> int | None:
         import torch
 
         return int(torch.cuda.get_device_properties(device).total_memory)
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
-    limit = Path("/sys/fs/cgroup/memory.max")
-    try:
-        return min(memory, int(limit.read_text()))
-    except (OSError, ValueError):  # no control groups, or "max"
-        return memory
+    return total_memory()
 
 
 def device_peak(device: torch.device) -> float | None:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from igakulm.corpus.records import read_sources
 from igakulm.errors import InputError
-from igakulm.files import atomic_path, read_documents, read_json, sha256_file, write_json, write_text
+from igakulm.files import atomic_path, read_documents, sha256_file, write_json, write_text
 from igakulm.progress import Progress
 from igakulm.recipe.schema import PackSection
 from igakulm.tokenizer.open import Encoder, load_encoder
@@ -73,7 +74,7 @@ def _reachable(config: PackSection, corpus_dir: Path) -> set[tuple[int, str]] | 
     """With `max_tokens`, the documents that can be reached at all (None = every document)."""
     if config.max_tokens is None:
         return None
-    kinds = {name: row["kind"] for name, row in read_json(corpus_dir / "sources.json").items()}
+    kinds = {name: entry.kind for name, entry in read_sources(corpus_dir).items()}
     left = config.max_tokens * MOST_CHARACTERS_A_TOKEN
     reachable = set()
     for document in _walk(describe(config, document, kinds) for document in read_documents(corpus_dir / "documents")):

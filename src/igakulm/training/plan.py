@@ -6,12 +6,12 @@ Does: estimate, each figure with its formula; warn of what cannot fit. Does not:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from igakulm.files import read_json
+from igakulm.machine import cores
 from igakulm.model.presets import Architecture
 from igakulm.recipe.schema import Recipe, TrainSection
 from igakulm.training.devices import Fleet, parse_fleets
@@ -183,10 +183,10 @@ def _fleet(fleet: Fleet, recipe: Recipe, size: ModelSize, flops: float, tokens: 
 
 def _cpu(section: TrainSection, flops: float, tokens: int) -> dict[str, Any]:
     """Hours on the cores of this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    rate = cores * CORE_FLOPS[section.precision] / flops
+    count = cores()
+    rate = count * CORE_FLOPS[section.precision] / flops
     return {
-        "cores": cores,
+        "cores": count,
         "flops_per_core": CORE_FLOPS[section.precision],
         "tokens_per_second": round(rate, 1),
         "hours": round(tokens / rate / 3600, 2),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from igakulm.stored import Figure, Part, Stored, finite, read_rows
 
@@ -51,8 +51,9 @@ class Sample(Part):
 
 class Metrics(Stored):
     """metrics.json. `tokens` counts repetitions, `loss_tokens` those of the answers in tuning; `rows` are the training
-    rows of tuning, `rows_left_out` the longer ones, `answers_lost` the strings of answers that no model reads.
-    `shares_by_task`: share of the drawn rows. `best_step`: with early stopping, the step whose weights were kept.
+    rows of tuning, `rows_left_out` the longer ones, `answers_lost` the strings of answers that no model reads;
+    `personal_data`: task or file -> what was done about it (tasks/personal_data.py). `shares_by_task`: share of the
+    drawn rows. `best_step`: with early stopping, the step whose weights were kept.
     """
 
     parameters: int | None = None
@@ -69,6 +70,7 @@ class Metrics(Stored):
     rows_by_task: dict[str, int] = Field(default_factory=dict)
     shares_by_task: dict[str, Figure] = Field(default_factory=dict)
     best_step: int | None = None
+    personal_data: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     validation: tuple[Check, ...] = ()
     samples: tuple[Sample, ...] = ()
 

@@ -183,7 +183,13 @@ def _item(row: dict[str, str], name: str, identifier: str, where: str) -> Item:
         tag=row["tag"] if task.has_tag else "",
         sentences=sentences,
         ordered=task.ordered,
+        published=raw if (raw := _raw(row, len(choices))) != (question, *choices) else (),
     )
+
+
+def _raw(row: dict[str, str], choices: int) -> tuple[str, ...]:
+    """Question and options as the file has them: the published prompts hold the white space around them."""
+    return (row["question"], *(row[f"option{letter}"] for letter in LETTERS[:choices]))
 
 
 def _choices(row: dict[str, str], task: Task, where: str) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ _COMMENTS = {
     "header_rows": "rows that hold the names of the columns; 0 = they are looked for",
     "encoding": "of text files; none = UTF-8, UTF-16 or cp932, as recognised",
     "columns": "which column holds what",
-    "personal_data": "replace = names, numbers, addresses are replaced before a row is stored; kept = nothing is",
+    "personal_data": "replace = names, numbers, addresses … are replaced before a row is stored; kept = nothing is",
     "split": "which rows are for tuning, validation and test",
     "by": "patient, document or date (tune on the past, test on the future): one group never stands on two sides",
     "test": "share of the rows that only the evaluation sees",

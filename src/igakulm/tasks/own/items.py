@@ -41,6 +41,17 @@ def item_tasks(task: OwnTaskSection) -> list[str]:
     return [task.name]
 
 
+def titles_of(task_file: TaskFile) -> dict[str, str]:
+    """What the user calls the tasks of `items_of`."""
+    found: dict[str, str] = {}
+    for task in task_file.tasks:
+        title = task.title or task.name
+        names = item_tasks(task)
+        labels = task.labels if len(names) > 1 else ("",)
+        found |= {name: f"{title}・{label}" if label else title for name, label in zip(names, labels, strict=True)}
+    return found
+
+
 def asked(task: OwnTaskSection, label: str = "") -> str:
     """The words before the text."""
     if task.kind == "classify" and task.multiple:

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 _N = "[0-9一二三四五六七八九十]"
 _STREET = (
-    rf"(?:[ぁ-ん]{{2,7}})?(?:(?:[一-鿿々ァ-ヺーヶ]|[のがつ](?=[一-鿿])){{1,12}}?)?(?:{_N}{{1,4}} ?(?:丁目|番町|"
+    rf"(?:[ぁ-ん]{{2,7}})?(?:(?:[一-鿿々ァ-ヺーヶ]|[のがつ](?=[一-鿿])|[上下]る|"
+    rf"入る){{1,20}}?)?(?:{_N}{{1,4}} ?(?:丁目|丁|番町|"
     rf"番地|番|号|条|線|"
     rf"地割)?(?:[ ]?[-の西東南北] ?{_N}{{1,5}} ?(?:丁目|番地|番|号|条)?"
     rf"|{_N}{{1,5}} ?(?:番地|番|号)?)*)"
 )
 _BUILDING = (
-    r"(?:[ ]?(?:[一-鿿々ァ-ヺーぁ-んA-Za-z・]{2,20}?)(?:マンション|ハイツ|コーポ|アパート|荘|ビル|ハイム|メゾン|"
+    r"(?:[ ]?(?:[一-鿿々ァ-ヺーぁ-んA-Za-z・]{0,20}?)(?:マンション|ハイツ|コーポ|アパート|荘|ビル|ハイム|メゾン|"
     r"レジデンス|団地|寮|タワー|ハウス|コート|パレス|グリーン|ヒルズ|プラザ|"
     r"テラス|ガーデン|ホームズ|シティ|ヴィラ|"
-    r"[ァ-ヺー]{2,10})[一-鿿ァ-ヺーA-Z]{0,8} ?(?:[0-9A-Z]{1,2}棟)?(?:[ -]?[A-Z]?-?[0-9]{1,5}(?:号室?|号)?)?|"
+    r"[ァ-ヺー]{2,10})[一-鿿ァ-ヺーぁ-んA-Z]{0,10} ?(?:[0-9A-Z]{1,2}棟)?(?:[ -]?[A-Z]?-?[0-9]{1,5}(?:号室?|号)?)?|"
     r"[ -]?[0-9]{2,4}号室?)?"
 )
 _TOWN = r"(?:[一-鿿々ぁ-んァ-ヺーヶ]{1,7}?(?:市|区|町|村|郡)){1,3}"
@@ -38,6 +39,8 @@ _UNIT = re.compile(
     r"へ転|より転|に転|に引|[一-鿿々ヶ]{1,6}(?:在住|出身|に居|に住|町))"
 )
 _AFTER_UNIT = re.compile(rf"(?:[一-鿿々ヶ]{{1,4}}区)?{_STREET}{_BUILDING}")
+_NUMBERED = re.compile(rf"[一-鿿々ァ-ヺーヶ]{{1,8}}[0-9]{{1,5}}(?:番地|番|丁目|-[0-9]{{1,4}}){_STREET}?{_BUILDING}")
+"""A municipality that the dictionary does not know is taken for one where a house number follows."""
 _LIVES = re.compile(
     r"(?P<town>[一-鿿々ヶァ-ヺー]{0,8}?)(?=在住|出身|に居住|に在住|に住|の自宅|居住|在勤|に転居|から転居|へ転居|"
     r"より転居|に引)"
@@ -46,7 +49,7 @@ _BEFORE_UNIT = re.compile(r"[一-鿿々ヶァ-ヺー市区町村郡]{1,14}$")
 _LABELS = ("住所", "居所", "居住地", "所在地", "住居", "帰省先", "本籍", "ddress", "ADDRESS")
 _LABEL = re.compile(
     r"(?:住所|居所|居住地|所在地|住居|帰省先|本籍地|本籍|Address(?= ?[:=])|address(?= ?[:=])|ADDRESS(?= ?[:=]))"
-    r"(?:\([^)\n]{1,6}\))?[ ]?(?:[:;=|]|は、?|[【「]|(?<![A-Za-z]) ) ?\n?(?P<value>[^\n|\t、。;】」]{3,60})"
+    r"(?:\([^)\n]{1,6}\))?[ ]?(?:[:;=|>】]|は、?|[【「]|(?<![A-Za-z]) ) ?\n?(?P<value>[^\n|\t、。;】」]{3,60})"
 )
 _NOT_ADDRESS = re.compile(r"不定|不明|変更|同上|同じ|なし|未|確認|地図|録|記載|非公開|特定|個人情報|左記|上記|別紙")
 _VALUE_END = re.compile(
@@ -83,7 +86,7 @@ def _labelled(seen: str) -> Iterator[Piece]:
         end = _VALUE_END.search(found["value"])
         value = found["value"][: end.start()] if end else found["value"]
         if len(value) > 2 and not _NOT_ADDRESS.search(value):
-            yield Piece(found.start("value"), found.start("value") + len(value.rstrip(" ,")), 0.93)
+            yield Piece(found.start("value"), found.start("value") + len(value.rstrip(" ,/")), 0.93)
 
 
 def _prefecture_start(seen: str, end: int) -> int | None:
@@ -99,6 +102,8 @@ def _municipality(seen: str, unit: re.Match[str], lists: Gazetteer) -> Piece | N
     first = re.match(r".*?[市区町村郡](?![市区町村郡])", names)
     head = first[0] if first else names
     start = _known_place(head, lists)
+    if start is None and (told := _NUMBERED.match(seen, unit.end())):
+        return Piece(before.start(), told.end(), 0.8)
     if start is None:
         return None
     rest = _LIVES.match(seen, unit.end()) or _AFTER_UNIT.match(seen, unit.end())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from igakulm.text.personal.spans import Piece
 
@@ -54,7 +54,7 @@ _BIRTH_MARKS = ("生年月日", "出生日", "誕生日", "DOB", "D.O.B", "irth"
 _BIRTH_LABELLED = re.compile(
     r"(?:生年月日|出生年月日|出生日|誕生日|生年|DOB|D\.O\.B\.?|Date of Birth|Date of birth|date of birth|"
     r"Birth ?[Dd]ate|birth ?date|Birthday|birthday)"
-    r"(?:\([^)\n]{1,8}\))?[ ]?[:;=はが|、,(【「]{0,2}\n?[ ]{0,2}"
+    r"(?:\([^)\n]{1,8}\))?[ ]?[:;=はが|、,(【「>】]{0,2}\n?[ ]{0,2}"
     rf"(?P<date>{DATE}|{_SOLID}|{_ERA_SOLID}|{_ENGLISH}|{_SHORT}|{_YEAR}|{_D}月{_D}日)"
 )
 _BORN = re.compile(r"生(?:まれ|(?=[、。,)\s(（・\]】/]|$))|出生|うまれ|誕生")
@@ -65,7 +65,7 @@ _LONGEST_DATE = 40
 _BORN_ENGLISH = re.compile(rf"(?:born|Born)(?: on)? (?P<date>{_ENGLISH}|{DATE})")
 _DATES = re.compile(rf"{DATE}|{_ENGLISH}|(?<![0-9A-Za-z]){_SOLID}")
 _MONTH_DAY = re.compile(r"(?<![0-9年])(?:1[0-2]|0?[1-9]) ?月 ?(?:3[01]|[12][0-9]|0?[1-9]) ?日")
-_UNIT = r" ?(?:歳|才|y\.?[ /]?o\.?(?![A-Za-z])|years? old|yo(?![A-Za-z]))(?!以上|未満|以下|代|台|[〜~-][0-9])"
+_UNIT = r" ?(?:歳|才|y\.?[ /]?o\.?(?![A-Za-z])|years? old|yo(?![A-Za-z]))(?!以上|未満|以下|前後|代|台|[〜~-][0-9])"
 _AGES = tuple(
     re.compile(rf"{first}(?<![0-9.±〜]{first})[0-9]{more}{_UNIT}") for first, more in (("9", ""), ("1", "{2}"))
 )
@@ -86,6 +86,38 @@ def find_birth_dates(seen: str) -> Iterator[Piece]:
             yield Piece(*found.span("date"), 0.96)
     if "orn" in seen:
         yield from (Piece(*found.span("date"), 0.96) for found in _BORN_ENGLISH.finditer(seen))
+
+
+_BESIDE = re.compile(
+    rf"[ ]?(?:様|殿|さん|氏)?[ 　,、/・|(（]{{0,3}}(?:[男女]性?|[MF])?[ 　,、/・|(（]{{0,2}}(?P<date>{DATE}|"
+    rf"{_ERA_SOLID})"
+)
+_WITH_AGE = re.compile(rf"(?P<date>{DATE}|{_ERA_SOLID})[ ]?[(（][ ]?(?:満)?[0-9]{{1,3}} ?[歳才]")
+_NEWBORN = 18
+"""A date of the Western calendar or Heisei beside a name is one of birth if it is so many years before the others."""
+
+
+def find_birth_dates_beside(seen: str, ends: Iterable[int]) -> Iterator[Piece]:
+    """Dates of birth without a label: with an age in brackets, or after a name where the date is old enough.
+
+    Args:
+        seen: text as `reading.read` gives it.
+        ends: where the names of the document end.
+    """
+    if "歳" in seen or "才" in seen:
+        yield from (Piece(*found.span("date"), 0.95) for found in _WITH_AGE.finditer(seen))
+    for end in ends:
+        found = _BESIDE.match(seen, end)
+        if found and _is_old(found["date"], seen):
+            yield Piece(*found.span("date"), 0.85)
+
+
+def _is_old(date: str, seen: str) -> bool:
+    if re.match("明治|大正|昭和|[MTSmts][0-9.]", date):
+        return True
+    year = year_of(date)
+    years = [int(number) for number in re.findall(r"(?<![0-9])20[0-9]{2}(?=[年/.-])", seen)] or [2020]
+    return year is not None and year <= max(years) - _NEWBORN
 
 
 def find_ages(seen: str) -> Iterator[Piece]:

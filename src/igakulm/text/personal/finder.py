@@ -6,6 +6,7 @@ Does not: change the text (replacing.py), or hold a rule of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -39,6 +40,7 @@ _RULES: tuple[tuple[Kind, str, _Rule], ...] = (
     ("age", "age above 89", dates.find_ages),
     ("date", "date", dates.find_dates),
 )
+_BLANK = re.compile(r"[\s、。,.:;|・()（）〒-]*")
 _NUMBER_KINDS = frozenset({"patient_number", "insurance_number", "my_number", "device_number"})
 
 
@@ -70,8 +72,12 @@ class Finder:
         """As `find`, of a text that `reading.read` has been applied to or need not be."""
         found = list(self._by_rules(seen))
         if "name" in self.kinds:
-            found += self._names(seen)
-        return settled(found)
+            names_found = self._names(seen)
+            found += names_found
+            if "birth_date" in self.kinds and "rules" in self.layers:
+                beside = dates.find_birth_dates_beside(seen, sorted({span.end for span in names_found}))
+                found += spans_of(beside, "birth_date", "date beside a name or an age")
+        return [span for span in settled(found) if not _BLANK.fullmatch(seen, span.start, span.end)]
 
     def _by_rules(self, seen: str) -> Iterator[Span]:
         if "rules" not in self.layers:
@@ -100,6 +106,8 @@ class Finder:
             ("titles", names.find_titled_names),
             ("gazetteer", names.find_full_names),
             ("gazetteer", names.find_kana_and_latin_names),
+            ("titles", names.find_staff_names),
+            ("context", names.find_described_names),
             ("context", names.find_calling_names),
         )
         found = [span for layer, find in steps if layer in self.layers for span in find(seen, lists)]

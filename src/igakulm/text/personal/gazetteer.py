@@ -46,9 +46,21 @@ class Gazetteer:
         (2, 0)
         """
         for place in range(min(len(text) - 1, 4), 0, -1):
-            if text[:place] in self.surnames and text[place:] in self.given:
+            rest = text[place:]
+            if (
+                text[:place] in self.surnames
+                and self.is_given(rest)
+                and (place > 1 or len(rest) > 2 or rest in self.given)
+            ):
                 return place
         return 0
+
+    def is_given(self, text: str) -> bool:
+        """Whether a text is a given name in kanji or, of two letters and more, in kana."""
+        if text in self.given:
+            return True
+        kana = "".join(chr(ord(one) + 0x60) if "ぁ" <= one <= "ゖ" else one for one in text)
+        return len(text) > 1 and kana in self.given_readings
 
 
 @cache
@@ -66,8 +78,8 @@ def gazetteer() -> Gazetteer:
         if _KANJI.search(name) or name == reading:
             readings[kind].add(reading)
     return Gazetteer(
-        frozenset(surnames["姓"]),
-        frozenset(surnames["名"]),
+        frozenset(surnames["姓"]) | _MORE_SURNAMES,
+        frozenset(surnames["名"]) | _MODERN_GIVEN,
         frozenset(readings["姓"]),
         frozenset(readings["名"]),
         frozenset(map(romanised, readings["姓"])) - _ENGLISH_WORDS,
@@ -77,6 +89,40 @@ def gazetteer() -> Gazetteer:
     )
 
 
+_MORE_SURNAMES = frozenset(
+    words(
+        "与那嶺 与那覇 喜屋武 仲宗根 具志堅 知念 玉城 比嘉 金城 宮城 大城 新垣 上原 島袋 平良 山城 仲村 照屋 伊波 "
+        "国吉 城間 我那覇 "
+        "東江 渡嘉敷 屋良 安里 瑞慶覧 勢理客 鴨志田 勅使河原 小比類巻 四十物 月見里 小鳥遊 薬袋 一尺八寸 百々 "
+        "御手洗 五百旗頭 "
+        "百合園 胡桃沢 大日方 降旗 上條 中條 下條 北條 東條 百瀬 丸茂 唐木 小鹿野 神津 依田 柳澤 滝澤 長澤 宮澤 "
+        "深澤 黒澤 小澤 "
+        "大澤 中澤 金澤 相澤 藤澤 米澤 瀧澤 瀧本 龍田 廣瀬 廣田 廣井 國分 國井 櫻井 櫻田 眞鍋 眞田 壽 槇 榊 蓑輪 "
+        "蔀 鷲尾 鵜飼 "
+        "鶴岡 鷹野 鴻池 鳰原 朴 李 金 崔 鄭 姜 趙 尹 張 王 劉 陳 楊 黄 呉 徐 孫 朱 馬 郭 何 高 羅 梁 謝 宋 唐 許 "
+        "韓 馮 鄧 曹 彭 曽 曾 "
+        "肖 田 董 潘 袁 蔡 蒋 余 于 杜 葉 程 魏 蘇 呂 丁 任 盧 姚 沈 鍾 崔 譚 陸 范 汪 廖 石 戴 賈 夏 韋 付 方 白 "
+        "鄒 孟 熊 秦 邱 江 尹 "
+        "薛 閻 段 雷 侯 龍 史 陶 黎 賀 顧 毛 郝 龔 邵 万 銭 厳 覃 武 孔 向 湯"
+    )
+)
+"""Surnames of Okinawa, with old forms of kanji, rare ones, and of China and Korea that the dictionary lacks."""
+_MODERN_GIVEN = frozenset(
+    words(
+        "蓮 湊 蒼 樹 凪 陽翔 悠真 湊斗 朝陽 陽向 蒼空 律 暖 碧 伊織 颯 颯太 颯真 大翔 陽太 悠人 結翔 奏太 奏 蒼真 "
+        "琉生 "
+        "瑛太 遥斗 海斗 晴 晴翔 悠斗 颯斗 一颯 絢斗 仁 慧 岳 煌 旭 新 丈 匠 翼 駿 陸 陸斗 隼 隼人 翔 翔太 琉 怜 玲 "
+        "陽菜 結衣 葵 芽依 紬 結菜 凛 澪 莉子 咲良 陽葵 紗菜 心春 心結 莉愛 美桜 杏 楓 詩 結月 柚希 琴音 美結 愛莉 "
+        "彩葉 "
+        "芽生 花 花音 彩花 萌 凜 栞 雫 茜 心愛 愛菜 優奈 優花 優月 ひより 瑠奈 梨央 七海 美羽 美月 美空 沙羅 沙耶 "
+        "紗良 "
+        "彩乃 彩音 菜々子 菜月 真央 真帆 麻央 麻衣 舞 舞香 千尋 千夏 夏希 夏帆 春香 春菜 秋穂 冬馬 拓海 拓真 拓斗 "
+        "直輝 直樹 "
+        "和輝 大輝 大和 大地 優斗 優真 勇斗 勇輝 健斗 健人 健太 亮介 亮太 亮 潤 諒 涼 涼介 涼太 龍之介 龍一 竜也 "
+        "達也 哲也"
+    )
+)
+"""Given names of the last decades that the dictionary of 2007 lacks."""
 _ENGLISH_WORDS = frozenset(
     words("an are ate do go he hi in i me mi no note on one same so to toe ran rate sake sore tai tan ten ton")
 )

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import MANIFEST, explain_os_error, numbered_jsonl
-from igakulm.text.personal.replacing import Replaced
+from igakulm.recipe.personal_data import Deidentification
+from igakulm.text.personal.replacing import Deidentifier, Replaced
 
 _VERSION = 1
 
@@ -51,6 +52,23 @@ def open_key(path: Path, beside: Path | None = None) -> bytes:
     except OSError as error:
         raise explain_os_error(error, path) from error
     return secret
+
+
+def deidentifier_of(config: Deidentification, where: str) -> Deidentifier:
+    """What a stage of a run takes personal data out with.
+
+    Args:
+        config: of the recipe.
+        where: the key of the recipe, for messages.
+
+    Raises:
+        InputError: dates or names are to be invented without a key file, so that no two runs would be the same; or the
+            key lies inside a run.
+    """
+    if config.key is None and (config.style == "invented" or config.dates == "shift"):
+        hint = "name a file outside the run, e.g. {dates: shift, key: /secure/ward.key}; it is made if it is not there"
+        raise InputError("shifted dates and invented names need a key file", where=where, hint=hint)
+    return Deidentifier(config, open_key(Path(config.key)) if config.key else b"none")
 
 
 def _check_place(path: Path, beside: Path | None) -> None:

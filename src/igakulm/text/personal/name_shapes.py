@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from igakulm.text.personal.exceptions import COMPANY_END, EPONYM_END, NO_NAME, NO_NAME_END, WORD_NAMES
+from igakulm.text.personal.exceptions import COMPANY_END, EPONYM_END, NO_NAME, NO_NAME_END, WORD_NAMES, words
 from igakulm.text.personal.gazetteer import Gazetteer
 from igakulm.text.personal.reading import HAN, composed
 
@@ -17,7 +17,8 @@ _RUN_BEFORE = re.compile(
     rf"(?:[{HAN}]{{1,8}}[ \n]{{1,2}})?[{HAN}]{{1,10}}(?:[ぁ-ん]{{0,4}})$|"
     rf"(?:[{HAN}]{{1,8}}[ \n]?)[ぁ-んァ-ヺー]{{1,5}}$"
 )
-_KATAKANA_BEFORE = re.compile(r"(?:[ァ-ヺー゛゜]{1,10}[ ・\n=])?[ァ-ヺー゛゜]{2,12}$")
+_KATAKANA_BEFORE = re.compile(r"(?:[ァ-ヺー゛゜]{1,10}[ ・\n=]){0,3}[ァ-ヺー゛゜]{2,12}$")
+_HIRAGANA_PAIR_BEFORE = re.compile(r"(?<![ぁ-ん])(?P<first>[ぁ-ん]{2,6})[ \n](?P<second>[ぁ-ん]{2,6})$")
 _HIRAGANA_BEFORE = re.compile(r"[ぁ-ん]{2,8}$")
 _LATIN_BEFORE = re.compile(r"(?<![A-Za-z])[A-Z][A-Za-z'-]+(?:[ .]{1,2}[A-Z][A-Za-z'-]*)*$")
 _LEAD = re.compile(
@@ -36,13 +37,24 @@ _FORWARD_PAIR_OPEN = re.compile(
 _FORWARD_MIXED = re.compile(
     rf"(?P<first>[{HAN}]{{1,4}})(?P<second>[ぁ-ん]{{2,4}}|[ァ-ヺー]{{2,5}})(?![ぁ-んァ-ヺー{HAN}])"
 )
+_WHOLE = re.compile(
+    rf"(?P<name>[{HAN}]{{1,4}}[ぁ-んァ-ヺー]{{2,4}}|[{HAN}]{{1,6}}|[ぁ-んー]{{2,5}}|"
+    rf"[ァ-ヺー゛゜]{{2,6}})(?=[ ]?(?:$|[\n、。)）,|(（/・「」]|医師|先生|"
+    rf"Dr|様|さん|[0-9])|[ ])"
+)
 _FORWARD_KANA = re.compile(
     r"(?:[ァ-ヺー゛゜]{1,10}(?:[ ・=]{1,2}[ァ-ヺー゛゜]{1,12}){0,3}|[ぁ-んー]{1,8}(?:[ ・]{1,2}[ぁ-んー]{1,8})?)"
 )
 _FORWARD_LATIN = re.compile(r"[A-Z][A-Za-z'’-]*\.?(?:,? {1,2}[A-Z][A-Za-z'’-]*\.?){0,3}")
+_NO_LATIN_NAME = re.compile(r"\b(?:DOB|MRN|ID|MD|RN|M|F|Male|Female|Age|Sex|Tel|TEL|Address|Date|Dept|Ward)\b.*")
 _HONORIFIC_END = re.compile(
     r"(?:様|さま|さん|氏|殿|君|くん|ちゃん|先生|医師|看護師|Dr|Ns|NS|主任|師長|部長|医長|院長|教授|講師|助教|PT|OT|"
     r"ST|MSW|薬剤師|保健師|技師)"
+)
+
+
+_AFTER_NAMES = frozenset(
+    words("さん さま くん ちゃん より から まで など です とも との には では へは かも ので のみ だけ")
 )
 
 
@@ -84,17 +96,40 @@ def _in_run(seen: str, start: int, end: int, lists: Gazetteer, sure: bool) -> Na
         if name:
             return name
         start, run = start + gap.end(), run[gap.end() :]
+    plain = sure and not lists.full_name(run) and run not in lists.surnames
+    whole = _rare(run, start, end, lists) if plain else None
+    if whole and lists.is_given(run[whole.surname :]):
+        return whole
     for place in range(len(run) - 1):
         surname = lists.full_name(run[place:])
         if surname and run[place:] not in NO_NAME and not run[place:].endswith(NO_NAME_END):
             return Name(start + place, end, surname, 0.96)
     for place in range(len(run)):
         word = run[place:]
-        lead = place == 0 or _LEAD.search(run[:place])
+        lead = place == 0 or (len(word) > 1 and _LEAD.search(run[:place]))
         if lead and word not in NO_NAME and (word in lists.surnames or (sure and word in lists.given)):
             return Name(start + place, end, len(word) if word in lists.surnames else 0, 0.95 if sure else 0.9)
     if sure and 2 <= len(run) <= 5 and _unknown(run, lists):
         return Name(start, end, 0, 0.7)
+    return _rare(run, start, end, lists) if sure else None
+
+
+def _rare(run: str, start: int, end: int, lists: Gazetteer) -> Name | None:
+    """A whole run of which only the surname or only the given name is known (「稲福幸恵」「伊集院琴葉」)."""
+    if (
+        not 3 <= len(run) <= 6
+        or not re.fullmatch(f"[{HAN}]+(?:[ァ-ヺー]+|[ぁ-ん]+)?", run)
+        or run in lists.words
+        or _MEDICAL.search(run)
+    ):
+        return None
+    for place in range(min(4, len(run) - 1), 0, -1):
+        first, rest = run[:place], run[place:]
+        known, given = first in lists.surnames, lists.is_given(rest)
+        if not re.fullmatch(f"[{HAN}]+", first) or rest in _AFTER_NAMES:
+            continue
+        if (known or given) and len(rest) <= 3 and first not in lists.words and (given or rest not in lists.words):
+            return Name(start, end, place, 0.75)
     return None
 
 
@@ -102,16 +137,24 @@ def _gapped(run: str, gap: re.Match[str], start: int, end: int, lists: Gazetteer
     first, second = run[: gap.start()], run[gap.end() :]
     if "\n" in gap[0] and (len(first) < 2 or second not in lists.given):
         return None
+    if sure and len(first) <= 3 and first not in lists.surnames and _unknown(first, lists) and lists.is_given(second):
+        return Name(start, end, len(first), 0.8)
     for place in range(len(first)):
         if first[place:] in lists.surnames and first[place:] not in NO_NAME and len(second) <= 4:
             known = second in lists.given
-            lone = second in NO_NAME or second in lists.surnames
+            lone = second in NO_NAME
             if known or (sure and not lone and (place == 0 or _LEAD.search(first[:place]))):
                 return Name(start + place, end, len(first) - place, 0.97 if known else 0.9)
     return None
 
 
+_MEDICAL = re.compile("[病症炎癌腫瘤斑疹痕癬痛熱血痙攣麻瘻瘡膿骨筋肉肝腎肺胃腸脳胸腹膚膜腺液剤酸食便尿臭色状形粒型]")
+"""No kanji of a family's name that the dictionary lacks."""
+
+
 def _unknown(run: str, lists: Gazetteer) -> bool:
+    if len(run) > 4 or _MEDICAL.search(run):
+        return False
     return (
         run not in NO_NAME
         and run not in lists.words
@@ -127,6 +170,9 @@ def _kana_or_latin_before(seen: str, low: int, end: int, lists: Gazetteer) -> Na
         if word not in NO_NAME and not word.endswith(NO_NAME_END):
             return Name(found.start(), end, _surname_of_kana(found[0], lists), 0.85)
         return None
+    found = _HIRAGANA_PAIR_BEFORE.search(seen, low, end)
+    if found and katakana(found["first"]) in lists.surname_readings:
+        return Name(found.start("first"), end, len(found["first"]), 0.85)
     found = _HIRAGANA_BEFORE.search(seen, low, end)
     if found:
         for place in range(len(found[0]) - 1):
@@ -182,18 +228,26 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     found = _FORWARD_PAIR.match(seen, start) or _FORWARD_PAIR_OPEN.match(seen, start)
     if not found or found["first"] in NO_NAME:
         return None
+    if found["first"].endswith(NO_NAME_END) and found["first"] not in lists.surnames:
+        return None
     second, end = found["second"], found.end()
     bare = _HONORIFIC_END.search(second)
-    if bare and bare.start() and second not in lists.given:
+    if bare and not bare.start():
+        return None
+    if bare and second not in lists.given:
         second, end = second[: bare.start()], found.start("second") + bare.start()
     known = found["first"] in lists.surnames
+    bounded = _FORWARD_PAIR.match(seen, start) is not None and end == found.end()
+    whole = known and bounded and len(second) <= 3 and (sure or lists.is_given(second))
+    if whole and second not in NO_NAME and (second not in lists.words or second in lists.given):
+        return Name(start, end, len(found["first"]), 0.95)
     for size in range(len(second), 0, -1):
         word = second[:size]
         if known and (word in lists.given or katakana(word) in lists.given_readings):
             return Name(start, found.start("second") + size, len(found["first"]), 0.97)
     if second in NO_NAME or second.endswith(NO_NAME_END) or not sure:
         return None
-    if (known or second in lists.given) and second not in lists.words:
+    if (known or second in lists.given) and (second not in lists.words or (bounded and second in lists.given)):
         return Name(start, end, len(found["first"]), 0.93)
     if "\n" in found[0] or found["first"] in lists.words:
         return None
@@ -204,7 +258,12 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
 
 def _joined(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     mixed = _FORWARD_MIXED.match(seen, start)
-    if mixed and mixed["first"] in lists.surnames and katakana(mixed["second"]) in lists.given_readings:
+    if (
+        mixed
+        and mixed["second"] not in _AFTER_NAMES
+        and mixed["first"] in lists.surnames
+        and katakana(mixed["second"]) in lists.given_readings
+    ):
         return Name(start, mixed.end(), len(mixed["first"]), 0.93)
     found = _FORWARD_HAN.match(seen, start)
     if not found:
@@ -233,6 +292,46 @@ def _joined(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     return None
 
 
+def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
+    """The name after the colon of a label that is said of persons mostly (「診断者：佐藤蓮」「妻：トメ」)."""
+    pair = _pair(seen, start, lists, sure=True)
+    if pair:
+        return pair
+    found = _WHOLE.match(seen, start)
+    if not found:
+        return None
+    word = found["name"]
+    titled = _HONORIFIC_END.search(word, 1)
+    if titled:
+        word = word[: titled.start()]
+    tail = re.search("[ぁ-ん]+$", word)
+    if tail and tail.start() and tail[0] in _AFTER_NAMES:
+        return None
+    single = len(word) == 1 and word in lists.given
+    if (
+        word in NO_NAME
+        or word.endswith(NO_NAME_END)
+        or (word in lists.words and not single)
+        or is_eponym(seen, found.end())
+    ):
+        return None
+    end = start + len(word)
+    if not re.match(f"[{HAN}]", word):
+        return Name(start, end, 0, 0.8) if lists.is_given(word) else None
+    if word in lists.given:
+        return Name(start, end, 0, 0.8)
+    if 2 <= len(word) <= 3 and _unknown(word, lists) and seen[start - 1 : start] != "\n":
+        return Name(start, end, 0, 0.7)
+    for size in range(min(4, len(word)), 0, -1):
+        rest = word[size:]
+        plain = len(rest) <= 3 or re.match("[ぁ-んァ-ヺー]", rest)
+        if word[:size] in lists.surnames and (
+            not rest or (plain and rest not in lists.words and rest not in _AFTER_NAMES)
+        ):
+            return Name(start, end, size, 0.8)
+    return None
+
+
 def _plain(seen: str, start: int, lists: Gazetteer) -> Name | None:
     """After a sure label: whatever has the shape of a name."""
     found = _FORWARD_HAN.match(seen, start)
@@ -258,8 +357,9 @@ def _plain(seen: str, start: int, lists: Gazetteer) -> Name | None:
             return Name(start, start + len(word), _surname_of_kana(word, lists), 0.85)
         return None
     found = _FORWARD_LATIN.match(seen, start)
-    if found and found[0].rstrip(".") not in NO_NAME and len(found[0]) > 1:
-        return Name(start, found.end(), 0, 0.85)
+    word = _NO_LATIN_NAME.split(found[0])[0].rstrip(" ,") if found else ""
+    if len(word.rstrip(".")) > 1 and word.rstrip(".") not in NO_NAME:
+        return Name(start, start + len(word), 0, 0.85)
     return None
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from igakulm.recipe.personal_data import Deidentification, Kind
 from igakulm.text.personal.finder import LAYERS, Finder
 from igakulm.text.personal.spans import DEFAULT_KINDS, Span
 from igakulm.text.personal.surrogates import Surrogates, reference_year
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,41 @@ class Deidentifier:
     def __call__(self, text: str, scope: str = "") -> Replaced:
         """A text without personal data; `scope` names the patient, for the shift of dates and the surrogates."""
         spans = self.find(text)
+        self.documents += 1
         return self.replace(text, spans, self.surrogates(scope), reference_year(text, spans))
+
+    def find_together(
+        self, texts: Mapping[Key, str], label: Callable[[Key], str] = lambda _: ""
+    ) -> dict[Key, list[Span]]:
+        """The spans of the texts of one record, found as one text, so that they know of each other's names.
+
+        Args:
+            texts: any keys.
+            label: what stands before a text and a colon, such as the name of its column; "" = nothing.
+        """
+        joined = ""
+        places: list[tuple[Key, int, int]] = []
+        for key, text in texts.items():
+            name = label(key)
+            joined += f"{name}：" if name else ""
+            places.append((key, len(joined), len(joined) + len(text)))
+            joined += f"{text}\n" if len(texts) > 1 else text
+        found: dict[Key, list[Span]] = {key: [] for key in texts}
+        spans = self.find(joined)
+        for key, start, end in places:
+            for span in spans:
+                if span.start < end and span.end > start:
+                    cut = span._replace(start=max(span.start, start) - start, end=min(span.end, end) - start)
+                    found[key].append(cut)
+        return found
+
+    def replace_together(self, texts: Mapping[Key, str], scope: str) -> dict[Key, Replaced]:
+        """The texts of one record without personal data; counted as one document."""
+        found = self.find_together(texts)
+        year = next((year for key, text in texts.items() if (year := reference_year(text, found[key]))), None)
+        surrogates = self.surrogates(scope)
+        self.documents += 1
+        return {key: self.replace(text, found[key], surrogates, year) for key, text in texts.items()}
 
     def replace(self, text: str, spans: Iterable[Span], surrogates: Surrogates, year: int | None) -> Replaced:
         """A text with the given spans replaced; they are counted."""
@@ -111,12 +148,12 @@ class Deidentifier:
             edits.append(Edit(span.start, span.end, length, length + len(new)))
             length, done = length + len(new), span.end
             self.counts[span.kind] += 1
-        self.documents += 1
         return Replaced("".join([*pieces, text[done:]]), text, found, tuple(edits))
 
     def record(self) -> dict[str, object]:
         """What was done, for a stage's manifest and the card: no text of any span is in it."""
         return {
+            "how": "replaced",
             "layers": list(self.config.layers or LAYERS),
             "style": self.config.style,
             "dates": self.config.dates,

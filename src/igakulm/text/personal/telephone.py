@@ -27,6 +27,9 @@ _ABROAD = re.compile(
     r"(?<![0-9])(?:\(\+81\)|(?:\+ ?|00|"
     r"010-?)81)[- ]?(?:\(0\))?[-( ]?[0-9]{1,4}[-) ]?[0-9]{1,4}[- ]?[0-9]{3,4}(?![0-9])"
 )
+_FOREIGN = re.compile(
+    r"\+[1-9](?<![0-9]..)[0-9]{0,2}[ -]?(?:\([0-9]{1,4}\)|[0-9]{1,4})(?:[ -]?[0-9]{2,4}){2,4}(?![0-9])"
+)
 _ABROAD_SIGNS = ("+81", "+ 81", "0081", "01081", "010-81")
 _NUMERAL = "[一二三四五六七八九〇零0-9]"
 _KANJI = re.compile(rf"[〇零]{_NUMERAL}{{1,3}}[-(・]{_NUMERAL}{{1,4}}[-)・]{_NUMERAL}{{4}}")
@@ -60,18 +63,14 @@ _WINDOW = 16
 
 def find_telephones(seen: str) -> Iterator[Piece]:
     """Numbers in a text as `reading.read` gives it."""
-    if "81" in seen and any(sign in seen for sign in _ABROAD_SIGNS):
-        yield from _checked(_ABROAD, seen)
+    yield from _from_abroad(seen)
     if "0" in seen:
         if "(0" in seen:
             yield from _checked(_BRACKETED, seen)
         yield from _checked(_SEPARATED, seen)
         yield from _checked(_SOLID, seen)
         yield from _labelled(seen)
-    for found in _LOCAL.finditer(seen) if "-" in seen or "(" in seen else ():
-        before = _LOCAL_BEFORE.search(seen, max(0, found.start() - _WINDOW), found.start())
-        if before:
-            yield Piece(before.start("number"), found.end(), 0.98)
+    yield from _local(seen)
     for sign, pattern in _EXTENSION.items():
         if sign in seen:
             yield from _numbers(pattern, seen, sign)
@@ -81,6 +80,24 @@ def find_telephones(seen: str) -> Iterator[Piece]:
         for found in _KANJI.finditer(seen):
             if telephone_shape(re.findall("[0-9]+", kanji_digits(found[0]))):
                 yield Piece(*found.span())
+
+
+def _from_abroad(seen: str) -> Iterator[Piece]:
+    if "81" in seen and any(sign in seen for sign in _ABROAD_SIGNS):
+        yield from _checked(_ABROAD, seen)
+    if "+" in seen:
+        for found in _FOREIGN.finditer(seen):
+            if 9 <= sum(map(str.isdigit, found[0])) <= 15:
+                yield Piece(*found.span(), 0.9)
+
+
+def _local(seen: str) -> Iterator[Piece]:
+    """Numbers without an area code, after a label."""
+    if "-" in seen or "(" in seen:
+        for found in _LOCAL.finditer(seen):
+            before = _LOCAL_BEFORE.search(seen, max(0, found.start() - _WINDOW), found.start())
+            if before:
+                yield Piece(before.start("number"), found.end(), 0.98)
 
 
 def _labelled(seen: str) -> Iterator[Piece]:

@@ -1,0 +1,204 @@
+"""All tasks of a task file on all rows of a table, in one pass: `igakulm task apply`.
+
+Does: ask every task about every row, keep each row's answers in a journal before the next one begins, go on from it
+after a kill, write the rows with their own columns and the answers beside them. Does not: read tables (tasks/own/),
+make answers (answering/), or lay out files (result_tables.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from igakulm.answering.tasks import classify, compare, extract
+from igakulm.errors import InputError
+from igakulm.files import sha256_file, sha256_json
+from igakulm.inference.engine import EngineFailed
+from igakulm.inference.model import Model
+from igakulm.progress import Progress
+from igakulm.recipe.task_file import OwnTaskSection, TaskFile
+from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, JOURNAL, TRIES, gives_up
+from igakulm.serving.batch_journal import Journal
+from igakulm.serving.result_tables import check_form, write_results
+from igakulm.tasks.layouts import Task
+from igakulm.tasks.own.items import item_tasks
+from igakulm.tasks.own.read import read_table
+from igakulm.tasks.own.tables import Table, TableRow
+
+NOTE = "注意"
+"""The last column: what a person should know of a row's answers; empty = nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One task of the file with the layouts by which the model is asked: one, or one a label where several may hold."""
+
+    task: OwnTaskSection
+    layouts: tuple[Task, ...]
+
+    @property
+    def column(self) -> str:
+        """The column of the answers."""
+        return f"{self.task.title or self.task.name}（モデル）"
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns of the answers, and of their probability or their places in the text."""
+        more = "位置" if self.task.kind == "extract" else "確率"
+        return self.column, f"{self.task.title or self.task.name}（{more}）"
+
+
+def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, progress: Progress) -> dict[str, Any]:
+    """Ask all tasks about all rows of a file and write the table with the answers.
+
+    Args:
+        task_file: names the columns and the tasks.
+        model: was tuned on them.
+        source: rows in any form that `task init` reads; columns of answers need not be there.
+        out: .xlsx, .csv, .tsv or .jsonl; until all is done, `OUT.journal` beside it holds what is.
+        progress: where to show it.
+
+    Returns:
+        Counts: rows, answered, noted (rows with a note), failed, resumed.
+
+    Raises:
+        InputError: no such column or task, another batch's journal, an engine that fails again and again.
+    """
+    check_form(out)
+    if source.resolve() == out.resolve():
+        raise InputError("the result would replace its own input", where=str(out), hint="give another --out")
+    table = read_table(source, sheet=task_file.sheet, header_rows=task_file.header_rows, encoding=task_file.encoding)
+    asked = _asked(task_file, model)
+    _check_columns(table, task_file)
+    layouts = [asdict(layout) for one in asked for layout in one.layouts]
+    work = {
+        "input": sha256_file(source) if source.is_file() else sha256_json([row.cells for row in table.rows]),
+        "tasks": sha256_json([[task.model_dump(mode="json") for task in task_file.tasks], layouts]),
+        "model": model.identity,
+        "engine": model.kind,
+    }  # fmt: skip
+    with Journal(out.with_name(out.name + JOURNAL), work) as journal:
+        resumed = len(journal)
+        _ask_all(table, task_file, asked, model, journal, progress)
+        entries = list(journal.entries())
+        columns = [*table.columns, *(name for one in asked for name in one.columns), NOTE]
+        write_results(out, columns, _rows(table, entries))
+        journal.remove()
+    noted = sum(bool(entry["values"].get(NOTE)) for entry in entries)
+    return {"rows": len(table.rows), "noted": noted, "resumed": resumed, "out": str(out)}
+
+
+def _asked(task_file: TaskFile, model: Model) -> list[Asked]:
+    known = {task.name: task for task in model.tasks}
+    found = []
+    for task in task_file.tasks:
+        names = item_tasks(task)
+        missing = [name for name in names if name not in known]
+        if missing:
+            hint = f"its tasks are {', '.join(known) or 'none'}; igakulm task train makes a bundle for a task file"
+            raise InputError(f"the model was not tuned on the task {missing[0]!r}", where=model.name, hint=hint)
+        found.append(Asked(task, tuple(known[name] for name in names)))
+    return found
+
+
+def _check_columns(table: Table, task_file: TaskFile) -> None:
+    wanted = [task_file.columns.text, *(task.second for task in task_file.tasks if task.second)]
+    missing = next((name for name in wanted if name not in table.columns), None)
+    if missing is not None:
+        hint = f"the columns are {', '.join(table.columns)}"
+        raise InputError(f"there is no column {missing!r}", where=table.source, hint=hint)
+
+
+def _rows(table: Table, entries: Sequence[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    for row, entry in zip(table.rows, entries, strict=True):
+        yield {**row.cells, **entry["values"]}
+
+
+def _ask_all(
+    table: Table, task_file: TaskFile, asked: Sequence[Asked], model: Model, journal: Journal, progress: Progress
+) -> None:
+    waiting: list[tuple[int, dict[str, Any]]] = []
+    left = sum(number not in journal for number in range(1, len(table.rows) + 1))
+    with progress.task("apply", left, "rows") as bar:
+        for number, row in enumerate(table.rows, 1):
+            if number in journal:
+                continue
+            values, failed = _answered(row, task_file, asked, model)
+            waiting.append((number, {"values": values}))
+            if failed and len(waiting) >= FAILURES_IN_A_ROW:
+                raise gives_up(values[NOTE], len(journal))
+            if not failed:
+                for place, entry in waiting:
+                    journal.add(place, entry)
+                waiting.clear()
+            bar.advance()
+    for place, entry in waiting:
+        journal.add(place, entry)
+
+
+def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model: Model) -> tuple[dict[str, str], bool]:
+    """The answers of one row, and whether the model's process failed under it."""
+    text = row.cells.get(task_file.columns.text, "")
+    problem = row.problem or ("" if text.strip() else "本文がありません")
+    if not problem and len(text) > task_file.longest_text:
+        problem = f"本文が {task_file.longest_text:,} 字を超えています"
+    if problem:
+        return {NOTE: problem}, False
+    values: dict[str, str] = {}
+    notes: list[str] = []
+    for one in asked:
+        try:
+            answer, detail, note = _tried(lambda one=one: _one(one, text, row, model))  # type: ignore[misc]
+        except EngineFailed:
+            return {NOTE: f"モデルの処理が {TRIES} 回失敗しました"}, True
+        except InputError as error:
+            answer, detail, note = "", "", error.what
+        values |= {one.columns[0]: answer, one.columns[1]: detail}
+        if note:
+            notes.append(f"{one.task.title or one.task.name}：{note}")
+    return {**values, NOTE: "。".join(notes)}, False
+
+
+def _tried(ask: Callable[[], tuple[str, str, str]]) -> tuple[str, str, str]:
+    for left in reversed(range(TRIES)):
+        try:
+            return ask()
+        except EngineFailed:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, str]:
+    """Answer, probability or places, and a note."""
+    task, layouts = one.task, one.layouts
+    if task.kind == "extract":
+        return _extracted(layouts[0], text, model)
+    if task.kind == "classify" and task.multiple:
+        chances = [classify(model, layout, text).options[0][2] for layout in layouts]
+        held = [label for label, chance in zip(task.labels, chances, strict=True) if chance >= 0.5]
+        listed = "、".join(f"{label} {chance:.3f}" for label, chance in zip(task.labels, chances, strict=True))
+        return (task.separator or "、").join(held), listed, ""
+    if task.kind in ("classify", "compare"):
+        second = row.cells.get(task.second or "", "")
+        chosen = compare(model, layouts[0], text, second) if task.second else classify(model, layouts[0], text)
+        _, label, chance = next(option for option in chosen.options if option[0] == chosen.answer)
+        return label, f"{chance:.3f}", ""
+    raise InputError(f"tasks of kind {task.kind} are not applied to tables yet", where=task.name)
+
+
+def _extracted(layout: Task, text: str, model: Model) -> tuple[str, str, str]:
+    found = extract(model, layout, text)
+    strings = list(dict.fromkeys(item.text for item in found.items))
+    places = json.dumps([[item.start, item.end, item.text] for item in found.items], ensure_ascii=False)
+    notes = []
+    if found.cut:
+        notes.append("答えが途中で切れており、抜けがあるかもしれません")
+    if found.unreadable:
+        notes.append("読み取れない答えがありました")
+    if found.unplaced:
+        notes.append(f"本文にない語が {len(found.unplaced)} 個あり、除きました")
+    return "、".join(strings), places, "、".join(notes)
