@@ -127,9 +127,10 @@ def test_what_was_not_compared_is_not_judged() -> None:
     assert verdict(other_split, found["ngram"], pairs_of(one)) == "untested"
 
 
-def test_a_random_draw_is_no_guess_to_be_compared_with() -> None:
+def test_models_are_compared_with_the_best_baseline_and_with_one_guess() -> None:
     assert compared_baselines({"chance": 0.18, "majority": 0.0, "ngram": 0.5}) == ["ngram", "majority"]
     assert compared_baselines({"majority": 0.5, "ngram": 0.2}) == ["majority"]
+    assert compared_baselines({"always-a": 0.25, "chance": 0.2}) == ["always-a", "chance"]
     assert compared_baselines({}) == []
 
 

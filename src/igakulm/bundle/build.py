@@ -40,6 +40,8 @@ from igakulm.progress import Progress
 from igakulm.recipe.schema import ExportSection
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
+from igakulm.text.preparation import read_preparation
+from igakulm.text.prepared import prepare
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 
@@ -115,7 +117,9 @@ def export(
     folder = out_dir / HUGGINGFACE
     model = copy_folder(model_dir, folder, progress)
     encoder = load_encoder(folder)
-    prompts = [render_chat(encoder, [{"role": "user", "content": text}], True)[0] for text in CHECK_TEXTS]
+    form = read_preparation(folder)
+    turns = ([{"role": "user", "content": prepare(text, form).text}] for text in CHECK_TEXTS)
+    prompts = [render_chat(encoder, messages, add_generation_prompt=True)[0] for messages in turns]
     prompts = [prompt[: int(model["context_length"]) - 1] for prompt in prompts]
     same_logits(model_dir, folder, prompts)
     same_tokenizer(folder, encoder, CHECK_TEXTS)

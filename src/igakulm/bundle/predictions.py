@@ -2,7 +2,7 @@
 
 Does: take the original's log-probabilities after many beginnings of real prompts, compare an engine's with them,
 refuse what the type of the weights does not explain; count texts that llama.cpp's own tokenizer reads as ours does.
-Does not: convert, or score benchmarks (score_change.py).
+Does not: convert, or score benchmarks (answer_change.py).
 """
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ what precision it lost. Does not: decide where it lies (tokenizer/base_source.py
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file
 from igakulm.model.folder_sizes import read_config
 from igakulm.model.presets import load_folder
+from igakulm.pretrained import load_gguf_weights
 from igakulm.tokenizer.base_source import find_base
 from igakulm.tokenizer.encode import TEMPLATE_FILE
 from igakulm.tokenizer.gguf_header import GgufTensor, read_tensors, read_values
@@ -156,50 +155,13 @@ def load_base(path: Path) -> PreTrainedModel:
 
 
 def _load_gguf(path: Path) -> PreTrainedModel:
-    """Dequantise a GGUF file; about 20 seconds for 270 M weights.
-
-    transformers leaves the mark of a quantised model on it, which would refuse saving and loading: it is taken off.
-    """
     import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    architecture = str(read_values(path).get("general.architecture"))
-    read_tensors(path)
-    loader: Any = AutoModelForCausalLM
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # a bar of its own that nothing switches off
-            loaded, report = loader.from_pretrained(
-                str(path.parent),
-                gguf_file=path.name,
-                dtype=torch.float32,
-                local_files_only=True,
-                output_loading_info=True,
-            )
-    # A file of any maker can fail in any way in here.
-    except Exception as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        what = f"this GGUF file ({architecture}) cannot be read as a model to train: {first}"
-        raise InputError(what, where=str(path), hint=_HINT) from error
-    _refuse_drawn(report, loaded, path)
-    if not hasattr(loaded, "model") or not hasattr(loaded.model, "layers"):
-        raise InputError(f"{type(loaded).__name__} is not built like Llama", where=str(path), hint=_HINT)
-    if hasattr(loaded.config, "quantization_config"):
-        del loaded.config.quantization_config
-    loaded.hf_quantizer, loaded.is_quantized = None, False
-    model: PreTrainedModel = loaded.to(torch.float32)
-    model.train(False)
+    read_tensors(path)  # refuses types that cannot be read, before anything takes memory
+    model: PreTrainedModel = load_gguf_weights(path, torch.float32, _HINT)
+    if not hasattr(model, "model") or not hasattr(model.model, "layers"):
+        raise InputError(f"{type(model).__name__} is not built like Llama", where=str(path), hint=_HINT)
     return model
-
-
-def _refuse_drawn(report: Any, loaded: Any, path: Path) -> None:
-    """Transformers draws weights anew that it does not find, and only logs it."""
-    tied = {"lm_head.weight"} if loaded.config.tie_word_embeddings else set()
-    missing = sorted(set(report.get("missing_keys") or ()) - tied)
-    if missing:
-        what = f"{len(missing)} weights are missing in this GGUF file and would be random: {', '.join(missing[:3])}"
-        raise InputError(what, where=str(path), hint=_HINT)
 
 
 def knows_chat(path: Path) -> bool:

@@ -6,14 +6,11 @@ the folder (adopt.py does).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
-
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
+from igakulm.pretrained import load_tokenizer
 from igakulm.tokenizer.gguf_header import read_values
 
 
@@ -23,17 +20,12 @@ def write_gguf_tokenizer(gguf: Path, folder: Path) -> None:
     Raises:
         InputError: a kind of vocabulary that transformers cannot read from GGUF.
     """
-    from transformers import AutoTokenizer
-
-    values, loader = read_values(gguf), AutoTokenizer
+    values = read_values(gguf)
     try:
-        stock: Any = loader.from_pretrained(str(gguf.parent), gguf_file=gguf.name, local_files_only=True)
-    # The conversion of a foreign vocabulary can fail in any way.
-    except Exception as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        what = f"transformers cannot read the tokenizer of this file: {first}"
+        stock = load_tokenizer(gguf.parent, gguf.name)
+    except InputError as error:
         hint = "give the tokenizer's own Hugging Face folder: tokenizer.from_folder"
-        raise InputError(what, where=str(gguf), hint=hint) from error
+        raise InputError(error.what, where=str(gguf), hint=hint) from error
     if values.get("tokenizer.chat_template"):
         stock.chat_template = str(values["tokenizer.chat_template"])
     folder.mkdir(parents=True, exist_ok=True)
