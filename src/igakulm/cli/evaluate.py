@@ -208,6 +208,17 @@ def task(
 
 
 @evaluate_app.command()
+def table(
+    folder: Annotated[Path, typer.Argument(help="An evaluation's folder, or a merged scoreboard's.")],
+    out: Annotated[Path, typer.Option(help="The file that is written: NAME.csv, NAME.xlsx or NAME.tex.")],
+) -> None:
+    """Write all figures of a scoreboard as CSV, Excel or LaTeX."""
+    from igakulm.evaluation.tables import write_table
+
+    print(f"{write_table(folder, out):,} figures: {out}")
+
+
+@evaluate_app.command()
 def judge(
     items: Annotated[Path, typer.Option(help="A file items/MODEL/TASK….jsonl of a free-text evaluation.")],
     endpoint: Annotated[str, typer.Option(help="The judge: an OpenAI-compatible server.")],
