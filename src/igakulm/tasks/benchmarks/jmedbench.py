@@ -24,8 +24,10 @@ from igakulm.tasks.rows import SIMILARITY_CHOICES
 
 CHOICES = ("igakuqa", "jmmlu_medical", "medmcqa_jp", "usmleqa_jp", "medqa_jp", "mmlu_medical_jp", "pubmedqa_jp")
 CLASSES = ("crade", "rrtnm", "smdis")
-ENTITIES = ("mrner_disease", "mrner_medicine", "nrner", "bc2gm_jp", "bc5chem_jp", "bc5disease_jp", "jnlpba_jp")
-ENTITIES += ("ncbi_disease_jp",)
+ENTITIES = (
+    *("mrner_disease", "mrner_medicine", "nrner"),
+    *("bc2gm_jp", "bc5chem_jp", "bc5disease_jp", "jnlpba_jp", "ncbi_disease_jp"),
+)
 OTHERS = ("jcsts", "ejmmt")
 TASKS = {f"jmedbench-{name}": name for name in (*CHOICES, *CLASSES, *ENTITIES, *OTHERS)}
 
