@@ -48,6 +48,8 @@ def test_all_items_only_where_none_is_missing(tmp_path: Path) -> None:
     assert f"ファイルの{ALL_ITEMS}。" in page(tmp_path, rows)
     left = page(tmp_path, rows, left_out={"quiz": {"image": 100, "voided": 3}})
     assert f"ファイルの{ALL_ITEMS}。" not in left and "図が必要 100、正解なし・採点除外 3" in left
+    assert "<small>除いた行 103</small>" in section(left, "scores")
+    assert "<small>先頭の 60 問</small>" in section(page(tmp_path, rows, max_items=60), "scores")
     few = page(tmp_path, rows, max_items=20)
     assert f"ファイルの{ALL_ITEMS}。" not in few and "先頭の 20 問までに限って測った" in few
     absent = page(tmp_path, rows, missing={"quiz": {"no-file": 1}})
@@ -127,9 +129,10 @@ def test_what_was_not_compared_is_not_judged() -> None:
     assert verdict(other_split, found["ngram"], pairs_of(one)) == "untested"
 
 
-def test_a_random_draw_is_no_guess_to_be_compared_with() -> None:
+def test_models_are_compared_with_the_best_baseline_and_with_one_guess() -> None:
     assert compared_baselines({"chance": 0.18, "majority": 0.0, "ngram": 0.5}) == ["ngram", "majority"]
     assert compared_baselines({"majority": 0.5, "ngram": 0.2}) == ["majority"]
+    assert compared_baselines({"always-a": 0.25, "chance": 0.2}) == ["always-a", "chance"]
     assert compared_baselines({}) == []
 
 

@@ -50,15 +50,16 @@ class Pair:
 
 
 def compared_baselines(values: Mapping[str, float]) -> list[str]:
-    """The baselines that models are compared with: the best one, and the most frequent answer as a guess.
+    """The baselines that models are compared with: the best one, and guessing (where there are no training rows, chance
+    by its expectation).
 
-    A random answer is no guess to compare with: another draw would give another result.
-
-    >>> compared_baselines({"chance": 0.2, "majority": 0.3, "ngram": 0.5}), compared_baselines({"chance": 0.2})
-    (['ngram', 'majority'], ['chance'])
+    >>> compared_baselines({"chance": 0.2, "majority": 0.3, "ngram": 0.5})
+    ['ngram', 'majority']
+    >>> compared_baselines({"chance": 0.2, "always-a": 0.25})
+    ['always-a', 'chance']
     """
     best = [max(values, key=lambda name: values[name])] if values else []
-    return list(dict.fromkeys(best + [name for name in GUESSES[:1] if name in values]))
+    return list(dict.fromkeys(best + [name for name in GUESSES if name in values][:1]))
 
 
 def pairs_of(board: Board) -> list[Pair]:

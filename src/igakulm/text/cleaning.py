@@ -311,7 +311,7 @@ def _temperatures(codes: Codes) -> Positions:
     going_on |= (after == _HYPHEN) & ((flags[second] & ch.LATIN) > 0)
     celsius = (units == _C) & ~going_on
     fahrenheit = (units == _F) & ~going_on & ((flags[after] & ch.WORD) == 0)
-    found: NDArray[np.intp] = degrees[celsius | fahrenheit]
+    found: Positions = degrees[celsius | fahrenheit]
     return found
 
 

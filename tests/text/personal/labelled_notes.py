@@ -1,7 +1,7 @@
 """Labelled clinical notes for measuring: written by hand (notes/*.txt) and made from templates; all invented, CC0.
 
-Does: read the ⟦kind:text⟧ form, fill templates, and keep three sets apart, none of which shares a template or name with
-another. "a" was looked at while the rules were written, "b" after it had been measured once, "c" never.
+Does: read the ⟦kind:text⟧ form, fill templates, and keep four sets apart, none of which shares a template or name with
+another. "a" was looked at while the rules were written, "b" and "c" after they had been measured once, "d" never.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from igakulm.recipe.personal_data import Kind
 from igakulm.text.personal.finder import Finder
 from igakulm.text.personal.measuring import Measured, measure
 
-Half = Literal["a", "b", "c"]
+Half = Literal["a", "b", "c", "d"]
 FOLDER = Path(__file__).with_name("notes")
 _SPAN = re.compile(r"⟦([a-z_]+):([^⟧]*)⟧")
 
@@ -62,8 +62,8 @@ def from_templates(half: Half, count: int = 80) -> list[Note]:
 
 
 def hard_negatives(half: Half) -> list[str]:
-    if half == "c":
-        return (FOLDER / "hard-negatives-c.txt").read_text(encoding="utf-8").splitlines()
+    if half in ("c", "d"):
+        return (FOLDER / f"hard-negatives-{half}.txt").read_text(encoding="utf-8").splitlines()
     lines = (FOLDER / "hard-negatives.txt").read_text(encoding="utf-8").splitlines()
     return lines[0 if half == "a" else 1 :: 2]
 
@@ -85,6 +85,10 @@ _SURNAMES: dict[Half, list[tuple[str, str]]] = {
         "高橋/タカハシ 加納/カノウ 笹本/ササモト 原/ハラ 生田目/ナマタメ 長南/チョウナン 遠山/トオヤマ 土方/ヒジカタ "
         "柴﨑/シバサキ 関/セキ 阿久津/アクツ 黒岩/クロイワ 汐見/シオミ 伊集院/イジュウイン 稲福/イナフク 須藤/スドウ"
     ),
+    "d": _pairs(
+        "伊藤/イトウ 栗林/クリバヤシ 水沼/ミズヌマ 東/アズマ 羽賀/ハガ 武者/ムシャ 星/ホシ 国枝/クニエダ "
+        "齊藤/サイトウ 向井/ムカイ 小比賀/オビカ 鎌田/カマタ 瀬戸/セト 久世/クゼ 糸数/イトカズ 大森/オオモリ"
+    ),
 }
 _GIVEN: dict[Half, list[tuple[str, str]]] = {
     "a": _pairs(
@@ -98,6 +102,10 @@ _GIVEN: dict[Half, list[tuple[str, str]]] = {
     "c": _pairs(
         "誠一郎/セイイチロウ 絵美/エミ 渚/ナギサ ツル/ツル 幸恵/ユキエ 隆史/タカシ 望/ノゾミ 琴葉/コトハ 敏夫/トシオ "
         "あかり/アカリ 慶/ケイ 佐和子/サワコ 瑛斗/エイト 寿美/スミ"
+    ),
+    "d": _pairs(
+        "信夫/ノブオ 美穂/ミホ 司/ツカサ ウメ/ウメ 千春/チハル 康平/コウヘイ 遥/ハルカ 紗英/サエ 勝利/カツトシ "
+        "みゆき/ミユキ 岳/ガク 喜代子/キヨコ 蒼介/ソウスケ 典子/ノリコ"
     ),
 }
 _PLACES: dict[Half, list[str]] = {
@@ -124,6 +132,14 @@ _PLACES: dict[Half, list[str]] = {
         "仙台市青葉区星陵町1番1号",
         "奈良県橿原市四条町840",
         "大分県由布市挾間町医大ヶ丘1丁目1番地",
+    ],
+    "d": [
+        "青森県弘前市在府町5",
+        "東京都台東区谷中6丁目4-9 メゾン谷中305",
+        "静岡市葵区追手町10番93号",
+        "広島県呉市青山町3-1",
+        "福井県吉田郡永平寺町松岡下合月23-3",
+        "熊本市中央区本荘1-1-1",
     ],
 }
 _HOUSES: dict[Half, list[str]] = {
@@ -156,6 +172,16 @@ _HOUSES: dict[Half, list[str]] = {
         "訪問看護ステーションそら",
         "日本調剤薬局桜通店",
         "北陸大学病院",
+    ],
+    "d": [
+        "みその台記念病院",
+        "はるかぜ耳鼻咽喉科医院",
+        "市立北山病院",
+        "丸山クリニック",
+        "済生会西部病院",
+        "JA羽前厚生病院",
+        "コスモス薬局",
+        "南海医科大学附属病院",
     ],
 }
 
@@ -207,5 +233,5 @@ class Filling:
 
 def measure_half(half: Half, finder: Finder) -> Measured:
     notes = [*hand_written(half), *from_templates(half)]
-    name = f"IgakuLM notes {half} ({'held out' if half == 'c' else 'seen while the rules were written'})"
+    name = f"IgakuLM notes {half} ({'held out' if half == 'd' else 'seen while the rules were written'})"
     return measure(name, [(note.text, note.spans) for note in notes], hard_negatives(half), finder)

@@ -27,7 +27,7 @@ _BUILDING = (
     r"(?:[ ]?(?:[一-鿿々ァ-ヺーぁ-んA-Za-z・]{0,20}?)(?:マンション|ハイツ|コーポ|アパート|荘|ビル|ハイム|メゾン|"
     r"レジデンス|団地|寮|タワー|ハウス|コート|パレス|グリーン|ヒルズ|プラザ|"
     r"テラス|ガーデン|ホームズ|シティ|ヴィラ|"
-    r"[ァ-ヺー]{2,10})[一-鿿ァ-ヺーA-Z]{0,8} ?(?:[0-9A-Z]{1,2}棟)?(?:[ -]?[A-Z]?-?[0-9]{1,5}(?:号室?|号)?)?|"
+    r"[ァ-ヺー]{2,10})[一-鿿ァ-ヺーぁ-んA-Z]{0,10} ?(?:[0-9A-Z]{1,2}棟)?(?:[ -]?[A-Z]?-?[0-9]{1,5}(?:号室?|号)?)?|"
     r"[ -]?[0-9]{2,4}号室?)?"
 )
 _TOWN = r"(?:[一-鿿々ぁ-んァ-ヺーヶ]{1,7}?(?:市|区|町|村|郡)){1,3}"
@@ -49,7 +49,7 @@ _BEFORE_UNIT = re.compile(r"[一-鿿々ヶァ-ヺー市区町村郡]{1,14}$")
 _LABELS = ("住所", "居所", "居住地", "所在地", "住居", "帰省先", "本籍", "ddress", "ADDRESS")
 _LABEL = re.compile(
     r"(?:住所|居所|居住地|所在地|住居|帰省先|本籍地|本籍|Address(?= ?[:=])|address(?= ?[:=])|ADDRESS(?= ?[:=]))"
-    r"(?:\([^)\n]{1,6}\))?[ ]?(?:[:;=|]|は、?|[【「]|(?<![A-Za-z]) ) ?\n?(?P<value>[^\n|\t、。;】」]{3,60})"
+    r"(?:\([^)\n]{1,6}\))?[ ]?(?:[:;=|>】]|は、?|[【「]|(?<![A-Za-z]) ) ?\n?(?P<value>[^\n|\t、。;】」]{3,60})"
 )
 _NOT_ADDRESS = re.compile(r"不定|不明|変更|同上|同じ|なし|未|確認|地図|録|記載|非公開|特定|個人情報|左記|上記|別紙")
 _VALUE_END = re.compile(
@@ -86,7 +86,7 @@ def _labelled(seen: str) -> Iterator[Piece]:
         end = _VALUE_END.search(found["value"])
         value = found["value"][: end.start()] if end else found["value"]
         if len(value) > 2 and not _NOT_ADDRESS.search(value):
-            yield Piece(found.start("value"), found.start("value") + len(value.rstrip(" ,")), 0.93)
+            yield Piece(found.start("value"), found.start("value") + len(value.rstrip(" ,/")), 0.93)
 
 
 def _prefecture_start(seen: str, end: int) -> int | None:

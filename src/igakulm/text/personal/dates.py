@@ -54,7 +54,7 @@ _BIRTH_MARKS = ("生年月日", "出生日", "誕生日", "DOB", "D.O.B", "irth"
 _BIRTH_LABELLED = re.compile(
     r"(?:生年月日|出生年月日|出生日|誕生日|生年|DOB|D\.O\.B\.?|Date of Birth|Date of birth|date of birth|"
     r"Birth ?[Dd]ate|birth ?date|Birthday|birthday)"
-    r"(?:\([^)\n]{1,8}\))?[ ]?[:;=はが|、,(【「]{0,2}\n?[ ]{0,2}"
+    r"(?:\([^)\n]{1,8}\))?[ ]?[:;=はが|、,(【「>】]{0,2}\n?[ ]{0,2}"
     rf"(?P<date>{DATE}|{_SOLID}|{_ERA_SOLID}|{_ENGLISH}|{_SHORT}|{_YEAR}|{_D}月{_D}日)"
 )
 _BORN = re.compile(r"生(?:まれ|(?=[、。,)\s(（・\]】/]|$))|出生|うまれ|誕生")
@@ -65,7 +65,7 @@ _LONGEST_DATE = 40
 _BORN_ENGLISH = re.compile(rf"(?:born|Born)(?: on)? (?P<date>{_ENGLISH}|{DATE})")
 _DATES = re.compile(rf"{DATE}|{_ENGLISH}|(?<![0-9A-Za-z]){_SOLID}")
 _MONTH_DAY = re.compile(r"(?<![0-9年])(?:1[0-2]|0?[1-9]) ?月 ?(?:3[01]|[12][0-9]|0?[1-9]) ?日")
-_UNIT = r" ?(?:歳|才|y\.?[ /]?o\.?(?![A-Za-z])|years? old|yo(?![A-Za-z]))(?!以上|未満|以下|代|台|[〜~-][0-9])"
+_UNIT = r" ?(?:歳|才|y\.?[ /]?o\.?(?![A-Za-z])|years? old|yo(?![A-Za-z]))(?!以上|未満|以下|前後|代|台|[〜~-][0-9])"
 _AGES = tuple(
     re.compile(rf"{first}(?<![0-9.±〜]{first})[0-9]{more}{_UNIT}") for first, more in (("9", ""), ("1", "{2}"))
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from igakulm.recipe.personal_data import Kind
 from igakulm.text.personal.spans import Piece, Span, spans_of
 
-_SEP = r"(?:[ 　]?[:：;=はが、,(（【「｜|] ?[(（【「]?| )?"
+_SEP = r"(?:[ 　]?[:：;=はが、,(（【「｜|>＞】] ?[(（【「]?| )?"
 _NUMBER = (
     r"(?P<number>(?:[A-Z]{1,4}|(?!番号|記号)[一-鿿]{1,2}(?=[0-9]))?-?[0-9](?:[- ]?[0-9A-Z]){2,17})"
     r"(?![0-9]|[年月日歳回人mgLk%名床件円例]| ?[〜~])"
@@ -39,7 +39,7 @@ _LABELS: tuple[tuple[Kind, str, str], ...] = (
         "insurance_number",
         "保険",
         r"(?:保険者|(?:後期高齢者医療|介護保険|国民健康保険|国保|健康保険)?(?:被保険者|受給者|負担者)証?|"
-        r"(?:健康)?保険証|介護保険証?|公費負担者|公費受給者|受給者証?|"
+        r"(?:健康)?保険証|保険|介護保険証?|公費負担者|公費受給者|受給者証?|"
         r"負担者|身体障害者手帳|障害者手帳|療育手帳|母子(?:健康)?手帳|特定疾患|指定難病)の?(?:記号)?(?:番号|No\.?|"
         r"ID)",
     ),
@@ -47,14 +47,13 @@ _LABELS: tuple[tuple[Kind, str, str], ...] = (
         "patient_number",
         "証明書",
         r"(?:(?:運転)?免許証?|医籍登録|保険医(?:登録)?|麻薬施用者(?:免許)?|看護師免許|住民票|在留カード|パスポート|"
-        r"旅券|年金|基礎年金|"
+        r"旅券|Passport ?|年金|基礎年金|"
         r"口座|クレジットカード)の?(?:番号|コード|No\.?)",
     ),
 )
 _NUMBERED = re.compile(
-    r"(?:番号|ID|Id|No|NO|コード|診察券|診察カード|カルテ|診療録|マイナンバーカード|マイナンバー|MRN|number)\.?"
-    + _SEP
-    + _NUMBER
+    r"(?:番号|ID|Id|No|NO|コード|診察券|診察カード|カルテ|診療録|マイナンバーカード|マイナンバー|MRN|number|"
+    r"Passport)\.?" + _SEP + _NUMBER
 )
 _PATTERNS = tuple((kind, rule, re.compile(f"(?:{label})$")) for kind, rule, label in _LABELS)
 _LONGEST_LABEL = 24

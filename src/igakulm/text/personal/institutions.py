@@ -60,7 +60,7 @@ _LEAD = re.compile(
     r"近医|転院先|転院元|搬送先|"
     r"搬送元|入院先|退院後|入院後|術後|当時|他に|他|同じく|主に|"
     r"主治医|担当医|父|母|夫|妻|長男|長女|次男|次女|発症後|その後|検査後|受診後|治療後|手術後|"
-    r"[0-9]{1,4}[年月日時分歳]|[0-9/.-]+|平成|令和|昭和|年|月|日|頃|より|から|にて|及び|"
+    r"[0-9]{1,4}[年月日時分歳]|[0-9/.-]+|平成|令和|昭和|年|月|日(?!本)|頃|より|から|にて|及び|"
     r"かかりつけ|医療法人(?:社団|財団)?|社会福祉法人|学校法人|独立行政法人|一般財団法人|公益財団法人|[・])+"
 )
 _KEEP_LEAD = re.compile(r"医療法人|社会福祉法人|学校法人|独立行政法人|財団法人")
@@ -82,7 +82,7 @@ _HOUSE_FIRST = re.compile(
     r"グループホーム|老人保健施設|介護老人保健施設|"
     r"介護医療院|デイサービスセンター|デイサービス|デイケア|居宅介護支援事業所|介護支援事業所|ケアプランセンター|"
     r"ヘルパーステーション|小規模多機能ホーム|"
-    r"ショートステイ|ケアハウス|老健|特養|サ高住|保育園|幼稚園|こども園|株式会社|有限会社|合同会社)[ ]?"
+    r"認定こども園|ショートステイ|ケアハウス|老健|特養|サ高住|保育園|幼稚園|こども園|株式会社|有限会社|合同会社)[ ]?"
     r"(?P<name>[一-鿿ァ-ヺーA-Za-z]{2,12}|[ぁ-ん]{2,8}(?:[一-鿿の]{1,6})?)(?P<rest>[ぁ-ん]?)"
 )
 _NO_HOUSE_NAME = re.compile(
@@ -176,9 +176,19 @@ def _name_start(seen: str, end: int, weak: bool, lists: Gazetteer) -> int | None
         bare = re.sub(r"(?:こども|ファミリー|ペイン|総合|整形外科|内科|外科|・)+$", "", name)
         known = bare in lists.surnames or bare in lists.places
         return start if known and bare not in lists.words else None
+    if name and _has_branch(seen, end):
+        return start
     if not name or _generic(name) or (name in lists.words and name not in lists.surnames):
         return None
     return start
+
+
+def _has_branch(seen: str, end: int) -> bool:
+    """Whether a branch follows the ending, which names even a generic house (「日本調剤薬局桜通店」)."""
+    ending = _SUFFIX.match(seen, end)
+    return (
+        ending is not None and ending[0] in ("薬局", "ファーマシー") and _BRANCH.match(seen, ending.end()) is not None
+    )
 
 
 def _run_start(seen: str, end: int) -> int:

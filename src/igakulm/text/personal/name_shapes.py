@@ -96,6 +96,10 @@ def _in_run(seen: str, start: int, end: int, lists: Gazetteer, sure: bool) -> Na
         if name:
             return name
         start, run = start + gap.end(), run[gap.end() :]
+    plain = sure and not lists.full_name(run) and run not in lists.surnames
+    whole = _rare(run, start, end, lists) if plain else None
+    if whole and lists.is_given(run[whole.surname :]):
+        return whole
     for place in range(len(run) - 1):
         surname = lists.full_name(run[place:])
         if surname and run[place:] not in NO_NAME and not run[place:].endswith(NO_NAME_END):
@@ -107,6 +111,25 @@ def _in_run(seen: str, start: int, end: int, lists: Gazetteer, sure: bool) -> Na
             return Name(start + place, end, len(word) if word in lists.surnames else 0, 0.95 if sure else 0.9)
     if sure and 2 <= len(run) <= 5 and _unknown(run, lists):
         return Name(start, end, 0, 0.7)
+    return _rare(run, start, end, lists) if sure else None
+
+
+def _rare(run: str, start: int, end: int, lists: Gazetteer) -> Name | None:
+    """A whole run of which only the surname or only the given name is known (「稲福幸恵」「伊集院琴葉」)."""
+    if (
+        not 3 <= len(run) <= 6
+        or not re.fullmatch(f"[{HAN}]+(?:[ァ-ヺー]+|[ぁ-ん]+)?", run)
+        or run in lists.words
+        or _MEDICAL.search(run)
+    ):
+        return None
+    for place in range(min(4, len(run) - 1), 0, -1):
+        first, rest = run[:place], run[place:]
+        known, given = first in lists.surnames, lists.is_given(rest)
+        if not re.fullmatch(f"[{HAN}]+", first) or rest in _AFTER_NAMES:
+            continue
+        if (known or given) and len(rest) <= 3 and first not in lists.words and (given or rest not in lists.words):
+            return Name(start, end, place, 0.75)
     return None
 
 
@@ -114,6 +137,8 @@ def _gapped(run: str, gap: re.Match[str], start: int, end: int, lists: Gazetteer
     first, second = run[: gap.start()], run[gap.end() :]
     if "\n" in gap[0] and (len(first) < 2 or second not in lists.given):
         return None
+    if sure and len(first) <= 3 and first not in lists.surnames and _unknown(first, lists) and lists.is_given(second):
+        return Name(start, end, len(first), 0.8)
     for place in range(len(first)):
         if first[place:] in lists.surnames and first[place:] not in NO_NAME and len(second) <= 4:
             known = second in lists.given
@@ -201,7 +226,9 @@ def begins_at(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | Non
 
 def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     found = _FORWARD_PAIR.match(seen, start) or _FORWARD_PAIR_OPEN.match(seen, start)
-    if not found or found["first"] in NO_NAME or found["first"].endswith(NO_NAME_END):
+    if not found or found["first"] in NO_NAME:
+        return None
+    if found["first"].endswith(NO_NAME_END) and found["first"] not in lists.surnames:
         return None
     second, end = found["second"], found.end()
     bare = _HONORIFIC_END.search(second)
@@ -220,7 +247,7 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
             return Name(start, found.start("second") + size, len(found["first"]), 0.97)
     if second in NO_NAME or second.endswith(NO_NAME_END) or not sure:
         return None
-    if (known or second in lists.given) and second not in lists.words:
+    if (known or second in lists.given) and (second not in lists.words or (bounded and second in lists.given)):
         return Name(start, end, len(found["first"]), 0.93)
     if "\n" in found[0] or found["first"] in lists.words:
         return None
@@ -274,6 +301,9 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
     if not found:
         return None
     word = found["name"]
+    titled = _HONORIFIC_END.search(word, 1)
+    if titled:
+        word = word[: titled.start()]
     tail = re.search("[ぁ-ん]+$", word)
     if tail and tail.start() and tail[0] in _AFTER_NAMES:
         return None
@@ -285,17 +315,20 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
         or is_eponym(seen, found.end())
     ):
         return None
+    end = start + len(word)
     if not re.match(f"[{HAN}]", word):
-        return Name(start, found.end(), 0, 0.8) if lists.is_given(word) else None
+        return Name(start, end, 0, 0.8) if lists.is_given(word) else None
     if word in lists.given:
-        return Name(start, found.end(), 0, 0.8)
+        return Name(start, end, 0, 0.8)
+    if 2 <= len(word) <= 3 and _unknown(word, lists) and seen[start - 1 : start] != "\n":
+        return Name(start, end, 0, 0.7)
     for size in range(min(4, len(word)), 0, -1):
         rest = word[size:]
         plain = len(rest) <= 3 or re.match("[ぁ-んァ-ヺー]", rest)
         if word[:size] in lists.surnames and (
             not rest or (plain and rest not in lists.words and rest not in _AFTER_NAMES)
         ):
-            return Name(start, found.end(), size, 0.8)
+            return Name(start, end, size, 0.8)
     return None
 
 

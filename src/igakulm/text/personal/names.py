@@ -16,7 +16,7 @@ from igakulm.text.personal.reading import HAN, composed
 from igakulm.text.personal.spans import Span
 
 _AFTER = (
-    r"(?:[ ]?(?:\([^)\n]{1,12}\)|（[^）\n]{1,12}）)?[ ]?(?:[:;=|]|は、?|[「【『])"
+    r"(?:[ ]?(?:\([^)\n]{1,12}\)|（[^）\n]{1,12}）)?[ ]?(?:[:;=|]|は、?|[「【『>】\]])"
     r"[ ]?(?:Dr\.? ?|[Nn]s\.? ?|NS ?)?\n?[ ]?|[ ]{1,3}|\n)"
 )
 _PERSON = (
@@ -45,11 +45,18 @@ _KIN = (
     r"内縁の?[夫妻]|友人|知人|婚約者|養父|養母|養子|"
     r"続柄)"
 )
+_ROLE = (
+    r"(?:医師|医|者|師|員|長|士|係|人|担当|持ち|持|リーダー|サブ|チーフ|監査|鑑査|交付|調剤|提出|読影|発行|承認|"
+    r"指導|教育|"
+    r"執刀|補助|主任|夜勤|日勤|CRC|CDE|WOC|ICT|NST|RN|MT|RT|CE|ME)"
+)
+"""How labels of staff end, whatever stands before (「救急隊長」「二次読影」「保険会社担当」)."""
 _LABELLED = tuple(
     (rule, sure, re.compile(label + after))
     for rule, sure, label, after in (
         ("label of a person", True, _PERSON, _AFTER),
         ("label of staff", False, _STAFF, _AFTER),
+        ("label of a role", False, _ROLE, _AFTER),
         ("label of family", False, _KIN, rf"(?:\([^)\n]{{1,6}}\))?(?:{_AFTER}|[(・、](?=[^0-9]))"),
     )
 )
@@ -66,9 +73,10 @@ _ATTACHED_KIN = re.compile(
     r"、)?(?=[一-鿿]{2,6})"
 )
 _SURE = re.compile(
-    r"さん(?!ざん)(?!回目)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法病])|"
+    r"さん(?!ざん)(?!回目)(?<!たくさん)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法病])|"
     r"くん(?![だでじすの])|君(?![津主])|"
-    r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|ドクター|Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
+    r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|両(?=看護師|医師|先生|名|氏)|ドクター|"
+    r"Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
     r"ns\.?(?![A-Za-z])|NS(?![A-Za-z])|ナース|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
     r"ケアマネ|"
     r"相談員|PT(?![A-Za-z])|OT(?![A-Za-z])|ST(?![A-Za-z])|MSW(?![A-Za-z])|CM(?![A-Za-z])|RN(?![A-Za-z])|"
@@ -78,7 +86,7 @@ _SURE = re.compile(
 )
 """Branches that begin with a literal each: then the search skips over everything else."""
 _READING_BEFORE = re.compile(r"[(（《〈][ぁ-んァ-ヺー゛゜・ A-Za-z]{1,20}[)）》〉]$")
-_UNLIKE = re.compile(r"様(?=[一-鿿ァ-ヺのにでなA-Za-z(])(?!ご|御|方|宅|宛|本人|より)|(?:先生|せんせい)(?=に)")
+_UNLIKE = re.compile(r"様(?=[一-鿿ァ-ヺのにでなA-Za-z])(?!ご|御|方|宅|宛|本人|より)")
 _COMMON = frozenset(
     words(
         "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 斎藤 清水 山崎 森 "
@@ -105,11 +113,12 @@ _DEPARTMENT_NAME = re.compile(
     rf"(?P<name>[{HAN}]{{1,4}}(?:[ ][{HAN}]{{1,3}})?)(?=[ ]?(?:$|[\n、。,)）/]|先生|医師|Dr|拝))"
 )
 _DEPARTMENT_GAP = re.compile(
-    r"(?:[科部室局課]|病棟|センター|外来|クリニック|医院|病院|薬局|大学|ステーション|院長|医師)[ ]{1,2}(?=[一-鿿])"
+    r"(?:[科部室局課院校園ム]|病棟|センター|外来|クリニック|薬局|大学|診療所|ステーション|院長|医師)"
+    r"[ ]{1,2}(?=[一-鿿])"
 )
 _SIGNED = re.compile(
     rf"(?:^|[。\n]|(?<=記)[:：）)])[ ]?(?:[(（/]|文責[:： ]|"
-    rf"記載[:： ])?[ ]?(?P<name>[{HAN}]{{1,4}})[ ]?[)）]?[ ]?(?=\n|$)",
+    rf"記載[:： ])?[ ]?(?P<name>[{HAN}]{{1,4}}(?:[ ][{HAN}]{{1,3}})?)[ ]?[)）]?[ ]?(?=\n|$)",
     re.MULTILINE,
 )
 _WITH_READING = re.compile(
@@ -125,6 +134,7 @@ _COLLEAGUE = re.compile(
     rf"(?:同僚|上司|部下|先輩|後輩|同期|隣人|大家|民生委員|受持ち|担当)の(?P<name>[{HAN}]{{1,4}})(?=が|は|より|"
     rf"から|に|へ|と|も|、|。|（|\()"
 )
+_JOINED = re.compile(rf"(?<![{HAN}])(?P<name>[{HAN}]{{1,4}})[・、,/]$")
 _BOUND = re.compile(r"$|[ \n、。,)）(（・/]|へ|より|から|に(?!く)|と(?!し)|が|も|は")
 _NAME_DEPARTMENT = re.compile(
     rf"(?P<name>[{HAN}]{{1,3}})[(（][^)）\n]{{0,8}}(?:科|医師?|看護師|薬剤師|部|病棟|PT|OT|ST|Ns|Dr)[)）]"
@@ -153,7 +163,7 @@ def find_labelled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     for rule, certain, pattern in _LABELLED:
         for found in pattern.finditer(seen):
             start, sure = found.end(), certain and not _LOOSE.search(found[0])
-            if not certain and _inside(seen, found):
+            if not certain and rule != "label of a role" and _inside(seen, found):
                 continue
             relation = _RELATION.match(seen, start)
             start = relation.end() if relation else start
@@ -221,6 +231,7 @@ def find_titled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             continue  # 「痙攣様の」「毛様体」「スリガラス様陰影」
         if name and not _is_role(seen, name, found[0]):
             yield _span(name, f"before {found[0].rstrip('.')}")
+            yield from _joined_before(seen, name.start, lists)
     for found in _TITLE.finditer(seen):
         name = begins_at(seen, found.end(), lists, found[0][:1] not in "nN")
         if name:
@@ -229,6 +240,15 @@ def find_titled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         name = ends_at(seen, found.start(), lists, sure=False)
         if name:
             yield _span(name, "addressee")
+
+
+def _joined_before(seen: str, start: int, lists: Gazetteer) -> Iterator[Span]:
+    """Surnames that share a title with the one after them (「小坂・西岡両看護師」)."""
+    while joined := _JOINED.search(seen, max(0, start - 6), start):
+        if joined["name"] not in lists.surnames or joined["name"] in NO_NAME:
+            return
+        start = joined.start("name")
+        yield Span(start, joined.end("name"), "name", "shares a title", 0.75)
 
 
 def _is_role(seen: str, name: Name, title: str) -> bool:
@@ -315,8 +335,9 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         if name in lists.surnames and name not in NO_NAME and (found["gap"] or name not in lists.words):
             yield Span(*found.span("name"), "name", "after a department", 0.85)
     for found in _DEPARTMENT_GAP.finditer(seen):
-        name = begins_at(seen, found.end(), lists, sure=False)
-        if name and name.confidence >= 0.93 and name.end - name.start > 2:
+        name = begins_at(seen, found.end(), lists, sure=True)
+        known = name and seen[name.start : name.start + name.surname] in lists.surnames
+        if name and known and name.end - name.start > name.surname:
             yield _span(name, "after a department")
     for found in _NAME_DEPARTMENT.finditer(seen):
         alone = not re.match(rf"[{HAN}]", seen[found.start() - 1 : found.start()])
@@ -325,11 +346,9 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     for rule, pattern in (("signature", _SIGNED), ("says the name", _SAYS), ("after a relation", _COLLEAGUE)):
         for found in pattern.finditer(seen):
             group = "name" if found["name"] else "named"
-            if (
-                found[group] in lists.surnames
-                and found[group] not in NO_NAME
-                and _plain_surname(found[group], rule, lists)
-            ):
+            surname, _, given = found[group].partition(" ")
+            plain = given not in lists.words if given else _plain_surname(surname, rule, lists)
+            if surname in lists.surnames and surname not in NO_NAME and plain:
                 yield Span(*found.span(group), "name", rule, 0.75)
     for found in _STAFF_BEFORE.finditer(seen):
         name = re.match(rf"[{HAN}]{{1,4}}", seen[found.end() : found.end() + 5])
@@ -345,7 +364,11 @@ def _plain_surname(name: str, rule: str, lists: Gazetteer) -> bool:
 def find_described_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     """Names that what follows gives away: a reading in brackets, an age; a line of kana that is a name."""
     for found in _WITH_READING.finditer(seen):
-        yield Span(*found.span("name"), "name", "before its reading", 0.85)
+        start = (
+            found.start("name") + len(found["name"]) - len(re.sub(".*(?:氏名|名前|患者|様名)[ ]?", "", found["name"]))
+        )
+        if start < found.end("name"):
+            yield Span(start, found.end("name"), "name", "before its reading", 0.85)
         yield Span(*found.span("reading"), "name", "reading of a name", 0.85)
     for found in _KANA_LINE.finditer(seen):
         if composed(found["first"]) in lists.surname_readings:
