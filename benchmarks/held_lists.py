@@ -2,7 +2,7 @@
 
     python benchmarks/held_lists.py --model FOLDER --data JMED_DIR [--task nrner] [--items 100] [--precision bf16]
 
-Test items of JMED-LLM's document-disjoint split, asked in our layout. "free" is what evaluation did until December 2026:
+Test items of the document-disjoint split, asked in our layout. "free" is what evaluation did until December 2026:
 no constraint, 128 tokens, prompts whole. CPU seconds of this process, so that other work on the machine matters little.
 """
 
