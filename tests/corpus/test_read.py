@@ -360,7 +360,7 @@ WRONG: tuple[Any, ...] = (None, True, 5, -1.5, "字", [], ["字", 5], {}, {"a": 
 def test_a_field_of_another_type_costs_its_row_only(tmp_path: Path, value: Any) -> None:
     text = "良い文である。"
     row: dict[str, Any] = {"content": text, "warc_headers": {"warc-record-id": "<urn:uuid:a>"}, "metadata": {}}
-    good = {"content": text, "warc_headers": {}, "metadata": None}
+    good: dict[str, Any] = {"content": text, "warc_headers": {}, "metadata": None}
     fields = [*row, "metadata.identification", "metadata.quality_warnings", "metadata.harmful_pp", "meta", "id"]
     for name in fields:
         outer, dot, inner = name.partition(".")
