@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from igakulm.synth.near_duplicates import BandIndex, NearDuplicates, first_grams, minhash
-from igakulm.synth.ngrams import hashes_by_length, ngram_hashes
 from igakulm.synth.set_checks import LOW_BITS, KnownHashes
+from igakulm.text.ngrams import hashes_by_length, ngram_hashes
 
 
 @pytest.mark.parametrize("recent", [1, 7, 10_000])
