@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.files import read_json, sha256_json, write_json
+from igakulm.files import BESIDE_THE_RESULT, read_json, sha256_json, write_json
 from igakulm.manifest import Manifest, read_manifest
 from igakulm.pipeline.stages import STAGES, stage_named
 from small_quickstart import FinishedRun
@@ -28,13 +28,13 @@ TIMED = ("report",)
 def described(manifest: Manifest) -> dict[str, Any]:
     """What the golden file knows of a finished stage. `ingredients` are input and keys, without the version."""
     ingredients = {key: value for key, value in manifest.ingredients.items() if key != "version"}
+    timed = manifest.stage in TIMED
+    kept = {name: entry for name, entry in manifest.files.items() if not name.startswith(BESIDE_THE_RESULT)}
     return {
         "version": manifest.version,
         "ingredients": sha256_json(ingredients),
-        "digest": "" if manifest.stage in TIMED else manifest.digest,
-        "files": {
-            name: "" if manifest.stage in TIMED else entry["sha256"][:12] for name, entry in manifest.files.items()
-        },
+        "digest": "" if timed else manifest.digest,
+        "files": {name: "" if timed else entry["sha256"][:12] for name, entry in kept.items()},
     }
 
 

@@ -48,6 +48,8 @@ def test_all_items_only_where_none_is_missing(tmp_path: Path) -> None:
     assert f"ファイルの{ALL_ITEMS}。" in page(tmp_path, rows)
     left = page(tmp_path, rows, left_out={"quiz": {"image": 100, "voided": 3}})
     assert f"ファイルの{ALL_ITEMS}。" not in left and "図が必要 100、正解なし・採点除外 3" in left
+    assert "<small>除いた行 103</small>" in section(left, "scores")
+    assert "<small>先頭の 60 問</small>" in section(page(tmp_path, rows, max_items=60), "scores")
     few = page(tmp_path, rows, max_items=20)
     assert f"ファイルの{ALL_ITEMS}。" not in few and "先頭の 20 問までに限って測った" in few
     absent = page(tmp_path, rows, missing={"quiz": {"no-file": 1}})

@@ -22,13 +22,17 @@ from igakulm.tasks.left_out import REASONS
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a score table; `n` and `documents` as text, "50" or "48–50"; `few`: too few for intervals."""
+    """A column of a score table; `n` and `documents` as text, "50" or "48–50"; `few`: too few for intervals;
+    `left_out`: rows of the file that no item could be made of; `limit`: only so many items were asked, where that cut.
+    """
 
     task: Task
     metric: str
     n: str
     documents: str
     few: bool
+    left_out: int
+    limit: int | None
     best: float
 
 
@@ -160,15 +164,18 @@ def _table(
         for line in lines
         if any(scores := [line.score(task, metric) for task, metric in columns])
     ]
-    return ScoreTable(title, caption, [_column(task, metric) for task, metric in columns], rows)
+    return ScoreTable(title, caption, [_column(board, task, metric) for task, metric in columns], rows)
 
 
-def _column(task: Task, metric: str) -> Column:
+def _column(board: Board, task: Task, metric: str) -> Column:
     scores = task.in_metric(metric)
     documents = sorted({score.documents for score in scores if score.documents is not None})
     few = bool(documents) and documents[0] < FEW_DOCUMENTS
     sizes = sorted({score.n for score in scores if score.n is not None})
-    return Column(task, metric, _range(sizes), _range(documents), few, max((s.value for s in scores), default=0.0))
+    left_out = sum(board.stored.left_out.get(task.name, {}).values())
+    limit = board.stored.max_items if board.stored.max_items in sizes else None
+    best = max((score.value for score in scores), default=0.0)
+    return Column(task, metric, _range(sizes), _range(documents), few, left_out, limit, best)
 
 
 def _range(numbers: Sequence[int]) -> str:
