@@ -2,8 +2,8 @@
 
     python benchmarks/personal_data.py [--text FILE ...] [--write]
 
-The notes are those of tests/text/personal: set "a" was looked at while the rules were written; "b" and "c" were held
-out until each had been measured once, and then looked at too; "d" was measured once, when the rules were finished.
+The notes are those of tests/clinical_notes: set "a" was looked at while the rules were written; "b", "c" and "d"
+were held out until each had been measured once, and then looked at too; "e" was measured once, at the end.
 `--write` stores the result in src/igakulm/text/personal/measured.json, which the card of a model quotes; a test
 measures again and compares. `--text` names JSON Lines (.zst) whose text is read for the speed.
 """
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT / "tests" / "text" / "personal"))
+sys.path.insert(0, str(PROJECT / "tests"))
 
 
 def speed(paths: list[Path], megabytes: float) -> dict[str, float]:
@@ -49,17 +49,16 @@ def speed(paths: list[Path], megabytes: float) -> dict[str, float]:
 
 def main() -> None:
     import labelled_notes
-
     from igakulm.files import write_json
     from igakulm.text.personal.finder import Finder
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, action="append", default=[])
     parser.add_argument("--megabytes", type=float, default=4.0)
-    parser.add_argument("--half", choices=("a", "b", "c", "d"), action="append")
+    parser.add_argument("--half", choices=labelled_notes.HALVES, action="append")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    results = [labelled_notes.measure_half(half, Finder()) for half in options.half or ("a", "b", "c", "d")]
+    results = [labelled_notes.measure_half(half, Finder()) for half in options.half or labelled_notes.HALVES]
     for one in results:
         print(f"\n{one.labelled_set}: {one.notes} notes")
         rows = [("all", one.recall, one.precision)]

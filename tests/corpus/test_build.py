@@ -164,7 +164,7 @@ def test_no_document_left_lists_the_reasons(tmp_path: Path, sources: tuple[Sourc
 
 def test_no_document_left_shows_one_of_the_commonest_reason(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes('{"id": "1", "text": "短い。"}\n'.encode("shift_jis"))
+    path.write_bytes('{"id": "1", "text": "短い。"}\n'.encode()[:-6] + b'\xff"}\n')
     corpus = CorpusSection(sources=(Source(name="s", path=str(path), licence="CC0"),))
     with pytest.raises(InputError, match=r"unreadable: 1; the first: s:a.jsonl:1 \(line 1 is not UTF-8"):
         run(tmp_path / "out", corpus, BenchmarksSection())

@@ -51,6 +51,19 @@ def test_the_encoding_of_a_page(data: bytes, content_type: str, encoding: str) -
     assert found.encoding == encoding and found.broken == 0 and "血圧が高い状態" in found.text
 
 
+@pytest.mark.parametrize("encoding", ["euc_jp", "iso2022_jp"])
+def test_the_rows_that_nec_and_ibm_added(encoding: str) -> None:
+    seven = bytes(code & 0x7F for code in range(256))
+    added = {"①": b"\xad\xa1", "Ⅱ": b"\xad\xb6", "㎎": b"\xad\xd3", "㈱": b"\xad\xea", "髙": b"\xfc\xe2"}
+    data, text = b"", ""
+    for sign, code in added.items():
+        text += f"量は5{sign}で1日2回"
+        escaped = code if encoding == "euc_jp" else b"\x1b$B" + code.translate(seven) + b"\x1b(B"
+        data += "量は5".encode(encoding) + escaped + "で1日2回".encode(encoding)
+    found = decode_page(data * 20, f"text/html; charset={encoding.replace('_', '-').replace('iso2022', 'iso-2022')}")
+    assert (found.text, found.broken) == (text * 20, 0)
+
+
 def test_a_few_broken_characters_are_counted_and_noise_is_refused() -> None:
     found = decode_page(saved("utf-8").encode().replace("状態が".encode(), b"\xe7\x8a", 1) * 20)
     assert found.encoding == "utf-8" and 0 < found.broken <= 20

@@ -328,12 +328,26 @@ def test_a_csv_with_a_lone_quotation_mark_says_so_instead_of_swallowing_the_rest
     assert [(row.text, row.error is None) for row in rows(path, format="csv")] == [("", False), ("次の", True)]
 
 
-def test_an_empty_csv_has_no_rows_and_one_of_another_encoding_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["cp932", "euc_jp", "iso2022_jp", "utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_files_of_other_encodings(tmp_path: Path, encoding: str) -> None:
+    texts = [f"{number}日目、熱は三十八度であった。咳もある。" for number in range(300)]
+    table = "id,text\n" + "".join(f"{number},{text}\n" for number, text in enumerate(texts))
+    lines = "".join(json.dumps({"id": n, "text": text}, ensure_ascii=False) + "\n" for n, text in enumerate(texts))
+    for name, content, form in (("a.csv", table, "csv"), ("a.jsonl", lines, "jsonl")):
+        (tmp_path / name).write_bytes(content.encode(encoding))
+        found = rows(tmp_path / name, format=form)
+        assert [row.text for row in found] == texts and not any(row.error for row in found)
+    (tmp_path / "a.txt").write_bytes("\n".join(texts).encode(encoding))
+    (row,) = rows(tmp_path / "a.txt", format="text")
+    assert row.text.split("\n") == texts
+
+
+def test_an_empty_csv_has_no_rows_and_one_of_no_encoding_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"")
     assert rows(path, format="csv") == []
-    for encoding in ("utf-16", "shift_jis"):
-        path.write_bytes("番号,本文\n1,短い\n".encode(encoding))
+    for data in (b"\x81,\xff\n1,2\n", "番号,本文\n1,短い\n".encode("cp932") + b"\x81\n"):
+        path.write_bytes(data)
         with pytest.raises(InputError, match="not UTF-8") as caught:
             rows(path, format="csv", text_field="本文")
         str(caught.value).encode()  # no lone surrogates

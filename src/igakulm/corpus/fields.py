@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from igakulm.corpus.html import decode_page, main_text
-from igakulm.corpus.wikicode import body_text
+from igakulm.corpus.wikicode import body_and_losses
 from igakulm.recipe.schema import Source
 
 
@@ -98,7 +98,10 @@ def wiki40b_body(text: str) -> tuple[str, str]:
 
 def _mediawiki(fields: Mapping[str, Any], source: Source) -> Parts:
     meta = {key: fields.get(key) for key in ("title", "url", "date")}
-    return Parts(body_text(fields["wikicode"]), fields.get("id"), meta)
+    body, losses = body_and_losses(fields["wikicode"])
+    if losses:
+        meta["sentences_without_a_number"] = losses
+    return Parts(body, fields.get("id"), meta)
 
 
 def _page(fields: Mapping[str, Any], source: Source) -> Parts:

@@ -1,7 +1,7 @@
 """Saved web pages: bytes to characters, and the main text out of the page by trafilatura.
 
 Does: find a page's encoding (byte-order mark, HTTP header, `<meta>`, then trials; Shift_JIS, EUC-JP and ISO-2022-JP as
-browsers read them); the main text without navigation, comments and tables; the title.
+browsers read them); the main text without navigation, comments and tables (but for doses); the title.
 Does not: fetch pages (crawl.py), follow links, or run scripts.
 """
 
@@ -12,6 +12,8 @@ import logging
 import re
 from typing import NamedTuple
 
+from igakulm.corpus.encodings import BOMS, TRIALS, Decoded, decode, likeliest
+from igakulm.corpus.inline_markup import with_dose_lines, with_meaning
 from igakulm.errors import InputError
 
 MAX_BYTES = 20 * 2**20
@@ -24,7 +26,6 @@ _META = re.compile(
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([\w:.\-]+)", re.I)
 _TITLE_WITHIN = 1 << 16
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.I | re.S)
-_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _NAMES = {
     **dict.fromkeys(("shift_jis", "shift-jis", "x-sjis", "sjis", "windows-31j", "ms_kanji", "cp932"), "cp932"),
     **dict.fromkeys(("euc-jp", "x-euc-jp", "eucjp", "cseucpkdfmtjapanese"), "euc_jp"),
@@ -32,17 +33,7 @@ _NAMES = {
     **dict.fromkeys(("utf-8", "utf8", "unicode-1-1-utf-8"), "utf-8"),
     # What a page calls Latin-1 or ASCII is guessed anew: Japanese servers send it by default.
 }
-_TRIALS = ("utf-8", "cp932", "euc_jp")
-_HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 _TOLERATED, _MAX_BROKEN = 0.001, 0.01  # broken characters of a page that names its encoding, and of any page
-
-
-class Decoded(NamedTuple):
-    """Characters of a page; `broken` counts characters that could not be read and became U+FFFD."""
-
-    text: str
-    encoding: str
-    broken: int
 
 
 class MainText(NamedTuple):
@@ -67,9 +58,9 @@ def decode_page(data: bytes, content_type: str = "") -> Decoded:
     >>> decode_page("これは病気の説明です。".encode("euc_jp"), "text/html")[1:]
     ('euc_jp', 0)
     """
-    for mark, name in _BOMS:
+    for mark, name in BOMS:
         if data.startswith(mark):
-            return _decoded(data[len(mark) :], name)
+            return decode(data[len(mark) :], name)
     declared = [found[1] for found in [_CHARSET.search(content_type)] if found]
     if found := _META.search(data[:_HEAD]):
         declared.append((found[1] or found[2]).decode("ascii", "replace"))
@@ -79,25 +70,14 @@ def decode_page(data: bytes, content_type: str = "") -> Decoded:
     if b"\0" in data[:_HEAD] and not names:
         raise ValueError("it holds binary data")
     for name in names:  # the page's own word is believed unless much of it is unreadable
-        decoded = _decoded(data, name)
+        decoded = decode(data, name)
         if decoded.broken <= _TOLERATED * len(decoded.text):
             return decoded
-    trials = list(dict.fromkeys((*names, *_TRIALS)))
-    # EUC-JP read as Shift_JIS breaks nothing, but is full of half-width katakana.
-    best = min(
-        (_decoded(data, name) for name in trials), key=lambda one: one.broken + len(_HALF_WIDTH.findall(one.text))
-    )
+    trials = list(dict.fromkeys((*names, *TRIALS)))
+    best = likeliest(data, trials)
     if best.broken > _MAX_BROKEN * len(best.text):
         raise ValueError(f"no encoding fits (tried {', '.join(trials)})")
     return best
-
-
-def _decoded(data: bytes, name: str) -> Decoded:
-    try:
-        return Decoded(data.decode(name), name, 0)
-    except UnicodeDecodeError:
-        text = data.decode(name, "replace")
-        return Decoded(text, name, text.count("\ufffd"))
 
 
 def main_text(page: str) -> MainText:
@@ -114,6 +94,7 @@ def main_text(page: str) -> MainText:
     found = _TITLE.search(page[:_TITLE_WITHIN])
     title = " ".join(html.unescape(found[1]).split()) if found else ""
     try:
+        page = with_meaning(with_dose_lines(page))
         text = trafilatura.extract(page, include_comments=False, include_tables=False, deduplicate=False)
     except (ValueError, RecursionError):  # pages that lxml cannot build a tree of
         return MainText(title, "")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from igakulm.corpus.html import MAX_BYTES
 from igakulm.corpus.mediawiki import pages
-from igakulm.corpus.streams import Advance, chunks, lines
+from igakulm.corpus.streams import Advance, chunks, lines, text_chunks
 from igakulm.corpus.warc import warc_pages
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
@@ -142,7 +142,7 @@ def _csv_values(table: Any) -> Iterator[list[str] | str]:
 
 def _text_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterator[RawRow]:
     """A file is a document."""
-    content = b"".join(chunks(path, advance))
+    content = b"".join(text_chunks(path, advance))
     try:
         yield RawRow(1, {source.text_field: content.decode("utf-8"), "title": path.stem})
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
 """Bytes and lines of plain, gzip, bzip2 and zstd files, with broken compression always an error.
 
 Does: decompress while reading, count what was read, notice a file that ends too early (a plain zstd reader calls that
-the end). Does not: decode or parse.
+the end), hand on text of other encodings as UTF-8. Does not: find encodings (encodings.py), or parse.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from igakulm.corpus.encodings import HEAD, UTF_16, as_utf8, encoding_of
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
 
@@ -141,14 +142,41 @@ def bz2_ranges(path: Path, size: int) -> Iterator[Span]:
                 start = end if found < 0 else found
 
 
+def text_encoding(path: Path) -> str:
+    """The encoding of a file of text, by its first bytes."""
+    pieces: list[bytes] = []
+    for chunk in _decompressed(path, nothing, None):
+        pieces.append(chunk)
+        if sum(map(len, pieces)) >= HEAD:
+            break
+    return encoding_of(b"".join(pieces)[:HEAD])
+
+
+def text_chunks(path: Path, advance: Advance = nothing, span: Span | None = None) -> Iterator[bytes]:
+    """The bytes of a file of text as UTF-8, whatever Japanese encoding or UTF-16 it is in.
+
+    Lines of UTF-16 do not end at a byte: the first range of such a file is all of it, and the others are empty.
+    """
+    encoding = text_encoding(path)
+    if encoding == "utf-8":
+        yield from chunks(path, advance, span)
+    elif encoding not in UTF_16:
+        yield from as_utf8(_decompressed(path, advance, span), encoding)
+    elif span is None or span[0] == 0:
+        for chunk in as_utf8(_decompressed(path, advance, None), encoding):
+            yield chunk.removeprefix(_BOM)  # its mark, in UTF-8
+
+
 def lines(path: Path, advance: Advance = nothing, span: Span | None = None) -> Iterator[bytes]:
-    r"""Yield the lines of a file, or of a range of it, without their \n; memory holds one chunk and one line.
+    r"""Yield the lines of a file of text, or of a range of it, as UTF-8 and without their \n.
+
+    Memory holds one chunk and one line.
 
     Raises:
         InputError: see `chunks`.
     """
     kept: list[bytes] = []
-    for chunk in chunks(path, advance, span):
+    for chunk in text_chunks(path, advance, span):
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
             kept.append(chunk)

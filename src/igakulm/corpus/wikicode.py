@@ -1,7 +1,8 @@
 """The prose of a Wikipedia article out of its wikicode ("本文のみ", section 2.2.1).
 
-Does: leave out templates, tables, references, files, categories, formulas, headings, the sections after the article
-(notes, literature, links) and list items that are no sentences; keep the words that links and a few templates show.
+Does: leave out templates, tables, references, files, categories, headings, the sections after the article (notes,
+literature, links) and list items that are no sentences; keep the words that links and a few templates show, and the
+numbers of powers and short formulas; leave out a sentence that would lose a number.
 Does not: read dumps (mediawiki.py), expand templates, or clean characters (clean.py).
 
 `body_text` is one of two ways to the same text. Plain replacements, innermost first, do what is unambiguous; only what
@@ -15,6 +16,8 @@ import html
 import re
 from typing import Any
 
+from igakulm.corpus.formulas import formula_text, lost_with, number_template, without_lost
+from igakulm.corpus.inline_markup import with_meaning
 from igakulm.errors import InputError
 
 _END_SECTIONS = re.compile(
@@ -38,7 +41,7 @@ _KEPT_ELEMENTS = (
 _FIRST, _SECOND, _READING = 1, 2, 0
 _SHOWN_FIRST = (
     "仮リンク ill ill2 link-interwiki nowrap nobr small smaller big larger sub sup unicode en de fr it es la el ru "
-    "ko zh ar val abbr em strong underline vanc by smallcaps sic mvar var ipa ipa2 bdo nihongo quote quotation "
+    "ko zh ar abbr em strong underline vanc by smallcaps sic mvar var ipa ipa2 bdo nihongo quote quotation "
     "cquote "
     "下線 小 大 補助漢字フォント jisx0212フォント jis2004フォント jis90フォント 拡張漢字 中文表記 英文表記 "
     "引用 行内引用 和暦 要出典範囲 要検証範囲 信頼性要検証範囲 誰範囲 いつ範囲 どこ範囲 独自研究範囲"
@@ -59,6 +62,7 @@ _NOWIKI = re.compile(r"<nowiki>((?:(?!<nowiki>).)*?)</nowiki>", re.DOTALL | re.I
 _DROPPED = re.compile(
     rf"<({'|'.join(_DROPPED_ELEMENTS.split())})\b[^<>]*?(?:/>|>(?:(?!<\1\b).)*?</\1\s*>)", re.DOTALL | re.IGNORECASE
 )
+_MATH = re.compile(r"<(math|chem|ce)\b[^<>]*(?<!/)>((?:(?!</?\1\b).)*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
 _BREAK = re.compile(r"<(?:br|hr|p|/p|/div|/li|/blockquote)\b[^<>]*>", re.IGNORECASE)
 _KEPT = re.compile(rf"</?(?:{'|'.join(_KEPT_ELEMENTS.split())})\b[^<>]*>", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{([^{}]*)\}\}")
@@ -88,6 +92,11 @@ def body_text(wikicode: str) -> str:
     Raises:
         InputError: the text needs the parser, and the extra `wiki` is not installed.
     """
+    return body_and_losses(wikicode)[0]
+
+
+def body_and_losses(wikicode: str) -> tuple[str, int]:
+    """`body_text`, and how many sentences are left out because a number of theirs stood in unknown markup."""
     text = _replaced(wikicode)
     if 0 < len(_MARKUP.findall(text)) <= _MARKS_PARSED:
         text = _parsed(text)
@@ -100,7 +109,7 @@ def parsed_body_text(wikicode: str) -> str:
     Raises:
         InputError: the extra `wiki` is not installed.
     """
-    return _prose(_parsed(_NOWIKI.sub(lambda found: found[1].translate(_ESCAPED), wikicode)))
+    return _prose(_parsed(_with_numbers(_NOWIKI.sub(lambda found: found[1].translate(_ESCAPED), wikicode))))[0]
 
 
 # ---- plain replacements
@@ -113,6 +122,7 @@ def _replaced(text: str) -> str:
     if "<nowiki" in text:
         text = _NOWIKI.sub(lambda found: found[1].translate(_ESCAPED), text)
     if "<" in text:
+        text = _with_numbers(text)
         text = _stable(_DROPPED, "", text)
         text = _KEPT.sub("", _BREAK.sub("\n", text))
     for _ in range(_ROUNDS):
@@ -126,6 +136,11 @@ def _replaced(text: str) -> str:
                 break
     text = _stable(_LINK, _link_of_match, text) if "[[" in text else text
     return _EXTERNAL.sub(r"\1", text) if "[" in text else text
+
+
+def _with_numbers(text: str) -> str:
+    """Powers, indices, struck-out text and formulas as plain text that keeps their numbers."""
+    return _MATH.sub(lambda found: formula_text(html.unescape(found[2])), with_meaning(text))
 
 
 def _stable(pattern: re.Pattern[str], replacement: Any, text: str) -> str:
@@ -190,8 +205,6 @@ def _template_text(arguments: list[str]) -> str:
     if name == "!":
         return "|"
     shown = _FIRST if name.startswith("lang-") else _SHOWN_TEMPLATES.get(name)
-    if shown is None:
-        return ""
     values: dict[str, str] = {}
     count = 0
     for argument in arguments[1:]:
@@ -201,10 +214,14 @@ def _template_text(arguments: list[str]) -> str:
         else:
             count += 1
             values[str(count)] = argument.strip()
+    if (number := number_template(name, values)) is not None:
+        return number
+    if shown is None:
+        return lost_with(name, values)
     if shown == _READING:
         first, second = values.get("1", ""), values.get("2", "")
         return f"{first}（{second}）" if second else first
-    return values.get(str(shown), "") + values.get("u", "")  # {{val|40|u=%}}
+    return values.get(str(shown), "")
 
 
 def _link_of_match(found: re.Match[str]) -> str:
@@ -281,9 +298,13 @@ def _tag_text(node: Any) -> str:
 # ---- lines
 
 
-def _prose(text: str) -> str:
-    """Paragraphs, without headings, list items that are no sentences, and the sections after the article."""
+def _prose(text: str) -> tuple[str, int]:
+    """Paragraphs, without headings, list items that are no sentences, and the sections after the article.
+
+    Also how many sentences lost a number with their markup, and are left out.
+    """
     kept: list[str] = []
+    losses = 0
     ended = 0  # the level of the heading that began a section without prose
     for raw in _QUOTES.sub("", text).split("\n"):
         line = raw.strip()
@@ -295,12 +316,14 @@ def _prose(text: str) -> str:
             continue
         if ended or not line or line.startswith(("|", "!", "{|", "----")):
             continue
+        line, lost = without_lost(line)
+        losses += lost
         item = line.lstrip("*#:; ")
         if item is not line and len(item) < len(line) and not ("。" in item or item.endswith(_SENTENCE_END)):
             continue
         if item := _tidy(item):
             kept.append(item)
-    return "\n".join(kept)
+    return "\n".join(kept), losses
 
 
 def _tidy(line: str) -> str:

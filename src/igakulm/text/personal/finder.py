@@ -108,6 +108,7 @@ class Finder:
             ("gazetteer", names.find_kana_and_latin_names),
             ("titles", names.find_staff_names),
             ("context", names.find_described_names),
+            ("context", names.find_lone_surnames),
             ("context", names.find_calling_names),
         )
         found = [span for layer, find in steps if layer in self.layers for span in find(seen, lists)]

@@ -104,10 +104,11 @@ _PLAIN_VALUE = re.compile(
 _WORD_GOES_ON = re.compile(
     "方(?![がへに])|長|側|内|外|間|食|職員|実習|実日数|給食|生$|機能|数|名|等$|健診|検診|訪問|受診|医|衛生|保健|用"
 )
+_BOUNDARY = frozenset(("", "\n", *":：(（「、。/ 　・|="))
 _NO_START = frozenset(
     words(
-        "いつもの ほかの よその どこかの ここの そこの あそこの かかりつけの むかしの もとの この その あの どの "
-        "ある まず また なお"
+        "うちの わたしの いつもの ほかの よその どこかの ここの そこの あそこの かかりつけの むかしの もとの "
+        "この その あの どの ある まず また なお"
     )
 )
 _BOUND_WORDS = frozenset(
@@ -213,7 +214,7 @@ def _run_start(seen: str, end: int) -> int:
 def _own_word(seen: str, run: re.Match[str]) -> bool:
     """Whether hiragana before the ending stands alone and does not look like the end of a clause."""
     before = seen[run.start() - 1 : run.start()]
-    if before in ("", "\n") and run[0] not in _NO_START:
+    if before in _BOUNDARY and run[0] not in _NO_START:
         return True
     if _LEAD.search(seen[max(0, run.start() - 2) : run.start()]):
         return run[0] not in _NO_START

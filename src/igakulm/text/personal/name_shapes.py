@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from igakulm.text.personal.exceptions import COMPANY_END, EPONYM_END, NO_NAME, NO_NAME_END, WORD_NAMES, words
-from igakulm.text.personal.gazetteer import Gazetteer
+from igakulm.text.personal.gazetteer import Gazetteer, katakana
 from igakulm.text.personal.reading import HAN, composed
 
 _RUN_BEFORE = re.compile(
@@ -126,7 +126,7 @@ def _rare(run: str, start: int, end: int, lists: Gazetteer) -> Name | None:
     for place in range(min(4, len(run) - 1), 0, -1):
         first, rest = run[:place], run[place:]
         known, given = first in lists.surnames, lists.is_given(rest)
-        if not re.fullmatch(f"[{HAN}]+", first) or rest in _AFTER_NAMES:
+        if not re.fullmatch(f"[{HAN}]+", first) or rest in _AFTER_NAMES or first in NO_NAME:
             continue
         if (known or given) and len(rest) <= 3 and first not in lists.words and (given or rest not in lists.words):
             return Name(start, end, place, 0.75)
@@ -199,15 +199,6 @@ def _surname_of_kana(text: str, lists: Gazetteer) -> int:
     return len(first) if composed(first) in lists.surname_readings else 0
 
 
-def katakana(text: str) -> str:
-    """Hiragana as katakana.
-
-    >>> katakana("やまだ")
-    'ヤマダ'
-    """
-    return "".join(chr(ord(one) + 0x60) if "ぁ" <= one <= "ゖ" else one for one in text)
-
-
 def begins_at(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     """The name that begins at a place.
 
@@ -236,6 +227,8 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
         return None
     if bare and second not in lists.given:
         second, end = second[: bare.start()], found.start("second") + bare.start()
+    if "\n" in found[0] and not lists.is_given(second):
+        return None
     known = found["first"] in lists.surnames
     bounded = _FORWARD_PAIR.match(seen, start) is not None and end == found.end()
     whole = known and bounded and len(second) <= 3 and (sure or lists.is_given(second))
@@ -316,6 +309,8 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
     ):
         return None
     end = start + len(word)
+    if not re.match(f"[{HAN}]", word) and re.match("[ ・][ぁ-んァ-ヺ]", seen[end : end + 2]):
+        return None  # surname and given name in kana
     if not re.match(f"[{HAN}]", word):
         return Name(start, end, 0, 0.8) if lists.is_given(word) else None
     if word in lists.given:
@@ -334,6 +329,14 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
 
 def _plain(seen: str, start: int, lists: Gazetteer) -> Name | None:
     """After a sure label: whatever has the shape of a name."""
+    mixed = _FORWARD_MIXED.match(seen, start)
+    if (
+        mixed
+        and mixed["second"] not in _AFTER_NAMES
+        and lists.is_given(mixed["second"])
+        and mixed["first"] not in NO_NAME
+    ):
+        return Name(start, mixed.end(), len(mixed["first"]), 0.8)
     found = _FORWARD_HAN.match(seen, start)
     if found:
         titled = _HONORIFIC_END.search(found[0], 1)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME, NO_NAME_END, words
-from igakulm.text.personal.gazetteer import Gazetteer
-from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, katakana, latin_name
+from igakulm.text.personal.gazetteer import Gazetteer, katakana
+from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, latin_name
 from igakulm.text.personal.reading import HAN, composed
 from igakulm.text.personal.spans import Span
 
@@ -73,7 +73,8 @@ _ATTACHED_KIN = re.compile(
     r"、)?(?=[一-鿿]{2,6})"
 )
 _SURE = re.compile(
-    r"さん(?!ざん)(?!回目)(?<!たくさん)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|氏(?![名法病])|"
+    r"さん(?!ざん)(?!回目)(?<!たくさん)|様(?![子式態相々変体])|さま(?!ざ|で|す|し|に)|殿(?![部筋堂管])|"
+    r"氏(?![名法病])|"
     r"くん(?![だでじすの])|君(?![津主])|"
     r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|両(?=看護師|医師|先生|名|氏)|ドクター|"
     r"Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
@@ -87,19 +88,18 @@ _SURE = re.compile(
 """Branches that begin with a literal each: then the search skips over everything else."""
 _READING_BEFORE = re.compile(r"[(（《〈][ぁ-んァ-ヺー゛゜・ A-Za-z]{1,20}[)）》〉]$")
 _UNLIKE = re.compile(r"様(?=[一-鿿ァ-ヺのにでなA-Za-z])(?!ご|御|方|宅|宛|本人|より)")
-_COMMON = frozenset(
+_LARGE_PLACES = frozenset(
     words(
-        "佐藤 鈴木 高橋 田中 伊藤 渡辺 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 斎藤 清水 山崎 森 "
-        "池田 橋本 阿部 石川 "
-        "林 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 斉藤 福田 太田 西村 藤井 金子 "
-        "岡本 藤原 中野 三浦 "
-        "原田 中川 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 内田 柴田 酒井 宮崎 横山 高木 安藤 宮本 大野 "
-        "小島 谷口 今井 工藤 "
-        "高田 増田 丸山 杉山 村田 大塚 新井 小山 平野 藤本 河野 上野 野口 武田 松井 千葉 岩崎 菅原 木下 久保 佐野 "
-        "野村 松尾 市川"
+        "千葉 福島 山口 石川 宮崎 長野 山形 秋田 富山 福井 岡山 広島 奈良 大阪 福岡 佐賀 長崎 熊本 大分 宮城 香川 "
+        "愛媛 高知 徳島 青森 "
+        "静岡 三重 滋賀 岐阜 群馬 栃木 茨城 埼玉 東京 京都 兵庫 鳥取 島根 沖縄 川崎 横浜 名古屋 神戸 仙台 札幌 "
+        "金沢 松本 高崎 前橋 "
+        "宇都宮 水戸 甲府 津 大津 和歌山 松江 高松 松山 鹿児島 那覇 盛岡 姫路 倉敷 浜松 豊田 岡崎 柏 市川 船橋 "
+        "松戸 所沢 越谷 町田 立川 "
+        "日本 中国 韓国 大和"
     )
 )
-"""Frequent surnames: one alone, where only a person can stand, is taken for one although it is a place as well."""
+"""Surnames that are large places as well: without a label or title they are taken for the place."""
 _WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同何"), "氏": tuple("摂華")}
 """沈殿, 仕様, 摂氏."""
 _LONE_WORD = re.compile(rf"(?<![{HAN}])[多異一有王神]様")
@@ -135,6 +135,8 @@ _COLLEAGUE = re.compile(
     rf"から|に|へ|と|も|、|。|（|\()"
 )
 _JOINED = re.compile(rf"(?<![{HAN}])(?P<name>[{HAN}]{{1,4}})[・、,/]$")
+_ALONE = re.compile(rf"(?<![{HAN}ぁ-んァ-ヺーA-Za-z0-9])(?P<name>[{HAN}]{{2,4}})(?=[ ]?(?:$|[\n、。・/)）(（|」，,]))")
+_NEXT = re.compile(rf"[、・,/](?P<name>[{HAN}]{{1,4}})(?=[ ]?(?:$|[\n、。・/)）(（|」，,]))")
 _BOUND = re.compile(r"$|[ \n、。,)）(（・/]|へ|より|から|に(?!く)|と(?!し)|が|も|は")
 _NAME_DEPARTMENT = re.compile(
     rf"(?P<name>[{HAN}]{{1,3}})[(（][^)）\n]{{0,8}}(?:科|医師?|看護師|薬剤師|部|病棟|PT|OT|ST|Ns|Dr)[)）]"
@@ -275,6 +277,34 @@ def find_full_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             yield Span(*found.span(), "name", "surname and given name in kana", 0.75)
 
 
+def find_lone_surnames(seen: str, lists: Gazetteer) -> Iterator[Span]:
+    """Frequent surnames that stand alone between marks, as in signatures and lists of staff."""
+    for found in _ALONE.finditer(seen):
+        name = found["name"]
+        told = name in lists.frequent and name not in lists.words and name not in NO_NAME and name not in _LARGE_PLACES
+        if told and not _first_of_eponym(seen, found.end(), lists):
+            yield Span(*found.span("name"), "name", "surname alone", 0.6)
+            yield from _joined_before(seen, found.start("name"), lists)
+            yield from _joined_after(seen, found.end("name"), lists)
+
+
+def _first_of_eponym(seen: str, end: int, lists: Gazetteer) -> bool:
+    """Whether 「・」 and something else than another person follow (「石坂・Johansson病」「大原・本間病」)."""
+    if not seen.startswith("・", end):
+        return False
+    joined = _NEXT.match(seen, end)
+    return joined is None or joined["name"] not in lists.surnames
+
+
+def _joined_after(seen: str, end: int, lists: Gazetteer) -> Iterator[Span]:
+    """Surnames in a list that a name begins (「久世、向井」)."""
+    while joined := _NEXT.match(seen, end):
+        if joined["name"] not in lists.surnames or joined["name"] in NO_NAME:
+            return
+        end = joined.end("name")
+        yield Span(joined.start("name"), end, "name", "in a list of names", 0.6)
+
+
 def _parted_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
     """Surname, space, given name: every two neighbouring words are looked at."""
     last: re.Match[str] | None = None
@@ -358,7 +388,11 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
 
 
 def _plain_surname(name: str, rule: str, lists: Gazetteer) -> bool:
-    return rule == "after a relation" or (name not in lists.words and name not in lists.places) or name in _COMMON
+    return (
+        rule == "after a relation"
+        or (name not in lists.words and name not in lists.places)
+        or (name in lists.frequent and name not in lists.words and name not in _LARGE_PLACES)
+    )
 
 
 def find_described_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
@@ -377,9 +411,11 @@ def find_described_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         run = re.search(
             rf"(?<![{HAN}])(?:[{HAN}]{{1,4}}[ ])?[{HAN}]{{1,6}}$", seen[max(0, found.start() - 12) : found.start()]
         )
-        name = run and _whole_name(run[0], lists)
+        bare = re.sub("(?:様|さん|氏|殿|君|くん|ちゃん)$", "", run[0]) if run else ""
+        name = _whole_name(bare, lists)
         if run and name:
-            yield Span(found.start() - name, found.start(), "name", "before an age", 0.8)
+            end = found.start() - len(run[0]) + len(bare)
+            yield Span(end - name, end, "name", "before an age", 0.8)
 
 
 def _whole_name(run: str, lists: Gazetteer) -> int:

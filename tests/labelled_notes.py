@@ -1,7 +1,7 @@
-"""Labelled clinical notes for measuring: written by hand (notes/*.txt) and made from templates; all invented, CC0.
+"""Labelled clinical notes to measure with: by hand (clinical_notes/*.txt) and from templates; all invented, CC0.
 
-Does: read the ⟦kind:text⟧ form, fill templates, and keep four sets apart, none of which shares a template or name with
-another. "a" was looked at while the rules were written, "b" and "c" after they had been measured once, "d" never.
+Does: read the ⟦kind:text⟧ form, fill templates, and keep five sets apart, none of which shares a template or name with
+another. "a" was looked at while the rules were written, "b" to "d" after each had been measured once, "e" never.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from igakulm.recipe.personal_data import Kind
 from igakulm.text.personal.finder import Finder
 from igakulm.text.personal.measuring import Measured, measure
 
-Half = Literal["a", "b", "c", "d"]
-FOLDER = Path(__file__).with_name("notes")
+Half = Literal["a", "b", "c", "d", "e"]
+HALVES: tuple[Half, ...] = get_args(Half)
+FOLDER = Path(__file__).with_name("clinical_notes")
 _SPAN = re.compile(r"⟦([a-z_]+):([^⟧]*)⟧")
 
 
@@ -62,7 +63,7 @@ def from_templates(half: Half, count: int = 80) -> list[Note]:
 
 
 def hard_negatives(half: Half) -> list[str]:
-    if half in ("c", "d"):
+    if half in ("c", "d", "e"):
         return (FOLDER / f"hard-negatives-{half}.txt").read_text(encoding="utf-8").splitlines()
     lines = (FOLDER / "hard-negatives.txt").read_text(encoding="utf-8").splitlines()
     return lines[0 if half == "a" else 1 :: 2]
@@ -85,6 +86,10 @@ _SURNAMES: dict[Half, list[tuple[str, str]]] = {
         "高橋/タカハシ 加納/カノウ 笹本/ササモト 原/ハラ 生田目/ナマタメ 長南/チョウナン 遠山/トオヤマ 土方/ヒジカタ "
         "柴﨑/シバサキ 関/セキ 阿久津/アクツ 黒岩/クロイワ 汐見/シオミ 伊集院/イジュウイン 稲福/イナフク 須藤/スドウ"
     ),
+    "e": _pairs(
+        "中村/ナカムラ 明神/ミョウジン 窪田/クボタ 南/ミナミ 浜口/ハマグチ 弘田/ヒロタ 光/ヒカリ 依光/ヨリミツ "
+        "西森/ニシモリ 片岡/カタオカ 尾﨑/オザキ 久保田/クボタ 和食/ワジキ 池/イケ 上杉/ウエスギ 徳弘/トクヒロ"
+    ),
     "d": _pairs(
         "伊藤/イトウ 栗林/クリバヤシ 水沼/ミズヌマ 東/アズマ 羽賀/ハガ 武者/ムシャ 星/ホシ 国枝/クニエダ "
         "齊藤/サイトウ 向井/ムカイ 小比賀/オビカ 鎌田/カマタ 瀬戸/セト 久世/クゼ 糸数/イトカズ 大森/オオモリ"
@@ -102,6 +107,10 @@ _GIVEN: dict[Half, list[tuple[str, str]]] = {
     "c": _pairs(
         "誠一郎/セイイチロウ 絵美/エミ 渚/ナギサ ツル/ツル 幸恵/ユキエ 隆史/タカシ 望/ノゾミ 琴葉/コトハ 敏夫/トシオ "
         "あかり/アカリ 慶/ケイ 佐和子/サワコ 瑛斗/エイト 寿美/スミ"
+    ),
+    "e": _pairs(
+        "賢治/ケンジ 由美/ユミ 直/ナオ キミ/キミ 美千代/ミチヨ 裕太/ユウタ 葉月/ハヅキ 楓花/フウカ 昭夫/アキオ "
+        "ちひろ/チヒロ 巧/タクミ 節子/セツコ 大雅/タイガ 公子/キミコ"
     ),
     "d": _pairs(
         "信夫/ノブオ 美穂/ミホ 司/ツカサ ウメ/ウメ 千春/チハル 康平/コウヘイ 遥/ハルカ 紗英/サエ 勝利/カツトシ "
@@ -132,6 +141,12 @@ _PLACES: dict[Half, list[str]] = {
         "仙台市青葉区星陵町1番1号",
         "奈良県橿原市四条町840",
         "大分県由布市挾間町医大ヶ丘1丁目1番地",
+    ],
+    "e": [
+        "茨城県つくば市天王台1-1-1",
+        "大阪市阿倍野区旭町1丁目4-3 ロイヤルハイツ707",
+        "三重県津市江戸橋2丁目174番地",
+        "佐賀市鍋島5-1-1",
     ],
     "d": [
         "青森県弘前市在府町5",
@@ -172,6 +187,14 @@ _HOUSES: dict[Half, list[str]] = {
         "訪問看護ステーションそら",
         "日本調剤薬局桜通店",
         "北陸大学病院",
+    ],
+    "e": [
+        "朝倉記念病院",
+        "もみの木クリニック",
+        "県立幡多南病院",
+        "渡辺小児科医院",
+        "すこやか薬局",
+        "土佐中央病院",
     ],
     "d": [
         "みその台記念病院",
@@ -233,5 +256,5 @@ class Filling:
 
 def measure_half(half: Half, finder: Finder) -> Measured:
     notes = [*hand_written(half), *from_templates(half)]
-    name = f"IgakuLM notes {half} ({'held out' if half == 'd' else 'seen while the rules were written'})"
+    name = f"IgakuLM notes {half} ({'held out' if half == 'e' else 'seen while the rules were written'})"
     return measure(name, [(note.text, note.spans) for note in notes], hard_negatives(half), finder)
