@@ -91,7 +91,8 @@ def read_list(text: str, tokens: int, longest: int) -> ListAnswer:
 
     >>> read_list('["発熱", "咳', 9, 40).cut, read_list('["発熱"]', 5, 5).cut, read_list("熱です", 3, 40).items
     (True, False, None)
+    >>> read_list('["咳咳咳', 5, 40).cut, read_list("熱です", 3, 40).cut
+    (True, False)
     """
-    items = list_items(text)
     whole = string_list(text) is not None
-    return ListAnswer(text, items, tokens, not whole and (tokens >= longest or items is not None))
+    return ListAnswer(text, list_items(text), tokens, not whole and (tokens >= longest or "[" in text))

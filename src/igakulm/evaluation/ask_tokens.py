@@ -6,6 +6,7 @@ Does not: open models, or read answers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,9 +36,10 @@ def choose_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: 
     """Log-probabilities of every set of an item's options (by their letters, or their texts)."""
     by_text = manner.answer == "options-text"
     found = []
+    ids_of = functools.cache(functools.partial(_ids, model, manner=manner))
     for chunk in _chunks(items):
         texts = [_answers(item, manner) for item in chunk]
-        options = [[_ids(model, text, manner) for text in choices] for choices in texts]
+        options = [[ids_of(text) for text in choices] for choices in texts]
         longest = [max(map(len, choices), default=1) for choices in options]
         prompts = [fit_prompt(model, item, manner, room) for item, room in zip(chunk, longest, strict=True)]
         scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
@@ -55,7 +57,7 @@ def _answers(item: Item, manner: Manner) -> Sequence[str]:
     return set_texts(manner.letters(item), item.wanted)
 
 
-def _ids(model: Model, text: str, manner: Manner) -> list[int]:
+def _ids(model: Model, text: str, *, manner: Manner) -> list[int]:
     """In our layouts an answer as the training rows had it; in others what goes on from the prompt."""
     if manner.style == "chat" and not manner.plain:
         return answer_ids(model.encoder, text)

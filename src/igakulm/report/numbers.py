@@ -52,13 +52,13 @@ def large(value: object, language: Language = "ja") -> str:
 
 
 def decimal(value: object, digits: int = 3) -> str:
-    """A number with fixed digits; a real minus sign.
+    """A number with fixed digits; a real minus sign, and none before a zero.
 
-    >>> decimal(0.51234), decimal(-0.02, 2), decimal(None)
-    ('0.512', '−0.02', '–')
+    >>> decimal(0.51234), decimal(-0.02, 2), decimal(-0.0001), decimal(None)
+    ('0.512', '−0.02', '0.000', '–')
     """
     number = finite(value)
-    return MISSING if number is None else f"{number:,.{digits}f}".replace("-", "−")
+    return MISSING if number is None else f"{number:z,.{digits}f}".replace("-", "−")
 
 
 def figure(value: object) -> str:
