@@ -359,12 +359,12 @@ WRONG: tuple[Any, ...] = (None, True, 5, -1.5, "字", [], ["字", 5], {}, {"a": 
 @pytest.mark.parametrize("value", WRONG, ids=repr)
 def test_a_field_of_another_type_costs_its_row_only(tmp_path: Path, value: Any) -> None:
     text = "良い文である。"
-    row: dict[str, Any] = {"content": text, "warc_headers": {"warc-record-id": "<urn:uuid:a>"}, "metadata": {"identification": {}}}
+    row: dict[str, Any] = {"content": text, "warc_headers": {"warc-record-id": "<urn:uuid:a>"}, "metadata": {}}
     good: dict[str, Any] = {"content": text, "warc_headers": {}, "metadata": None}
     fields = [*row, "metadata.identification", "metadata.quality_warnings", "metadata.harmful_pp", "meta", "id"]
     for name in fields:
         outer, dot, inner = name.partition(".")
-        wrong = {**row, outer: {"identification": {}, inner: value} if dot else value}
+        wrong = {**row, outer: {inner: value} if dot else value}
         path = tmp_path / "a.jsonl"
         path.write_bytes(jsonl(wrong) + jsonl(good))
         found = rows(path, format="oscar")
