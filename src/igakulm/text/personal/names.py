@@ -378,8 +378,8 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         for found in pattern.finditer(seen):
             group = "name" if found["name"] else "named"
             surname, _, given = found[group].partition(" ")
-            told = rule == "says the name" and surname in lists.frequent
-            plain = given not in lists.words if given else told or _plain_surname(surname, rule, lists)
+            frequent = rule == "says the name" and surname in lists.frequent
+            plain = given not in lists.words if given else frequent or _plain_surname(surname, rule, lists)
             if surname in lists.surnames and surname not in NO_NAME and plain:
                 yield Span(*found.span(group), "name", rule, 0.75)
     for found in _STAFF_BEFORE.finditer(seen):
