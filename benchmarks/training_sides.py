@@ -206,7 +206,7 @@ def by_hand(
 
 
 def our_rows(setting: Setting) -> list[Any]:
-    from igakulm.training.batch import Row, next_token_targets
+    from igakulm.model.batch import Row, next_token_targets
 
     tokens, documents = texts(setting)
     return [Row(row, next_token_targets(row, parts), parts) for row, parts in zip(tokens, documents, strict=True)]
@@ -227,7 +227,7 @@ def _whole_logits(states: Any, head: Any, targets: Any, dtype: torch.dtype, **_:
 
 def ours_step(setting: Setting, clock: Clock) -> None:
     """Our model side (attention, loss, compilation) in the least loop: needs no part of igakulm that reads recipes."""
-    from igakulm.training.batch import collate
+    from igakulm.model.batch import collate
 
     rows, objective = our_rows(setting), our_objective(setting).train()
     if setting.compile:

@@ -27,12 +27,12 @@ from safetensors.torch import load_file, save_file
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_json
 from igakulm.model import init
+from igakulm.model.batch import NO_TARGET, Row, next_token_targets
 from igakulm.model.objective import Objective
 from igakulm.model.presets import model_config, new_model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import ModelSection, TrainSection
 from igakulm.training import loop
-from igakulm.training.batch import NO_TARGET, Row, next_token_targets
 from igakulm.training.loop import History, Job, Validation, identity_of, train
 from igakulm.training.samples import continue_in_training
 from igakulm.training.world import current_world, joined
@@ -92,13 +92,15 @@ class RowsUnreadableElsewhere(CountingRows):
         return super().row(index)
 
 
-def small_job(folder: Path, rows: CountingRows | None = None, *, sampled: bool = False, **keys: Any) -> Job:
+def small_job(
+    folder: Path, rows: CountingRows | None = None, *, sampled: bool = False, dropout: float = 0.1, **keys: Any
+) -> Job:
     section = TrainSection.model_validate({**KEYS, **keys})
     shape = ModelSection(preset=None, hidden_size=32, layers=2, heads=2, key_value_heads=1)
     model = new_model(model_config(shape, ENTRIES, 64, bos=1, eos=2))
     init.initialise(model, section.seed or 0)
     bf16 = section.precision == "bf16"
-    objective = Objective(model, scale=init.embedding_scale(32), dropout=0.1, neftune_alpha=1.0, bf16=bf16)
+    objective = Objective(model, scale=init.embedding_scale(32), dropout=dropout, neftune_alpha=1.0, bf16=bf16)
     rows = rows or CountingRows()
 
     def samples() -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -655,3 +656,38 @@ def test_rows_of_a_fold_and_leakage(here: Path, real_data: Path) -> None:
     train = write_rows(here / "train.jsonl", [{"messages": [{"role": "user", "content": "関係のない文である。"}]}])
     done = igakulm("evaluate", "leakage", "--data", real_data / "jmed-llm", "--train", train, "--json")
     assert all(entry["document_shared"] == 0 for entry in done.json["tasks"].values())
+
+
+def test_any_task_with_several_models(data: Path, tmp_path: Path) -> None:
+    """Two copies of one model on rows of our own: scores, probabilities, subgroups, and rows left out."""
+    shutil.copytree(data / "model", tmp_path / "other")
+    choices = ["咳である", "咳でない"]
+    rows = [
+        {"id": n, "document": f"咳が{n}回", "choices": choices, "answer": "ab"[n % 2], "ward": "3A" if n < 9 else "4B"}
+        for n in range(24)
+    ]
+    write_rows(tmp_path / "posts.jsonl", [*rows, rows[0] | {"id": 99, "answer": []}])
+    words = (
+        "evaluate",
+        "task",
+        "--data",
+        tmp_path / "posts.jsonl",
+        "--kind",
+        "classification",
+        "--by",
+        "ward",
+        "--json",
+    )
+    models = ("--model", data / "model", "--model", tmp_path / "other")
+    done = igakulm(*words, *models, *_out(tmp_path / "out"))
+    assert done.code == 0, done.err
+    found = done.json
+    assert sorted(found["models"]) == ["other", "tiny"] and found["n"] == 24 and found["left_out"] == {"no-answer": 1}
+    assert found["kappa"] == found["models"]["other"]["kappa"]
+    assert [row["value"] for row in found["subgroups"]] == ["3A", "4B"] and len(found["classes"]) == 2
+    assert found["calibration"]["n"] == 24 and 0 <= found["calibration"]["ece"] <= 1
+    lines = (tmp_path / "out" / "items" / "other" / "posts.test.options-letter.jsonl").read_text("utf-8").splitlines()
+    assert sum(json.loads(lines[0])["probabilities"]) == pytest.approx(1)
+    assert (tmp_path / "out" / "left_out.jsonl").is_file() and "no answer is given 1" in done.err
+    refused(igakulm(*words, *models, "--strict", *_out(tmp_path / "new")), "at least one option")
+    refused(igakulm(*words, "--model", data / "model", "--kind", "exam", *_out(tmp_path / "new")), "has no document")

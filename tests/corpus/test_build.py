@@ -188,3 +188,31 @@ def test_real_crawl(tmp_path: Path, real_data: Path) -> None:
     )
     text = "\n".join(document.text for document in read_documents(tmp_path / "out" / "documents"))
     assert "@example.co.jp" not in text and "https://" not in text
+
+
+def test_sources_that_cannot_be_read_are_told_of_or_stop_the_run(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Told(SilentProgress):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    good = "".join(
+        json.dumps({"id": str(n), "text": f"{n}番の患者には熱がある。" * 8}, ensure_ascii=False) + "\n"
+        for n in range(9)
+    )
+    (folder / "a.jsonl").write_text(good + "{\n", encoding="utf-8")
+    for name in ("b.pdf", "c.PDF", "d.zip"):
+        (folder / name).write_bytes(b"x")
+    (tmp_path / "bad.jsonl").write_text("{\n" * 3, encoding="utf-8")
+    filters = Filters(min_characters=1, max_duplicate_sentence_share=1.0, max_duplicate_ngram_share=1.0)
+    partly = Source(name="partly", path=str(folder), licence="CC0")
+    never = Source(name="never", path=str(tmp_path / "bad.jsonl"), licence="CC0")
+    build_corpus(CorpusSection(sources=(partly,), filters=filters), BenchmarksSection(), None, tmp_path / "one", Told())
+    assert "source 'partly' reads jsonl; other files of its folder: .pdf 2, .zip 1" in said
+    assert any("source 'partly': 1 of 10 records cannot be read; the first: partly:a.jsonl:10" in line for line in said)
+    with pytest.raises(InputError, match="no record of source 'never' can be read") as caught:
+        run(tmp_path / "two", CorpusSection(sources=(partly, never), filters=filters), BenchmarksSection())
+    assert "unreadable: 3; the first: never:bad.jsonl:1" in str(caught.value.where)

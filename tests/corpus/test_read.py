@@ -351,3 +351,25 @@ def test_an_empty_csv_has_no_rows_and_one_of_no_encoding_is_named(tmp_path: Path
         with pytest.raises(InputError, match="not UTF-8") as caught:
             rows(path, format="csv", text_field="本文")
         str(caught.value).encode()  # no lone surrogates
+
+
+WRONG: tuple[Any, ...] = (None, True, 5, -1.5, "字", [], ["字", 5], {}, {"a": 1}, [[{}]])
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+def test_a_field_of_another_type_costs_its_row_only(tmp_path: Path, value: Any) -> None:
+    text = "良い文である。"
+    row: dict[str, Any] = {"content": text, "warc_headers": {"warc-record-id": "<urn:uuid:a>"}, "metadata": {}}
+    good: dict[str, Any] = {"content": text, "warc_headers": {}, "metadata": None}
+    fields = [*row, "metadata.identification", "metadata.quality_warnings", "metadata.harmful_pp", "meta", "id"]
+    for name in fields:
+        outer, dot, inner = name.partition(".")
+        wrong = {**row, outer: {inner: value} if dot else value}
+        path = tmp_path / "a.jsonl"
+        path.write_bytes(jsonl(wrong) + jsonl(good))
+        found = rows(path, format="oscar")
+        assert [one.text for one in found][1:] == [text] and len(found) == 2, name
+    for name in ("text", "id", "title", "url"):
+        path.write_bytes(jsonl({"id": "b", "text": text}) + jsonl({"id": "a", "text": text, name: value}))
+        found = rows(path)
+        assert found[0].text == text and len(found) == 2, name

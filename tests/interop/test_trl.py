@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from igakulm.bundle.build import export
+from igakulm.model.batch import NO_TARGET, Row, collate
 from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import ExportSection
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import load_encoder
-from igakulm.training.batch import NO_TARGET, Row, collate
 
 from .conftest import Trained
 from .test_stock import TURN

@@ -9,7 +9,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from igakulm.errors import InputError
 from igakulm.model import attention, attention_cpu, exact, init
-from igakulm.model.objective import Batch, Objective
+from igakulm.model.batch import Batch
+from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder
 
 SIZES: dict[str, Any] = {

@@ -8,7 +8,8 @@ import torch
 from transformers import PreTrainedModel
 
 from igakulm.model import init
-from igakulm.model.objective import Batch, Objective, drop, neftune_noise
+from igakulm.model.batch import Batch
+from igakulm.model.objective import Objective, drop, neftune_noise
 from igakulm.model.presets import model_config, new_model
 from igakulm.recipe.schema import ModelSection
 
@@ -37,6 +38,7 @@ def batch(documents: list[list[int]], learnt_from: int = 0) -> Batch:
         torch.tensor([len(document) for document in documents]),
         torch.tensor(where),
         torch.tensor(targets),
+        torch.tensor([max(0, len(document) - 1 - learnt_from) for document in documents]),
     )
 
 

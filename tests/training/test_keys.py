@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from igakulm.errors import InputError
 from igakulm.files import Doc, read_json, write_documents, write_json
 from igakulm.model import init
 from igakulm.model.folder import write_folder
@@ -243,8 +244,25 @@ def tuned(base: Path, tokenizer: Path, tmp_path: Path) -> Any:
         ("precision", "bf16", {}),
         ("seed", 1, {}),
         ("micro_batch", 1, {}),
+        ("epochs", 2.0, {}),
+        ("loss", "row", {"chats": 1}),
+        ("sampling", "equal", {"chats": 1}),
+        ("sampling_temperature", 9.0, {"chats": 1, "sampling": "temperature"}),
+        ("weights", {"chats": 9.0}, {"chats": 1}),
+        ("class_balance", 1.0, {}),
+        ("early_stopping", 1, {"validation_share": 0.3, "validate_every": 1, "learning_rate": 0.1}),
+        ("method", "lora", {}),
+        ("lora_rank", 2, {"method": "lora"}),
+        ("lora_alpha", 4.0, {"method": "lora"}),
+        ("lora_dropout", 0.5, {"method": "lora"}),
+        ("freeze_embeddings", True, {}),
     ],
 )
 def test_tuning(key: str, value: object, others: dict[str, Any], tuned: Any) -> None:
     usual = tuned("usual", **others)
     assert usual != tuned("changed", **{**others, key: value})
+
+
+def test_an_objective_that_is_not_there_is_named(tuned: Any) -> None:
+    with pytest.raises(InputError, match="did you mean 'answers'"):
+        tuned("other", objective="answer")

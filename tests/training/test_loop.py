@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from igakulm.errors import InputError
+from igakulm.model.batch import NO_TARGET, Row, collate
 from igakulm.progress import SilentProgress
 from igakulm.training import loop
-from igakulm.training.batch import NO_TARGET, Row, collate
 from igakulm.training.loop import TrainingStoppedError, train
 from small_training import CountingRows, UnevenRows, run, small_job
 
@@ -39,10 +39,8 @@ def test_it_learns_and_reports(tmp_path: Path) -> None:
 
 def test_micro_batches_do_not_change_the_result(tmp_path: Path) -> None:
     def weights(micro: int) -> dict[str, torch.Tensor]:
-        job = small_job(tmp_path / str(micro), micro_batch=micro, steps=3)
-        job.objective.dropout = job.objective.neftune_alpha = 0.0
-        for layer in job.objective.model.model.layers:
-            layer.self_attn.o_proj.probability = layer.mlp.down_proj.probability = 0.0
+        job = small_job(tmp_path / str(micro), micro_batch=micro, steps=3, dropout=0.0)
+        job.objective.neftune_alpha = 0.0
         train(job, SilentProgress())
         return dict(job.objective.model.named_parameters())
 
@@ -53,17 +51,15 @@ def test_micro_batches_do_not_change_the_result(tmp_path: Path) -> None:
 
 def test_the_loss_is_the_mean_over_the_tokens_of_the_whole_batch(tmp_path: Path) -> None:
     rows = UnevenRows(6)
-    job = small_job(tmp_path, rows=rows, steps=1, micro_batch=1)
+    job = small_job(tmp_path, rows=rows, steps=1, micro_batch=1, dropout=0.0)
     job.objective.eval()
-    job.objective.dropout = job.objective.neftune_alpha = 0.0
+    job.objective.neftune_alpha = 0.0
     total, count = 0.0, 0
     with torch.no_grad():
         for index in range(6):
             batch = collate([rows.row(index)])
             total += float(job.objective(batch))
             count += len(batch.targets)
-    for layer in job.objective.model.model.layers:
-        layer.self_attn.o_proj.probability = layer.mlp.down_proj.probability = 0.0
     history = train(job, SilentProgress())
     assert history.loss_first == pytest.approx(total / count, rel=1e-5)
     assert history.loss_tokens == count

@@ -13,11 +13,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from igakulm.errors import InputError
 from igakulm.model import init
+from igakulm.model.batch import Row, collate, next_token_targets
 from igakulm.model.objective import Objective
 from igakulm.model.presets import PRESETS, Architecture, model_config, new_model
 from igakulm.recipe import load_recipe
 from igakulm.recipe.schema import ModelSection, TrainSection
-from igakulm.training.batch import Row, collate, next_token_targets
 from igakulm.training.devices import DEVICES, find_device, parse_fleet
 from igakulm.training.fit import warnings_here
 from igakulm.training.memory import (

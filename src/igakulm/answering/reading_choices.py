@@ -121,7 +121,7 @@ _DENIED = re.compile(
 )
 _PLAIN = (
     rf"{_CLOSE}(?:番)?(?:で(?:す|ある|しょう|お願い)|だ(?!が|けど|った|と(?!思|考|判|推|診|感|言え)|か)|だろう|と(?:な(?:る|りま)"
-    rf"|思|考え|判断|推測|診断|推定|解釈)|にな(?:る|りま))"
+    rf"|思|考え|判断|推測|診断|推定|解釈|回答(?!で)|解答(?!で))|にな(?:る|りま))"
 )
 """An ending that any subject can have: it counts only where the statement has no other subject."""
 _PLAIN_AFTER = re.compile(_PLAIN)
@@ -133,7 +133,7 @@ _BECAUSE = re.compile(rf"(?:ので|のため|だから|よって|したがって
 _SAID = re.compile(
     rf"{_CLOSE}(?:番)?[\s:：.→=)]*(?:(?:のみ|だけ)?(?:が|は|こそ)?、?(?:最も|もっとも|一番)?(?:正し(?:い|く(?!な|あ))"
     rf"|(?<!不)正解|正答|適切|適当|妥当|最適|該当(?:する|しま|です|$)|当てはまる|当てはまりま|考えられ(?:る|ま)|疑われ(?:る|ま)"
-    r"|可能性が(?:最も|一番)?高|考えやす|有力|ふさわし|合致(?:する|しま)|答え(?:です|である|だ|にな|とな|と|$)|選択すべき|望まし|第一選択|最善|推奨)"
+    r"|可能性が(?:最も|一番)?高|考えやす|最?有力|ふさわし|合致(?:する|しま)|答え(?:です|である|だ|にな|とな|と|$)|選択すべき|望まし|第一選択|最善|推奨)"
     r"|の可能性が(?:最も|一番)?高|(?:が|は)(?:最も|もっとも)"
     r"|に(?:最も|よく)?(?:合致|一致|該当)(?:する|しま|し)|を(?:選択(?!肢|しな|しませ|すべきでは|する(?:人|学生))|選(?:び(?!ませ|たく"
     r"|がち)|ぶ(?!べきでは|人|学生|と)|ん(?!だ?(?:群|人|者|学生|場合|患者)))|(?:回答|解答|答え|正解)と(?:し(?!な|ませ)|する(?:$|。"
@@ -142,10 +142,10 @@ _SAID = re.compile(
     rf"|explains)|(?:is|seems|would be|are) (?:the )?(?:most )?(?:correct|right|best|answer"
     rf"|likely|appropriate))"
 )
-_WEAK = re.compile(rf"{_CLOSE}(?:を(?:疑(?:う|い|っ)|考え(?:る|ま))|(?:が|を)示唆|(?:の可能性)?かもしれ(?:ない|ませ))")
+_WEAK = re.compile(rf"{_CLOSE}(?:を(?:疑(?:う|い)|考え(?:る|ま))|(?:が|を)示唆|(?:の可能性)?かもしれ(?:ない|ませ))")
 _DOUBT = re.compile(
     r"とは(?:言|い(?:え|い)|限|思|断|考え)|わけでは|かどうか|でしょうか|ですか|ますか|だろうか|ではないか|かもしれ|[?？]|べきでは|なら(?!び)|であれば"
-    r"|ければ|とすると|場合|など|から選|意見|理由を|説明して|教えて|のどちら|のいずれ|のうち|で迷|と迷|を比較|を鑑別|が鑑別"
+    r"|ければ|とすると|場合|根拠|など|から選|意見|理由を|説明して|教えて|のどちら|のいずれ|のうち|で迷|と迷|を比較|を鑑別|が鑑別"
 )
 _NO_DOUBT = re.compile(
     r"(?:間違い|に違い|他には?|疑い(?:よう)?の?(?:余地)?)(?:は|が)?(?:な[いく]|ありませ[んぬ]|ございませ[んぬ])"
@@ -245,9 +245,11 @@ class _Reader:
         cleaned = plain(normal)
         if whole := self._whole(cleaned):
             return self._fitting(whole)
+        mentioned = {mention.option for mention in self.options.mentions(cleaned)}
+        if not mentioned and self.wanted < 2:
+            return None  # no option at all, or so many that the text has no end
         denied: set[int] = set()
         readings += self._statements(cleaned, denied)
-        mentioned = {mention.option for mention in self.options.mentions(cleaned)}
         return self._decided(readings, denied, mentioned)
 
     def _fitting(self, options: frozenset[int] | None) -> frozenset[int] | None:
@@ -403,7 +405,7 @@ class _Reader:
             return None if _doubtful(group.after, ending.end()) else Reading(Strength.SAID, group.options)
         if _BECAUSE.search(before) and _ONLY_AFTER.fullmatch(group.after):
             return Reading(Strength.SAID, group.options)
-        if _WEAK.match(group.after) and not re.search(r"な[いく]|ませ|が、", group.after):
+        if _WEAK.match(group.after) and not re.search(r"な[いく]|ませ|が、|たが|否定|除外", group.after):
             return Reading(Strength.WEAK, group.options)
         return None
 

@@ -33,7 +33,7 @@ from igakulm.cli.options import (
     run_stage,
     write_slurm,
 )
-from igakulm.cli.personal_data import deidentify
+from igakulm.cli.personal_data import audit_memory, deidentify
 from igakulm.cli.serving import audit, chat, serve
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
@@ -228,6 +228,7 @@ app.command()(audit)
 app.command()(ask)
 app.command()(extract)
 app.command()(deidentify)
+app.command(name="audit-memory")(audit_memory)
 
 
 def main() -> None:

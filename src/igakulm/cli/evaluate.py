@@ -207,6 +207,66 @@ def task(
         print_json({"task": own.name, "kind": kind, **found[label], "models": found})
 
 
+@evaluate_app.command()
+def table(
+    folder: Annotated[Path, typer.Argument(help="An evaluation's folder, or a merged scoreboard's.")],
+    out: Annotated[Path, typer.Option(help="The file that is written: NAME.csv, NAME.xlsx or NAME.tex.")],
+) -> None:
+    """Write all figures of a scoreboard as CSV, Excel or LaTeX."""
+    from igakulm.evaluation.tables import write_table
+
+    print(f"{write_table(folder, out):,} figures: {out}")
+
+
+@evaluate_app.command()
+def judge(
+    items: Annotated[Path, typer.Option(help="A file items/MODEL/TASK….jsonl of a free-text evaluation.")],
+    endpoint: Annotated[str, typer.Option(help="The judge: an OpenAI-compatible server.")],
+    name: Annotated[str, typer.Option(help="The judge's model, as the server calls it.")],
+    out: Annotated[Path, typer.Option(help="Folder that is written: judged.jsonl, judge.json.")],
+    rubric: Annotated[Path | None, typer.Option(help="A text file: what each score from 5 to 1 means.")] = None,
+    human: Annotated[Path | None, typer.Option(help='People\'s scores, for agreement: lines {"id", "score"}.')] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests in flight.", min=1)] = 8,
+) -> None:
+    """Have a language model score free answers against their references, in both orders, and print JSON."""
+    from igakulm.evaluation.judge import RUBRIC, judge_file
+    from igakulm.files import explain_os_error
+
+    try:
+        words = rubric.read_text(encoding="utf-8") if rubric else RUBRIC
+    except OSError as error:
+        raise explain_os_error(error, rubric or out) from error
+    print_json(judge_file(items, endpoint, name, out, rubric=words, human=human, concurrency=concurrency))
+
+
+@evaluate_app.command()
+@with_asking
+def benchmark(
+    asking: Asking,
+    which: Annotated[str | None, typer.Argument(help="Its name; without one the known ones are listed.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Your copy of it, as it is published.")] = None,
+    task: TaskOption = None,
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+) -> None:
+    """Score models or an endpoint on any published benchmark that is known; without a name list them."""
+    from igakulm.recipe.schema import BenchmarkSet, BenchmarksSection
+    from igakulm.tasks.benchmarks.registry import benchmarks
+
+    if which is None:
+        for known in benchmarks().values():
+            licences = ", ".join(dict.fromkeys(known.licences.values()))
+            print(f"{known.name:12s} {known.title}: {known.source} ({licences})")
+        return
+    if data is None:
+        raise InputError("your copy of the benchmark is not named", where="--data", hint="nothing is downloaded")
+    one = BenchmarkSet(name=which, path=str(data), tasks=tuple(task or ()), years=tuple(year or ()))
+    board, label = _score(BenchmarksSection(sets=(one,)), which, asking)
+    if asking.as_json:
+        from igakulm.evaluation.results import task_results
+
+        print_json(task_results(board, label))
+
+
 def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, Any]:
     from igakulm.evaluation.predictions import score_row_predictions
 

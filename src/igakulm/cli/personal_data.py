@@ -107,3 +107,35 @@ def _filter(config: object) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left has nowhere to go
         raise explain_os_error(error, Path("standard output")) from error
+
+
+def audit_memory(
+    model: Annotated[Path, typer.Argument(help="A model folder, a bundle, or a GGUF file inside a bundle.")],
+    train: Annotated[
+        list[Path], typer.Option(help="The texts that it was trained on (JSON Lines or text); may be repeated.")
+    ],
+    prefix: Annotated[int, typer.Option(min=1, help="Characters of a text that the model is given.")] = 60,
+    characters: Annotated[int, typer.Option(min=1, help="Word for word from so many characters on counts.")] = 30,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines of each file.")] = 500,
+    report: Annotated[Path | None, typer.Option("--json", help="Write which texts came back, and their kinds.")] = None,
+) -> None:
+    """Ask a tuned model with beginnings of its training texts, and say what it gives back word for word."""
+    from igakulm.evaluation.memory import audit_memory as audit
+    from igakulm.files import write_json
+    from igakulm.inference.open import open_model
+    from igakulm.progress import for_this_output
+
+    opened = open_model(model, "weights")
+    try:
+        found = audit(opened, train, for_this_output(), prefix=prefix, characters=characters, limit=limit)
+    finally:
+        opened.close()
+    if report is not None:
+        write_json(report, found)
+    came, personal = found["recalled"], found["with_personal_data"]
+    print(
+        f"asked with {found['asked']:,} beginnings of {prefix} characters; {found['too_short']:,} texts are too short"
+    )
+    print(f"given back word for word ({characters} characters and more): {came['right']:,} "
+          f"[95 %: {came['low']:.1%} to {came['high']:.1%}], the longest {found['longest']:,} characters")  # fmt: skip
+    print(f"with personal data in them: {personal['right']:,} [95 %: {personal['low']:.1%} to {personal['high']:.1%}]")

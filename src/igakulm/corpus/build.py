@@ -25,6 +25,7 @@ from igakulm.corpus.judged import apply_quality, check_quality
 from igakulm.corpus.part import part_file
 from igakulm.corpus.personal_data import SourceCleaner, personal_data_of
 from igakulm.corpus.plan import PART_BYTES, Plan, make_plan, save_plan
+from igakulm.corpus.read import files_left_out
 from igakulm.corpus.second_pass import record_file, save_repeats, write_range
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_rows, row_writer
 from igakulm.errors import InputError
@@ -34,6 +35,8 @@ from igakulm.recipe.schema import BenchmarksSection, CorpusSection
 
 _CHECKPOINTS = "checkpoints"
 _FINISHED = "finished.json"
+UNREADABLE_SHARE = 0.05
+"""A source with more records that cannot be read is told of."""
 
 
 def build_corpus(
@@ -70,6 +73,10 @@ def build_corpus(
         _sweep(out_dir)
         return dict(known["summary"])
     save_plan(folder, plan)
+    for source in corpus.sources:
+        if left_out := files_left_out(source):
+            listed = ", ".join(f"{suffix} {number:,}" for suffix, number in sorted(left_out.items()))
+            progress.say(f"source {source.name!r} reads {source.format}; other files of its folder: {listed}")
     records = run_parts(plan, folder, corpus, progress)
     steps = [step for step in STEPS if step != "quality" or corpus.quality.enabled]
     funnel, histograms = Funnel(steps), Histograms()
@@ -77,6 +84,7 @@ def build_corpus(
         funnel.add(record["funnel"])
     rows = sum(record["passed"] + record["dropped"] for record in records)
     _same("rows that the parts left", rows, funnel.total("read"))
+    _check_readable(funnel, folder, progress)
     passed = load_passed(folder, records, corpus)
     _second_pass(corpus, plan, passed, funnel, histograms, out_dir, key, progress)
     for number in range(len(plan.parts)):
@@ -131,6 +139,26 @@ def _second_pass(
         _no_document(funnel, {}, corpus, folder)
 
 
+def _check_readable(funnel: Funnel, folder: Path, progress: Progress) -> None:
+    """Say of which sources much cannot be read.
+
+    Raises:
+        InputError: no record of a source can be read.
+    """
+    for source in funnel.sources.values():
+        lost, read = source.dropped["unreadable"], source.documents["read"]
+        if lost <= UNREADABLE_SHARE * read:
+            continue
+        example = _example(folder, "unreadable", f"{source.name}:")
+        if lost == read:
+            raise InputError(
+                f"no record of source {source.name!r} can be read",
+                where=f"unreadable: {lost:,}{example}",
+                hint="set the source's `format`, or take it out of corpus.sources",
+            )
+        progress.say(f"source {source.name!r}: {lost:,} of {read:,} records cannot be read{example}")
+
+
 def _same(what: str, found: int, counted: int) -> None:
     """Files and counts are made apart, so that a mistake in one shows in the other."""
     if found != counted:
@@ -151,12 +179,12 @@ def _no_document(funnel: Funnel, more: Mapping[str, int], corpus: CorpusSection,
     )
 
 
-def _example(folder: Path, reason: str) -> str:
-    """The first document that a part dropped for this reason."""
+def _example(folder: Path, reason: str, prefix: str = "") -> str:
+    """The first document that a part dropped for this reason, of those whose id begins so."""
     for path in sorted((folder / "parts").glob("*.dropped.parquet")):
         for batch in read_rows(path, 0, 1 << 62, ("id", "reason", "detail")):
             for identifier, why, detail in batch:
-                if why == reason:
+                if why == reason and identifier.startswith(prefix):
                     return f"; the first: {identifier} ({detail})"
     return ""
 

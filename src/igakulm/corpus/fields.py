@@ -36,13 +36,12 @@ def _oscar(fields: Mapping[str, Any], source: Source) -> Parts:
     """23.01 and 22.01: `content` and `warc_headers`; the hub's form: `id`, `text`, `meta`."""
     details = fields.get("meta")
     outer = details if isinstance(details, dict) else fields
-    headers = outer.get("warc_headers") or {}
-    about = fields.get("metadata") or {}
+    headers, about = _object(outer, "warc_headers"), _object(fields, "metadata")
     identifier = fields.get("id") if "content" not in fields else None
     identifier = headers.get("warc-record-id", identifier)
     if isinstance(identifier, str):
         identifier = identifier.removeprefix("<urn:uuid:").removesuffix(">")
-    language = about.get("identification") or outer.get("identification") or {}
+    language = _object(about, "identification") or _object(outer, "identification")
     meta = {
         "url": headers.get("warc-target-uri"),
         "date": headers.get("warc-date"),
@@ -53,6 +52,18 @@ def _oscar(fields: Mapping[str, Any], source: Source) -> Parts:
         "categories": about.get("categories"),
     }
     return Parts(fields.get("content", fields.get("text")), identifier, meta)
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A field that holds fields.
+
+    Raises:
+        Unusable: it holds something else.
+    """
+    value = fields.get(name) or {}
+    if not isinstance(value, dict):
+        raise Unusable(f"{name} is no object but {type(value).__name__}")
+    return value
 
 
 def _wiki40b(fields: Mapping[str, Any], source: Source) -> Parts:

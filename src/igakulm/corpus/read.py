@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ _SUFFIXES = {
     "html": (".html", ".htm", ".xhtml"),
     "warc": (".warc",),
 }
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _COMPRESSED = (".gz", ".zst", ".bz2")
 
 
@@ -55,8 +56,7 @@ def source_files(source: Source) -> list[Path]:
     found = data_files(source.path)
     if not Path(source.path).is_dir():
         return found
-    suffixes = _SUFFIXES.get(source.format, (".parquet",))
-    fitting = [path for path in found if _plain_name(path).endswith(suffixes)]
+    fitting = [path for path in found if _fits(path, source)]
     if not fitting:
         here = ", ".join(path.name for path in found[:5])
         raise InputError(
@@ -65,6 +65,17 @@ def source_files(source: Source) -> list[Path]:
             hint=f"it has {here}",
         )
     return fitting
+
+
+def files_left_out(source: Source) -> Counter[str]:
+    """Files of a source's folder whose suffix does not fit its format, by suffix."""
+    if not Path(source.path).is_dir():
+        return Counter()
+    return Counter(path.suffix.lower() or path.name for path in data_files(source.path) if not _fits(path, source))
+
+
+def _fits(path: Path, source: Source) -> bool:
+    return _plain_name(path).endswith(_SUFFIXES.get(source.format, (".parquet",)))
 
 
 def _plain_name(path: Path) -> str:

@@ -68,8 +68,8 @@ def unanimous(value: float, documents: int, bounds: tuple[float, float] = (0.0, 
     With all of n documents alike, the share of documents that are so is at least 0.025 ** (1 / n) (the exact interval
     of Clopper and Pearson, 1934); the others may have any value within the bounds.
 
-    >>> unanimous(1.0, 30), unanimous(0.0, 30)
-    ((0.884296690711962, 1.0), (0.0, 0.11570330928803797))
+    >>> [round(limit, 3) for limit in (*unanimous(1.0, 30), *unanimous(0.0, 30))]
+    [0.884, 1.0, 0.0, 0.116]
     """
     others = 1 - 0.025 ** (1 / documents)
     return value - others * (value - bounds[0]), value + others * (bounds[1] - value)

@@ -142,6 +142,17 @@ def _kappa_combine(items: Sequence[Item]) -> functools.partial[Array]:
     return functools.partial(_kappa, weights=weights)
 
 
+def linear_kappa(pairs: Sequence[tuple[int, int]], highest: int) -> float:
+    """Linearly weighted kappa of two raters' whole scores from 1 to `highest`; 0 where it is not defined.
+
+    >>> linear_kappa([(1, 1), (5, 5), (3, 3)], 5), linear_kappa([(1, 5), (5, 1)], 5)
+    (1.0, -1.0)
+    """
+    labels = [str(score) for score in range(1, highest + 1)]
+    statistics = _confusions([str(first) for first, _ in pairs], [str(second) for _, second in pairs], labels)
+    return float(_kappa(statistics.sum(axis=0), _steps(np.arange(highest, dtype=np.float64))))
+
+
 def _confusions(gold: Sequence[str], said: Sequence[str], labels: Sequence[str]) -> Array:
     """One row for each item: its cell of the table gold x said, flattened."""
     size = len(labels)

@@ -157,7 +157,7 @@ def load_base(path: Path) -> PreTrainedModel:
 def _load_gguf(path: Path) -> PreTrainedModel:
     import torch
 
-    read_tensors(path)  # refuses types that cannot be read, before anything takes memory
+    read_tensors(path)  # a file that was cut short is refused before anything takes memory
     model: PreTrainedModel = load_gguf_weights(path, torch.float32, _HINT)
     if not hasattr(model, "model") or not hasattr(model.model, "layers"):
         raise InputError(f"{type(model).__name__} is not built like Llama", where=str(path), hint=_HINT)

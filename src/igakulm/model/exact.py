@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from transformers import PreTrainedModel
 
 from igakulm.errors import InputError
-from igakulm.model.objective import Batch, Objective
+from igakulm.model.batch import Batch, Row, collate, next_token_targets
+from igakulm.model.objective import Objective
 
 ROTATIONS = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary encodings in which a position's angle does not depend on the text's length."""
@@ -84,12 +85,8 @@ def _probe(vocabulary: int, window: int | None) -> list[torch.Tensor]:
 
 
 def _laid_out(documents: list[torch.Tensor]) -> Batch:
-    lengths = torch.tensor([len(ids) for ids in documents])
-    tokens = torch.cat(documents)
-    last = lengths.cumsum(0) - 1
-    where = torch.tensor([place for place in range(len(tokens)) if place not in set(last.tolist())])
-    positions = torch.cat([torch.arange(len(ids)) for ids in documents])
-    return Batch(tokens, positions, lengths, where, tokens[where + 1])
+    tokens, lengths = torch.cat(documents).numpy(), tuple(map(len, documents))
+    return collate([Row(tokens, next_token_targets(tokens, lengths), lengths)])
 
 
 def _rotations(parameters: Any) -> set[str]:

@@ -1,4 +1,7 @@
-"""What the training loop differentiates: a stock causal model plus the paper's extras, from tokens to a summed loss.
+"""What the training loop differentiates: a stock causal model plus the paper's extras, from rows to a summed loss.
+
+The loop knows of an objective: what a row counts (`amount`), how rows become a micro-batch (`collate`, `idle`), the
+summed loss or, for validation, each row's (`forward`). Another objective is a class with these.
 
 Does: scaled embedding, embedding and residual dropout, NEFTune, document masking, head only where a target is.
 Does not: change the model's class or parameter names, so weights move in and out of stock folders unchanged.
@@ -6,10 +9,11 @@ Does not: change the model's class or parameter names, so weights move in and ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -17,32 +21,11 @@ from transformers import PreTrainedModel
 
 from igakulm.errors import InputError
 from igakulm.model.attention import DOCUMENTS, document_arguments
+from igakulm.model.batch import NO_TARGET, Batch, Row, collate
+from igakulm.model.fast_ends import FastEnds
+from igakulm.model.fast_layers import LowCopies, use_fast_layers, use_stock_layers
 from igakulm.model.init import embedding_of, head_of
-from igakulm.model.loss import linear_cross_entropy
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One micro-batch: documents laid end to end, no padding.
-
-    `tokens`, `positions`: (T,) int64. `lengths`: (documents,) int64 on the CPU, sum T. `where`: (P,) positions that
-    have a target, ascending. `targets`: (P,) int64. `attention` and positions restart at every document.
-    """
-
-    tokens: torch.Tensor
-    positions: torch.Tensor
-    lengths: torch.Tensor
-    where: torch.Tensor
-    targets: torch.Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device (lengths stay on the CPU)."""
-        if device.type == "cpu":
-            return self
-        moved = [
-            tensor.to(device, non_blocking=True) for tensor in (self.tokens, self.positions, self.where, self.targets)
-        ]
-        return Batch(moved[0], moved[1], self.lengths, moved[2], moved[3])
+from igakulm.model.loss import linear_cross_entropy, target_losses
 
 
 class Objective(nn.Module):
@@ -71,6 +54,8 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
         self.compiled = False
+        self.copies: LowCopies | None = None
+        self.ends: FastEnds | None = None
         self.scale, self.dropout, self.neftune_alpha, self.bf16 = scale, dropout, neftune_alpha, bf16
         model.config._attn_implementation = DOCUMENTS
         model.config.use_cache = False
@@ -78,8 +63,33 @@ class Objective(nn.Module):
             for layer in model.model.layers:
                 _drop_residual(layer, dropout)
 
-    def forward(self, batch: Batch) -> torch.Tensor:
-        """fp32 scalar: the summed loss."""
+    idle = Row(np.zeros(2, np.int64), np.full(2, NO_TARGET, np.int64), (2,))
+    """What a process computes when there are fewer micro-batches than processes: nothing is learnt from it."""
+
+    def amount(self, row: Row) -> float:
+        """What a row counts: the loss of a step is the sum over its rows divided by the sum of this."""
+        return row.share * row.learnt
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Rows as a micro-batch."""
+        return collate(rows)
+
+    def forward(self, batch: Batch, *, by_row: bool = False) -> torch.Tensor:
+        """fp32 scalar: the sum of the targets' losses, each times what it counts.
+
+        With `by_row`, for validation: (rows,) fp32, the sum of each row's losses in nats, whatever its targets count.
+        """
+        states, head, lower = self._targets_states(batch)
+        if not by_row and self.ends is not None and torch.is_grad_enabled():
+            return self.ends.loss(states, batch.targets, batch.shares)
+        if not by_row:
+            return linear_cross_entropy(states, head, batch.targets, lower, batch.shares, compiled=self.compiled)
+        losses = target_losses(states, head, batch.targets, lower)
+        rows = torch.repeat_interleave(torch.arange(len(batch.learnt)), batch.learnt).to(losses.device)
+        return torch.zeros(len(batch.learnt), device=losses.device).index_add_(0, rows, losses)
+
+    def _targets_states(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.dtype]:
+        """The last hidden states (P, d) where a target is, the head (V, d), and the type of their product."""
         with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=self.bf16):
             states = self.model.model(
                 inputs_embeds=self.embed(batch)[None],
@@ -89,9 +99,30 @@ class Objective(nn.Module):
             ).last_hidden_state[0]
         if len(batch.where) != len(states):
             states = states.index_select(0, batch.where)
-        head = head_of(self.model).weight
-        lower = torch.bfloat16 if self.bf16 else torch.float32
-        return linear_cross_entropy(states, head, batch.targets, lower, compiled=self.compiled)
+        return states, head_of(self.model).weight, torch.bfloat16 if self.bf16 else torch.float32
+
+    def use_fast_layers(self, *, ends: bool) -> None:
+        """Compute the layers in few passes; for bf16 in one process on a CPU (fast_layers.py).
+
+        With `ends` the gradients of embedding and head are made once a step, by `finish_step`: for few targets a step.
+        """
+        self.copies = use_fast_layers(self.model)
+        self.ends = FastEnds(self.model, self.copies) if ends else None
+
+    def use_stock_layers(self) -> None:
+        """Back to the model's own code."""
+        use_stock_layers(self.model)
+        self.copies = self.ends = None
+
+    def weights_changed(self) -> None:
+        """After an update, and after weights were read."""
+        if self.copies is not None:
+            self.copies.renew()
+
+    def finish_step(self) -> None:
+        """After the last micro-batch of a step: gradients that waited for it."""
+        if self.ends is not None:
+            self.ends.finish()
 
     def compile_layers(self) -> None:
         """Compile each layer by itself (quick, and equal layers share the result) and, on a GPU, the softmax."""
@@ -104,7 +135,11 @@ class Objective(nn.Module):
         module = embedding_of(self.model)
         # Some classes (Gemma) scale inside their look-up. Stock look-ups take no gradient at `padding_idx`, ours do.
         plain = type(module).forward is nn.Embedding.forward
-        embedded = F.embedding(batch.tokens, module.weight) if plain else module(batch.tokens)
+        if self.ends is not None:
+            embedded = self.ends.look_up(batch.tokens)
+            embedded = embedded if plain else embedded * getattr(module, "embed_scale", 1.0)
+        else:
+            embedded = F.embedding(batch.tokens, module.weight) if plain else module(batch.tokens)
         if self.scale != 1.0:
             embedded = embedded * self.scale
         if not self.training:
@@ -135,16 +170,6 @@ def neftune_noise(lengths: torch.Tensor, alpha: float, like: torch.Tensor) -> to
     return torch.empty_like(like).uniform_(-1.0, 1.0) * bounds[:, None]
 
 
-class _DroppedLinear(nn.Linear):
-    """A linear map whose output is dropped during training; its parameter keeps its name."""
-
-    probability = 0.0
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        output = super().forward(input)
-        return drop(output, self.probability) if self.training else output
-
-
 def _drop_residual(layer: Any, probability: float) -> None:
     """Drop what attention and MLP add to the residual stream: the output of their last matrix, or of a norm after it.
 
@@ -157,20 +182,13 @@ def _drop_residual(layer: Any, probability: float) -> None:
             getattr(layer, name).register_forward_hook(partial(_dropped, probability))
         return
     try:
-        _drop_output(layer.self_attn, "o_proj", probability)
-        _drop_output(layer.mlp, "down_proj", probability)
+        outputs = layer.self_attn.o_proj, layer.mlp.down_proj
     except AttributeError as error:
         what = f"dropout does not know the parts of {type(layer).__name__}"
         raise InputError(what, where="model.dropout, finetune.dropout", hint="set both to 0") from error
+    for module in outputs:
+        module.register_forward_hook(partial(_dropped, probability))
 
 
 def _dropped(probability: float, module: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
     return drop(output, probability) if module.training else output
-
-
-def _drop_output(block: nn.Module, name: str, probability: float) -> None:
-    linear = getattr(block, name)
-    dropped = _DroppedLinear(linear.in_features, linear.out_features, bias=False, device="meta")
-    dropped.weight, dropped.bias = linear.weight, linear.bias
-    dropped.probability = probability
-    setattr(block, name, dropped)

@@ -135,7 +135,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
-        4,
+        5,
         ("synth", "benchmarks"),
         ("lexicon",),
         _synth,
@@ -166,7 +166,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "pretrain",
-        3,
+        4,
         ("model", "pretrain"),
         ("pack", "tokenizer"),
         _pretrain,
@@ -176,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        6,
+        7,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,
@@ -193,7 +193,7 @@ STAGES: tuple[Stage, ...] = (
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 4, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 5, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
         5,

@@ -99,9 +99,10 @@ class Chats(Section):
 
 
 class FinetuneSection(TrainSection):
-    """Tuning adds the rows, the chat tokens and NEFTune."""
+    """Tuning adds the rows, how they are mixed, what is trained, the chat tokens and NEFTune."""
 
     steps: Positive = 890
+    epochs: float | None = Field(default=None, gt=0)  # passes over the rows, in place of `steps`
     global_batch: Positive = 256
     learning_rate: float = Field(default=1e-4, gt=0)
     warmup_steps: Count = 50
@@ -115,6 +116,36 @@ class FinetuneSection(TrainSection):
     split: SplitName = "published"  # which training rows; evaluation then takes the test items of the same split
     chats: tuple[Chats, ...] = ()  # conversations beside the benchmarks' rows
     validation_share: float = Field(default=0.0, ge=0.0, lt=0.5)  # rows held out for validation, whole documents
+    objective: str = "answers"  # what is learnt of a row (training/objectives.py): answers = its answer's tokens
+    loss: Literal["token", "row"] = "token"
+    # what counts alike in the mean loss: every token (the paper: a list outweighs a letter), or every row
+    sampling: Literal["natural", "temperature", "equal"] = "natural"
+    # tasks get rows by their sizes, by size ** (1 / sampling_temperature), or all alike
+    sampling_temperature: float = Field(default=2.0, ge=1.0)
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    # factor on a task's share of the rows, by its name; 1 where none is given, 0 leaves it out
+    class_balance: Share = 0.0  # choices: 1 = all classes of a task count alike in the loss, 0 = as often as they occur
+    early_stopping: Count = 0
+    # validations without a better one (mean over tasks of the mean over rows) after which tuning ends with the best
+    # weights; 0 = all steps, last weights. Needs validation_share
+    method: Literal["full", "lora"] = "full"  # lora: adapters on all linear maps of the layers, merged in the end
+    lora_rank: Positive = 16
+    lora_alpha: float = Field(default=32.0, gt=0)  # adapters are multiplied by alpha / rank
+    lora_dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
+    freeze_embeddings: bool | None = None  # embedding and head stay as they are; None: with lora yes, with full no
+
+    @property
+    def trains_embeddings(self) -> bool:
+        """Whether embedding and head are trained."""
+        return self.method == "full" if self.freeze_embeddings is None else not self.freeze_embeddings
+
+    @model_validator(mode="after")
+    def _check(self) -> FinetuneSection:
+        if self.early_stopping and not self.validation_share:
+            raise ValueError("early_stopping needs validation rows: set validation_share")
+        if self.method == "lora" and self.trains_embeddings:
+            raise ValueError("with method lora the embeddings stay as they are: leave freeze_embeddings out")
+        return self
 
 
 class Jmed(Section):

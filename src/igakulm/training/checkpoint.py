@@ -26,6 +26,8 @@ from igakulm.files import explain_os_error, read_json, sha256_file, sync, write_
 from igakulm.machine import Arithmetic
 from igakulm.training.parallel import Snapshot
 
+BEST = "best"
+"""Folder of the best weights, beside the checkpoints."""
 WEIGHTS, OPTIMIZER, STATE, HASHES = "model.safetensors", "optimizer.safetensors", "state.json", "hashes.json"
 
 
@@ -132,6 +134,41 @@ class Checkpoints:
                 hint="keep runs_folder on a disk that all machines of this training share",
             ) from error
         return snapshot, dict(read_json(folder / STATE)["history"])
+
+    def write_best(self, step: int, weights: Mapping[str, torch.Tensor]) -> None:
+        """Keep the weights after `step` as the best so far, in place of those before.
+
+        Raises:
+            InputError: the disk is full or cannot be written.
+        """
+        target, temporary = self.folder / BEST, self.folder / f".{BEST}.tmp"
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            _save_tensors(temporary / WEIGHTS, weights)
+            write_json(temporary / STATE, {"step": step, "sha256": sha256_file(temporary / WEIGHTS)})
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.rename(target)
+            sync(self.folder)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise explain_os_error(error, target) from error
+
+    def read_best(self, step: int) -> dict[str, torch.Tensor]:
+        """The weights that `write_best` kept after `step`.
+
+        Raises:
+            InputError: they are missing or damaged, or another step's.
+        """
+        folder = self.folder / BEST
+        try:
+            state = read_json(folder / STATE)
+            if state["step"] == step and state["sha256"] == sha256_file(folder / WEIGHTS):
+                return load_file(folder / WEIGHTS)
+        except (OSError, KeyError, TypeError):
+            pass
+        what = f"the best weights, after step {step:,}, are missing or damaged"
+        raise InputError(what, where=str(folder), hint="remove the unfinished folder and train again")
 
     def _compare(self, saved: Mapping[str, Any], folder: Path) -> None:
         for key in sorted({*saved, *self.identity}):

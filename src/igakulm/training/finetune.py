@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from igakulm.errors import InputError
 from igakulm.files import write_jsonl
 from igakulm.model import init
+from igakulm.model.adapters import add_adapters, freeze_ends, merge_adapters
 from igakulm.model.base import knows_chat
 from igakulm.model.folder import continue_greedily, write_folder
 from igakulm.model.objective import Objective
@@ -38,8 +39,11 @@ from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.fit import device_peak, say_warnings
 from igakulm.training.loop import Job, Validation, identity_of, train
+from igakulm.training.mixture import mixture, task_shares
 from igakulm.training.model_size import size_of_model
+from igakulm.training.objectives import objective_maker
 from igakulm.training.pretrain import SAMPLE_TOKENS, write_metrics
+from igakulm.training.row_shares import with_shares
 from igakulm.training.samples import continue_in_training
 from igakulm.training.tuning_rows import CHATS, TuningRow, TuningRows, hold_out, render_rows, validation_of
 from igakulm.training.world import current_world
@@ -70,13 +74,15 @@ def finetune(
         InputError: no training rows, a row without answer, a base model of another vocabulary, and all that
             `loop.train` raises.
     """
+    make_objective = objective_maker(train_section.objective)
     encoder = load_encoder(tokenizer_dir)
     split = load_split(benchmarks, train_section.split)
     items, chats = split.train, read_chats(train_section.chats, split.screen.personal_data)
     form = form_of_rows(train_section, pretrain_dir / "model", encoder)
     found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats, form=form)
     kept, held_out = hold_out(found, train_section.validation_share, train_section.seed or 0)
-    rows = TuningRows(kept)
+    rows = TuningRows(with_shares(kept, by_row=train_section.loss == "row", class_balance=train_section.class_balance))
+    train_section = with_steps(train_section, len(rows))
     if current_world().leads:
         write_jsonl(out_dir / "left_out.jsonl", left_out)
     counts = _tell(train_section, _counts(train_section, rows, kept, held_out, left_out), progress)
@@ -84,7 +90,9 @@ def finetune(
     longest = max(len(row.ids) for row in found)
     base, scale = tuning_model(model, pretrain_dir / "model", encoder, longest, train_section.seed or 0)
     identity = {"tokenizer": encoder.sha256, "model": model.model_dump(mode="json"), "preparation": form}
-    job = _job(train_section, base, scale, rows, validation_of(held_out), out_dir, **identity)
+    prepare_weights(base, train_section)
+    objective = make_objective(base, scale, train_section)
+    job = _job(train_section, objective, rows, validation_of(held_out), out_dir, **identity)
     asked = _questions(items, chats, form)
     if held_out:
         job = replace(job, samples=partial(_samples_now, asked, encoder, job.objective))
@@ -92,6 +100,7 @@ def finetune(
     history = train(job, progress)
     if not current_world().leads:
         return {}
+    merge_adapters(base)
     write_folder(base, scale, encoder, tokenizer_dir, folder := out_dir / "model", chat=True)
     write_preparation(folder, form)
     write_tasks(folder / TASKS_FILE, layouts_of(items))
@@ -115,6 +124,7 @@ def _counts(
         "rows_left_out": len(left_out),
         "answers_lost": sum(len(row.lost) for row in kept),
         "epochs": round(section.steps * section.global_batch / len(rows), 3),
+        "shares_by_task": {task: round(share, 6) for task, share in sorted(shares_of(section, rows).items())},
         "rows_by_task": dict(sorted(tasks.items())),
     }
     if left_out:
@@ -138,22 +148,44 @@ def _tell(section: FinetuneSection, counts: dict[str, Any], progress: Progress) 
     return counts
 
 
+def with_steps(section: FinetuneSection, rows: int) -> FinetuneSection:
+    """The keys with the number of steps that `epochs` means."""
+    if section.epochs is None:
+        return section
+    return section.model_copy(update={"steps": max(1, round(section.epochs * rows / section.global_batch))})
+
+
+def shares_of(section: FinetuneSection, rows: TuningRows) -> dict[str, float]:
+    """The share of the rows that each task gets."""
+    temperature = {"natural": 1.0, "temperature": section.sampling_temperature, "equal": None}[section.sampling]
+    return task_shares(dict(sorted(Counter(rows.tasks).items())), section.weights, temperature)
+
+
+def prepare_weights(base: PreTrainedModel, section: FinetuneSection) -> None:
+    """Put adapters on, or freeze what is not trained."""
+    if section.method == "lora":
+        add_adapters(
+            base,
+            rank=section.lora_rank,
+            alpha=section.lora_alpha,
+            dropout=section.lora_dropout,
+            seed=section.seed or 0,
+        )
+    elif not section.trains_embeddings:
+        freeze_ends(base)
+
+
 def _job(
     section: FinetuneSection,
-    base: PreTrainedModel,
-    scale: float,
+    objective: Objective,
     rows: TuningRows,
     validation: Validation | None,
     out_dir: Path,
     **identity: Any,
 ) -> Job:
-    objective = Objective(
-        base,
-        scale=scale,
-        dropout=section.dropout,
-        neftune_alpha=section.neftune_alpha,
-        bf16=section.precision == "bf16",
-    )
+    natural = section.sampling == "natural" and not section.weights
+    if section.early_stopping:  # where training ends then depends on when it looks
+        identity["validate_every"] = section.validate_every
     return Job(
         name="finetune",
         objective=objective,
@@ -163,7 +195,10 @@ def _job(
         folder=out_dir,
         identity=identity_of(section, data=rows.fingerprint, **identity),
         validation=validation,
-        flops_per_token=size_of_model(base).flops_per_token(rows.tokens / len(rows)),
+        mixture=None if natural else mixture(rows.tasks, shares_of(section, rows), section.seed or 0),
+        patience=section.early_stopping,
+        few_targets=True,
+        flops_per_token=size_of_model(objective.model).flops_per_token(rows.tokens / len(rows)),
         peak_flops=device_peak(current_world().device()),
     )
 

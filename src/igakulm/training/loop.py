@@ -22,19 +22,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.machine import arithmetic
-from igakulm.model.objective import Batch, Objective
+from igakulm.model.batch import Batch, Row
+from igakulm.model.objective import Objective
 from igakulm.progress import Progress
 from igakulm.recipe.schema import TrainSection, Unhashed
 from igakulm.training.background import Background
-from igakulm.training.batch import NO_TARGET, Row, Rows, collate, micro_batches
 from igakulm.training.checkpoint import Checkpoints
 from igakulm.training.log import Rate, StepLog, utilisation
+from igakulm.training.micro_batches import Rows, micro_batches
+from igakulm.training.mixture import Mixture
 from igakulm.training.optimizer import learning_rate
 from igakulm.training.order import mix, rows_of_step
 from igakulm.training.parallel import Strategy
@@ -46,8 +47,6 @@ WARM_STEPS = 20
 NOT_IDENTITY = frozenset({"validate_every", "compile", "micro_batch", "spike_factor"})
 """Keys that may differ when a training goes on, beside the unhashed ones: they change rounding and the draw of dropout,
 never what is learnt from."""
-IDLE = Row(np.zeros(2, np.int64), np.full(2, NO_TARGET, np.int64), (2,))
-"""What a process computes when there are fewer micro-batches than processes: nothing is learnt from it."""
 
 
 class TrainingStoppedError(InputError):
@@ -56,10 +55,18 @@ class TrainingStoppedError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Rows that are never trained on, and the UTF-8 bytes of their text."""
+    """Rows that are never trained on, the UTF-8 bytes of their text, and the task of each row (none in pretraining)."""
 
     rows: Sequence[Row]
     text_bytes: float
+    tasks: Sequence[str] = ()
+
+    def by_task(self) -> dict[str, list[Row]]:
+        """The rows of each task; of one without a name where there are no tasks."""
+        found: dict[str, list[Row]] = {task: [] for task in sorted(set(self.tasks)) or [""]}
+        for row, task in zip(self.rows, self.tasks or [""] * len(self.rows), strict=True):
+            found[task].append(row)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,11 @@ class Job:
     Args:
         token_budget: tokens of one micro-batch.
         identity: what must not change between a checkpoint and its continuation.
+        mixture: which rows a step sees; None = all rows alike, each once an epoch.
+        patience: validations without a better one after which training ends with the best weights; 0 = never.
         samples: called at every validation between the first and the last step, by all processes, with the model in
             evaluation mode; its rows go into the history with their step. Finished models are sampled elsewhere.
+        few_targets: whether a step has so few targets that gradients of embedding and head are best made once a step.
         flops_per_token: forward and backward, for the utilisation in the log.
         peak_flops: FLOP/s of one device, None where unknown.
     """
@@ -83,6 +93,9 @@ class Job:
     folder: Path
     identity: Mapping[str, Any]
     validation: Validation | None = None
+    mixture: Mixture | None = None
+    patience: int = 0
+    few_targets: bool = False
     samples: Callable[[], list[dict[str, Any]]] | None = None
     flops_per_token: float | None = None
     peak_flops: float | None = None
@@ -90,14 +103,20 @@ class Job:
 
 @dataclass(slots=True)
 class History:
-    """What training reports; saved in every checkpoint, so a resumed run reports the same."""
+    """What training reports; saved in every checkpoint, so a resumed run reports the same.
+
+    `best_step` (with patience): the step of the best validation so far, whose weights are kept. `stopped`: no
+    validation was better for as long as `patience` says.
+    """
 
     tokens: int = 0
     loss_tokens: int = 0
     loss_first: float | None = None
     loss_last: float | None = None
     loss_mean: float | None = None
-    validation: list[dict[str, float]] = field(default_factory=list)
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    best_step: int = 0
+    stopped: bool = False
     samples: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -121,7 +140,7 @@ def train(job: Job, progress: Progress) -> History:
     """
     section, world = job.section, current_world()
     job.objective.to(world.device())
-    _compile_layers(job.objective, section)
+    _choose_layers(job, world)
     strategy = world.together(lambda: open_strategy(job.objective, section, world))
     checkpoints = _checkpoints(job)
     first, history = _restore(strategy, checkpoints, progress.say)
@@ -133,11 +152,11 @@ def train(job: Job, progress: Progress) -> History:
         world.together(lambda: _open_log(job, first, world)) as log,
         progress.task(job.name, section.steps - first, "steps") as task,
     ):
-        trainer = _Trainer(job, strategy, world, history, writer)
+        trainer = _Trainer(job, strategy, world, history, writer, checkpoints)
         rate = Rate()
         if not first:
             trainer.validate(0, log)
-        for step in range(first + 1, section.steps + 1):
+        for step in range(first + 1, 1 if history.stopped else section.steps + 1):
             record = trainer.step(step)
             task.advance()
             task.note(_speed(job, record, rate.add(record["tokens"]), world))
@@ -146,18 +165,29 @@ def train(job: Job, progress: Progress) -> History:
             last = step == section.steps
             if step % section.validate_every == 0 or last:
                 trainer.validate(step, log)
+                last = last or history.stopped
             received = world.largest(stop.received)
             if step % section.checkpoint_every == 0 or last or received:
-                world.together(writer.wait)
-                if snapshot := strategy.snapshot():
-                    writer.start(partial(checkpoints.write, step, snapshot, asdict(history)))
+                trainer.save(step)
             if received and not last:
                 world.together(writer.wait)
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
                 raise _leave(received)
+            if last:
+                break
         world.together(writer.wait)
+        _take_best(job, strategy, checkpoints, history, progress)
     strategy.finish()
+    job.objective.use_stock_layers()
     return history
+
+
+def _choose_layers(job: Job, world: World) -> None:
+    """Our own functions where they are for (bf16, one process on a CPU), or compiled layers."""
+    _compile_layers(job.objective, job.section)
+    alone_on_cpu = world.size == 1 and world.device().type == "cpu"
+    if alone_on_cpu and job.section.precision == "bf16" and not job.section.compile:
+        job.objective.use_fast_layers(ends=job.few_targets)
 
 
 def _checkpoints(job: Job) -> Checkpoints:
@@ -186,6 +216,16 @@ def _restore(strategy: Strategy, checkpoints: Checkpoints, say: Callable[[str], 
     return step, History(**history)
 
 
+def _take_best(job: Job, strategy: Strategy, checkpoints: Checkpoints, history: History, progress: Progress) -> None:
+    """Put the weights of the best validation into the model, where they were kept."""
+    if not job.patience or not history.validation:
+        return
+    strategy.load_weights(strategy.world.together(lambda: checkpoints.read_best(history.best_step)))
+    end = history.validation[-1]["step"]
+    why = f"no better validation after step {history.best_step:,}" if history.stopped else "all steps are done"
+    progress.say(f"{job.name} ended after step {end:,} ({why}); the weights are those of step {history.best_step:,}")
+
+
 def _open_log(job: Job, first: int, world: World) -> AbstractContextManager[StepLog | None]:
     if not world.leads:
         return nullcontext()
@@ -207,8 +247,17 @@ def _speed(job: Job, record: dict[str, Any], rate: float, world: World) -> str:
 class _Trainer:
     """One step at a time."""
 
-    def __init__(self, job: Job, strategy: Strategy, world: World, history: History, writer: Background) -> None:
+    def __init__(
+        self,
+        job: Job,
+        strategy: Strategy,
+        world: World,
+        history: History,
+        writer: Background,
+        checkpoints: Checkpoints,
+    ) -> None:
         self.job, self.strategy, self.world, self.history, self.writer = job, strategy, world, history, writer
+        self.checkpoints = checkpoints
         self.seed = job.section.seed or 0
         self.device = world.device()
 
@@ -216,7 +265,7 @@ class _Trainer:
         """One update; returns the log record."""
         begin = time.perf_counter()
         section = self.job.section
-        numbers = rows_of_step(self.seed, step - 1, len(self.job.rows), section.global_batch)
+        numbers = self._numbers(step - 1)
         rows = self.world.together(lambda: self._read(numbers))
         loss, targets = self._gradients(rows, step)
         norm = self.strategy.clip()
@@ -235,27 +284,45 @@ class _Trainer:
             "seconds": round(time.perf_counter() - begin, 4),
         }
 
+    def save(self, step: int) -> None:
+        """Write a checkpoint, in the background where the weights could be copied."""
+        self.world.together(self.writer.wait)
+        if snapshot := self.strategy.snapshot():
+            self.writer.start(partial(self.checkpoints.write, step, snapshot, asdict(self.history)))
+        if not self.strategy.copies:
+            self.world.together(self.writer.wait)
+
+    def _numbers(self, step: int) -> list[int]:
+        batch = self.job.section.global_batch
+        if self.job.mixture is not None:
+            return self.job.mixture.rows(step, batch)
+        return rows_of_step(self.seed, step, len(self.job.rows), batch)
+
     def _read(self, numbers: Sequence[int]) -> list[Row]:
         self.writer.check()
         return [self.job.rows.row(number) for number in numbers]
 
     def _gradients(self, rows: Sequence[Row], step: int) -> tuple[float, int]:
-        """Gradients of the mean loss over all targets of the rows; the mean, and how many targets there are."""
+        """Gradients of the rows' mean loss, as the objective counts them; the mean, and how many targets there are."""
         self.job.objective.train()
         groups = _learnt(micro_batches(rows, self.job.token_budget))
-        targets = sum(_targets(group) for group in groups)
+        targets = sum(row.learnt for group in groups for row in group)
+        amount = sum(self.job.objective.amount(row) for group in groups for row in group)
         total = torch.zeros((), device=self.device)
         for number, batch in self._dealt(groups):
             torch.manual_seed(mix(self.seed, step, number))
             last = number // self.world.size == (len(groups) - 1) // self.world.size
-            total += self.strategy.differentiate(batch, targets, last=last)
+            total += self.strategy.differentiate(batch, amount, last=last)
+        self.job.objective.finish_step()
         return float(self.world.total(total)), targets
 
     def _dealt(self, groups: Sequence[Sequence[Row]]) -> Iterator[tuple[int, Batch]]:
         """This process's micro-batches with their numbers; every process gets as many as the others."""
         for start in range(0, len(groups), self.world.size):
             number = start + self.world.rank
-            yield number, collate(groups[number] if number < len(groups) else [IDLE]).to(self.device)
+            objective = self.job.objective
+            rows = groups[number] if number < len(groups) else [objective.idle]
+            yield number, objective.collate(rows).to(self.device)
 
     def _remember(self, loss: float, tokens: int, targets: int) -> None:
         history = self.history
@@ -290,33 +357,55 @@ class _Trainer:
             row = self._validation_loss(step, self.job.validation)
             self.history.validation.append(row)
             if log:
-                log.curves(row, "validation")
+                log.curves({key: value for key, value in row.items() if isinstance(value, float | int)}, "validation")
+            if self.job.patience:
+                self._judge(step)
         if self.job.samples and 0 < step < self.job.section.steps:
             with self.strategy.whole():
                 rows = self.job.samples()
             self.history.samples.extend({"step": step, **row} for row in rows)
 
-    def _validation_loss(self, step: int, validation: Validation) -> dict[str, float]:
-        """Mean loss a token (nats) and bits per byte of text over the validation rows."""
-        groups = _learnt(micro_batches(validation.rows, self.job.token_budget))
-        targets = sum(_targets(group) for group in groups)
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
-        with torch.no_grad():
-            for _, batch in self._dealt(groups):
-                total += self.job.objective(batch)
+    def _validation_loss(self, step: int, validation: Validation) -> dict[str, Any]:
+        """Mean loss a token (nats), bits per byte of text; of every task the mean over its rows, and the mean of these.
+
+        `rows_loss` counts every task alike and in a task every row alike, however long its answer is.
+        """
+        objective, by_task = self.job.objective, validation.by_task()
+        sums = torch.zeros(len(by_task), 2, dtype=torch.float64, device=self.device)
+        for number, rows in enumerate(by_task.values()):
+            for _, batch in self._dealt(_learnt(micro_batches(rows, self.job.token_budget))):
+                with torch.no_grad():
+                    losses = objective(batch, by_row=True).double()
+                learnt = batch.learnt.to(self.device)
+                sums[number] += torch.stack([losses.sum(), (losses / learnt.clamp(min=1)).sum()])
         self.strategy.rest()
-        loss = float(self.world.total(total))
+        found = self.world.total(sums).tolist()
+        targets = sum(row.learnt for row in validation.rows)
+        loss = math.fsum(total for total, _ in found)
         bits = loss / math.log(2) / max(validation.text_bytes, 1)
-        return {"step": step, "loss": loss / max(targets, 1), "bits_per_byte": bits}
+        result: dict[str, Any] = {"step": step, "loss": loss / max(targets, 1), "bits_per_byte": bits}
+        if validation.tasks:
+            means = {task: means / len(by_task[task]) for task, (_, means) in zip(by_task, found, strict=True)}
+            result |= {"rows_loss": math.fsum(means.values()) / len(means), "tasks": means}
+        return result
 
-
-def _targets(rows: Sequence[Row]) -> int:
-    return sum(int(np.count_nonzero(row.targets != NO_TARGET)) for row in rows)
+    def _judge(self, step: int) -> None:
+        """Keep the weights of the best validation; end when the last ones were no better."""
+        history = self.history
+        losses = [row.get("rows_loss", row["loss"]) for row in history.validation]
+        best = min(range(len(losses)), key=lambda number: losses[number])
+        history.best_step = int(history.validation[best]["step"])
+        history.stopped = len(losses) - 1 - best >= self.job.patience
+        if history.best_step == step:
+            weights = self.strategy.whole_weights()
+            if self.world.leads:
+                self.writer.wait()
+                self.checkpoints.write_best(step, weights)
 
 
 def _learnt(groups: Sequence[list[Row]]) -> list[list[Row]]:
     """The micro-batches that have anything to learn."""
-    return [group for group in groups if _targets(group)]
+    return [group for group in groups if any(row.learnt for row in group)]
 
 
 class _Stop:

@@ -28,7 +28,7 @@ def mix(*numbers: int) -> int:
     return state
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)
 def permutation(seed: int, epoch: int, rows: int) -> npt.NDArray[np.int64]:
     """All rows of one epoch, shuffled: row numbers sorted by their hash.
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
-from igakulm.training.batch import Row, next_token_targets
+from igakulm.model.batch import Row, next_token_targets
 from igakulm.training.pack import DOCUMENTS, FORMAT, INDEX, PIECES, ROWS, TOKENS
 
 

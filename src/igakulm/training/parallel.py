@@ -3,9 +3,9 @@
 Does: differentiate a micro-batch, clip, update, and take whole weights and moments out of the shards and put them back.
 Does not: choose batches (loop.py), start processes (world.py) or write files (checkpoint.py).
 
-Every strategy does the arithmetic of one process: the loss of a micro-batch is divided by the targets of the whole
-global batch, and all of them average over processes, so it is multiplied by their number first. Weights are gathered in
-fp32, because the rest of the model (autocast, fused loss) reads fp32 weights whatever the strategy.
+Every strategy does the arithmetic of one process: the loss of a micro-batch is divided by what the rows of the whole
+global batch count, and all of them average over processes, so it is multiplied by their number first. Weights are
+gathered in fp32, because the rest of the model (autocast, fused loss) reads fp32 weights whatever the strategy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from igakulm.model.objective import Batch, Objective
+from igakulm.model.batch import Batch
+from igakulm.model.objective import Objective
 from igakulm.recipe.schema import TrainSection
 from igakulm.training.optimizer import build_optimizer
 from igakulm.training.world import World
@@ -30,7 +31,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Whole fp32 tensors on the CPU: weights by name, Adam's moments as `exp_avg.NAME` and `exp_avg_sq.NAME`."""
+    """Whole fp32 tensors on the CPU: trained weights by name, Adam's moments as `exp_avg.NAME`, `exp_avg_sq.NAME`."""
 
     weights: Tensors
     moments: Tensors
@@ -43,21 +44,24 @@ class Strategy:
         self.objective, self.section, self.world = objective, section, world
         self.forward: Callable[[Batch], torch.Tensor] = objective
         self.spread()
-        self.weights = dict(objective.model.named_parameters())
-        self.trained = [weight for weight in self.weights.values() if weight.requires_grad]
+        # What is frozen comes from the base again: it is in no checkpoint.
+        self.weights = {name: weight for name, weight in objective.model.named_parameters() if weight.requires_grad}
+        self.trained = list(self.weights.values())
+        # One process on a CPU writes its weights as they stand and waits: a copy would be the peak of its memory.
+        self.copies = world.size > 1 or world.device().type != "cpu"
         self.optimizer: Any = build_optimizer(objective.model, section)
 
     def spread(self) -> None:
         """Cut or wrap the model, before the optimizer is made."""
 
-    def differentiate(self, batch: Batch, targets: int, *, last: bool) -> torch.Tensor:
-        """Add a micro-batch's gradients; `last` of this step, `targets` of the whole step.
+    def differentiate(self, batch: Batch, amount: float, *, last: bool) -> torch.Tensor:
+        """Add a micro-batch's gradients; `last` of this step, `amount` that all rows of the step count.
 
         Returns:
             fp32 scalar: this micro-batch's part of the step's mean loss.
         """
         with self.before(last=last):
-            loss = self.forward(batch) / targets
+            loss = self.forward(batch) / amount
             self.backward(loss if self.world.size == 1 else loss * self.world.size)
         return loss.detach()
 
@@ -81,13 +85,14 @@ class Strategy:
             group["lr"] = learning_rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        self.objective.weights_changed()
 
     def rest(self) -> None:
         """After a pass without gradients: give back memory that only such a pass holds."""
 
     def snapshot(self) -> Snapshot | None:
-        """Copies that training does not touch any more; in the leading process (every process takes part)."""
-        weights = {name: self._copy(weight) for name, weight in sorted(self.weights.items())}
+        """What a checkpoint holds, in the leading process (every process takes part); see `copies`."""
+        weights = self.whole_weights()
         moments = {
             f"{moment}.{name}": self._copy(tensor)
             for moment in MOMENTS
@@ -96,11 +101,15 @@ class Strategy:
         }
         return Snapshot(weights, moments) if self.world.leads else None
 
+    def whole_weights(self) -> dict[str, torch.Tensor]:
+        """The trained weights alone, as in a snapshot."""
+        return {name: self._copy(weight) for name, weight in sorted(self.weights.items())}
+
     def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
         whole = _whole(tensor.detach())
         if not self.world.leads:
             return whole.new_empty(0)
-        return whole.to("cpu", copy=True).contiguous()
+        return whole.to("cpu", copy=self.copies).contiguous()
 
     def moment(self, weight: nn.Parameter, name: str) -> torch.Tensor | None:
         """One of Adam's moments of a weight; None before the first step."""
@@ -115,6 +124,13 @@ class Strategy:
             moments = {moment: saved.moments.get(f"{moment}.{name}") for moment in MOMENTS}
             if all(tensor is not None for tensor in moments.values()):
                 self.load_moments(weight, {key: tensor for key, tensor in moments.items() if tensor is not None}, step)
+        self.objective.weights_changed()
+
+    @torch.no_grad()
+    def load_weights(self, saved: Tensors) -> None:
+        """Put trained weights back when no step follows."""
+        for name, weight in self.weights.items():
+            weight.copy_(_like(saved[name], weight))
 
     def load_moments(self, weight: nn.Parameter, moments: Tensors, step: int) -> None:
         """Put back Adam's moments of one weight."""

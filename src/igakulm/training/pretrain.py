@@ -17,6 +17,7 @@ from igakulm.errors import InputError
 from igakulm.files import write_json
 from igakulm.model import init
 from igakulm.model.base import knows_chat, load_base
+from igakulm.model.batch import Row
 from igakulm.model.exact import refuse_inexact
 from igakulm.model.folder import continue_greedily, write_folder
 from igakulm.model.objective import Objective
@@ -27,7 +28,6 @@ from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.text.preparation import write_preparation
 from igakulm.tokenizer.base_source import find_base, vocabulary_sha256
 from igakulm.tokenizer.open import Encoder, load_encoder, refuse_other_reading
-from igakulm.training.batch import Row
 from igakulm.training.fit import device_peak, say_warnings
 from igakulm.training.loop import History, Job, Validation, identity_of, train
 from igakulm.training.model_size import size_of_model
@@ -194,6 +194,7 @@ def write_metrics(
         "loss_tokens": history.loss_tokens,
         "loss_first": history.loss_first,
         "loss_last": history.loss_last,
+        **({"best_step": history.best_step} if history.best_step else {}),
         **others,
     }
     write_json(

@@ -28,11 +28,15 @@ class StepRow(Part):
 
 
 class Check(Part):
-    """Loss on held-out rows at a step, in nats a token."""
+    """Loss on held-out rows at a step, in nats a token; in tuning `tasks` is each task's mean over its rows of their
+    mean loss a token, and `rows_loss` the mean of these.
+    """
 
     step: int
     loss: Figure = None
     bits_per_byte: Figure = None
+    rows_loss: Figure = None
+    tasks: dict[str, Figure] = Field(default_factory=dict)
 
 
 class Sample(Part):
@@ -48,7 +52,8 @@ class Sample(Part):
 class Metrics(Stored):
     """metrics.json. `tokens` counts repetitions, `loss_tokens` those of the answers in tuning; `rows` are the training
     rows of tuning, `rows_left_out` the longer ones, `answers_lost` the strings of answers that no model reads;
-    `personal_data`: task or file -> what was done about it (tasks/personal_data.py).
+    `personal_data`: task or file -> what was done about it (tasks/personal_data.py). `shares_by_task`: share of the
+    drawn rows. `best_step`: with early stopping, the step whose weights were kept.
     """
 
     parameters: int | None = None
@@ -63,6 +68,8 @@ class Metrics(Stored):
     validation_rows: int | None = None
     epochs: Figure = None
     rows_by_task: dict[str, int] = Field(default_factory=dict)
+    shares_by_task: dict[str, Figure] = Field(default_factory=dict)
+    best_step: int | None = None
     personal_data: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
     validation: tuple[Check, ...] = ()
     samples: tuple[Sample, ...] = ()

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from igakulm.model.attention import document_arguments
+from igakulm.model.batch import NO_TARGET, Row, collate
 from igakulm.model.init import head_of
 from igakulm.model.objective import Objective
-from igakulm.training.batch import NO_TARGET, Row, collate
 
 
 @torch.no_grad()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from igakulm.errors import InputError
+from igakulm.model.batch import NO_TARGET, Ids, Row
 from igakulm.progress import Progress, track
 from igakulm.recipe.keys import Form
 from igakulm.tasks.chats import Chat, document_hash
@@ -23,7 +24,6 @@ from igakulm.tasks.splits import documents_of, linked_groups
 from igakulm.tasks.turns import Turns, turns_of_chat, turns_of_item
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder
-from igakulm.training.batch import NO_TARGET, Ids, Row
 from igakulm.training.loop import Validation
 
 CHATS = "chats"
@@ -35,7 +35,8 @@ class TuningRow:
     """One rendered row: `ids` (T,) int64 and `targets` (T,), -100 where nothing is learnt.
 
     `documents`: hashes of what it is about. `answer_bytes`: UTF-8 bytes of all that is learnt. `repeats`: times that it
-    stands among the training rows. `lost`: strings of its answers of which preparing leaves nothing.
+    stands among the training rows. `lost`: strings of its answers of which preparing leaves nothing. `label`: its
+    class, of choices. `share`: what each of its targets counts (row_shares.py).
     """
 
     task: str
@@ -46,10 +47,12 @@ class TuningRow:
     answer_bytes: int = 0
     repeats: int = 1
     lost: tuple[str, ...] = ()
+    label: str = ""
+    share: float = 1.0
 
     def row(self) -> Row:
         """As one document."""
-        return Row(self.ids, self.targets, (len(self.ids),))
+        return Row(self.ids, self.targets, (len(self.ids),), self.share)
 
 
 class TuningRows:
@@ -72,6 +75,11 @@ class TuningRows:
     def names(self, index: int) -> list[str]:
         """The item's task and id."""
         return [self._rows[index].name]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The task of each row."""
+        return [row.task for row in self._rows]
 
     @property
     def tokens(self) -> int:
@@ -124,7 +132,8 @@ def render_row(item: Item, encoder: Encoder, form: Form) -> TuningRow:
     where = f"{item.task}, row {item.id}"
     about = documents_of(item) or {item.question}
     documents = frozenset(filter(None, map(document_hash, about)))
-    return _rendered(item.task, item.id, turns_of_item(item, form, where), encoder, where, documents)
+    row = _rendered(item.task, item.id, turns_of_item(item, form, where), encoder, where, documents)
+    return replace(row, label="".join(item.answer)) if item.kind == "choice" else row
 
 
 def render_conversation(chat: Chat, encoder: Encoder, form: Form) -> TuningRow:
@@ -191,4 +200,5 @@ def validation_of(rows: Sequence[TuningRow]) -> Validation | None:
     """Held-out rows for the loop; bits per byte are counted on the answers."""
     if not rows:
         return None
-    return Validation([row.row() for row in rows], float(sum(row.answer_bytes for row in rows)))
+    size = float(sum(row.answer_bytes for row in rows))
+    return Validation([row.row() for row in rows], size, [row.task for row in rows])
