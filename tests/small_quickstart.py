@@ -17,6 +17,7 @@ SMALL = (
     "evaluate.bootstrap_samples=200",
 )
 GUARD = Path(__file__).parent / "endtoend" / "guard"
+SOURCES = Path(__file__).resolve().parents[1] / "src"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,12 @@ def run_offline(recipe: Path, folder: Path) -> FinishedRun:
     """All stages at a small size, with every socket refused."""
     log = folder / "network.log"
     log.touch()
-    environment = {**os.environ, "PYTHONPATH": str(GUARD), "IGAKULM_TEST_NETWORK_LOG": str(log), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(GUARD), str(SOURCES)]),
+        "IGAKULM_TEST_NETWORK_LOG": str(log),
+        "OMP_NUM_THREADS": "1",
+    }
     words = [*offline_prefix(), *command(recipe, folder / "runs")]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -142,7 +142,6 @@ def test_options_of_the_slurm_script(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ray_gives_the_bytes_of_local(corpus: CorpusSection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray")
-    pytest.importorskip("datatrove")
     monkeypatch.setattr(build, "PART_BYTES", PART_BYTES)
     for name in ("local", "ray"):
         (tmp_path / name).mkdir()

@@ -60,7 +60,8 @@ def test_keys_that_are_used_exist_and_keys_that_exist_are_used() -> None:
     assert {key for key in used - TEXTS.keys() if not key.endswith((".", "_"))} == set()
     named = [key for key in TEXTS if not key.startswith(tuple(f"{group}." for group in CODES))]
     built = set(re.findall(r"""['"]([\w.]+[._])(?:\{|['"] ~)""", code)) | {"paired.sign"}
-    unused = [key for key in named if not re.search(rf"['\"]{re.escape(key)}['\"]", code)]
+    quoted = set(re.findall(r"""(?<=['"])[\w.-]+(?=['"])""", code))
+    unused = [key for key in named if key not in quoted]
     assert [key for key in unused if not key.startswith(tuple(built))] == []
 
 

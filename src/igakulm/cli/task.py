@@ -12,6 +12,7 @@ from igakulm.cli.options import JsonOption, SetOption, print_json
 from igakulm.errors import InputError
 
 if TYPE_CHECKING:
+    from igakulm.report.numbers import Language
     from igakulm.tasks.own.check import Check
     from igakulm.tasks.own.guess import Guess
     from igakulm.tasks.own.initial import Named
@@ -178,6 +179,47 @@ def task_train(
         print(result["sentence"])
     print(f"\n{bundle}: serve it with  igakulm serve {bundle}")
     print(f"new records: igakulm task apply {task_file} --bundle {bundle} NEW.xlsx --out RESULT.xlsx")
+
+
+@task_app.command("evaluate")
+def task_evaluate(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")] = Path("task.yaml"),
+    model: Annotated[
+        list[Path] | None, typer.Option(help="A bundle, model folder or GGUF file. May be repeated.")
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, with --name.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name at the server.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results; default runs/NAME/evaluation.")] = None,
+    language: Annotated[str, typer.Option(help="Of the sentences: ja or en.")] = "ja",
+    as_json: JsonOption = False,
+) -> None:
+    """Score models on the test rows of a task file, beside methods without a language model."""
+    from igakulm.evaluation.target import Target
+    from igakulm.pipeline.own_task import evaluate_own_task
+    from igakulm.progress import for_this_output
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.report.own_task import results_of
+    from igakulm.tasks.own.items import titles_of
+
+    loaded = load_task_file(task_file)
+    targets = [Target(model=path) for path in model or ()]
+    if endpoint is not None:
+        targets.append(Target(endpoint=endpoint, name=name))
+    folder = out or Path("runs") / loaded.name / "evaluation"
+    stored = evaluate_own_task(loaded, targets, folder, for_this_output())
+    spoken: Language = "en" if language == "en" else "ja"
+    results = {
+        label: results_of(folder, titles_of(loaded), stored["patients"]["test"], spoken, label)
+        for label in (target.label() for target in targets)
+    }
+    if as_json:
+        print_json({"folder": str(folder), "rows": stored["rows"], "patients": stored["patients"], "models": results})
+        return
+    for label, rows in results.items():
+        print(label)
+        for row in rows:
+            print(f"  {row['sentence']}")
+    print(f"{folder / 'report.html'}: per class and kind, calibration, errors")
 
 
 @task_app.command("apply")

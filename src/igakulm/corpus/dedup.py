@@ -2,7 +2,6 @@
 
 Does: digest and MinHash signatures of documents (in any process), and the decision over all of them, in memory.
 Does not: keep text. A document costs 16 bytes of digest and 2 bytes for each of bands x rows hash functions.
-`dedup_shards.py` decides the same from files, band by band, for corpora of many machines.
 
 Near-duplicates: MinHash (Broder 1997) over character n-grams of punctuation-stripped text by rensa; two documents are
 compared if all `rows` values of one of the `bands` are equal, and count as near if their signatures then agree well

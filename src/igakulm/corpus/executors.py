@@ -4,15 +4,12 @@ Does: give every part of a plan that is not finished to `part.work_part`, and co
 function in a pool of processes. Does not: know what a part does; the result is the same under every executor.
 
 A killed run loses the parts that were in work and nothing else: finished parts are recognised by their records.
-datatrove's Ray executor is given a fresh folder for its logs each time, since it takes marks of completion that lie in
-an old one for ours, and what it calls completed is never believed: only the records of the parts count.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -31,6 +28,8 @@ from igakulm.recipe.schema import CorpusSection
 
 T = TypeVar("T")
 
+PART_MEMORY = 512 * 2**20
+"""Bytes that Ray keeps free for a part."""
 POOL_BYTES = 4 * 2**20
 """So little input is read before a pool of processes has started."""
 
@@ -155,50 +154,33 @@ def _run_local(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSecti
     )
 
 
-# ---- Ray, by datatrove
-
-
-class PartStep:
-    """A step of a datatrove pipeline: rank r works on the r-th of the missing parts."""
-
-    def __init__(self, folder: Path, missing: Sequence[int]) -> None:
-        self._folder, self._missing = folder, list(missing)
-
-    def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
-        """Work on one part."""
-        work_elsewhere(self._folder, self._missing[rank])
-
-
 def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
     try:
         import ray
-        from datatrove.executor.ray import RayPipelineExecutor
     except ImportError as error:
-        raise InputError(
-            "corpus.executor: ray needs Ray and datatrove", hint='pip install "igakulm[cluster]", or executor: local'
-        ) from error
-    logs = folder / "ray"
-    shutil.rmtree(logs, ignore_errors=True)
+        hint = 'pip install "igakulm[cluster]", or executor: local'
+        raise InputError("corpus.executor: ray needs Ray", hint=hint) from error
     started_here = not ray.is_initialized()
     if started_here:
         if os.environ.get("RAY_ADDRESS"):
             ray.init()
         else:
             ray.init(num_cpus=process_count(corpus.workers), include_dashboard=False, log_to_driver=False)
+    work = ray.remote(num_cpus=1, memory=PART_MEMORY, max_retries=2)(work_elsewhere)
     try:
-        RayPipelineExecutor(
-            [PartStep(folder, missing)],
-            tasks=len(missing),
-            workers=min(process_count(corpus.workers), len(missing)) if not os.environ.get("RAY_ADDRESS") else -1,
-            skip_completed=False,
-            logging_dir=str(logs),
-            mem_per_cpu_gb=0.5,
-        ).run()
+        waiting = {work.remote(folder, number): number for number in missing}
+        while waiting:
+            finished, _ = ray.wait(list(waiting))
+            for one in finished:
+                ray.get(one)
+                task.advance(plan.parts[waiting.pop(one)].bytes / 2**20)
+    except ray.exceptions.RayError as error:
+        hint = "see Ray's logs; finished parts are kept: run again"
+        raise InputError(f"Ray did not finish a part: {type(error).__name__}", hint=hint) from error
     finally:
         if started_here:
             ray.shutdown()
-    task.advance(sum(plan.parts[number].bytes for number in missing) / 2**20)
 
 
 def _run_slurm(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:

@@ -1,4 +1,5 @@
-"""`igakulm task train`: a task file and a base to a tuned, evaluated and exported model, through the ordinary stages.
+"""`igakulm task train` and `task evaluate`: a task file and a base to a tuned, tested and exported model, through the
+ordinary stages; any other model on the same test rows.
 
 Does: store the rows without personal data, choose settings that fit them, run the stages. Does not: train, evaluate or
 export itself, or word the result (report/own_task.py).
@@ -16,11 +17,13 @@ from typing import Any, cast
 import yaml
 
 from igakulm.errors import InputError
+from igakulm.evaluation.target import Options, Target
 from igakulm.files import read_json, sha256_file, sha256_json, write_json, write_text
+from igakulm.pipeline.evaluate_session import evaluate_model
 from igakulm.pipeline.run import Runner, run_folder
 from igakulm.progress import Progress
 from igakulm.recipe.loading import data_files, load_recipe
-from igakulm.recipe.schema import Recipe
+from igakulm.recipe.schema import BenchmarksSection, Recipe, RowTask
 from igakulm.recipe.task_file import TaskFile
 from igakulm.tasks.own.rows import OwnRows, read_own_rows
 from igakulm.tasks.own.splits import Sides, split_rows
@@ -70,6 +73,42 @@ def train_own_task(
     progress.say(f"{len(read.rows):,} rows, {len(read.left_out):,} left out; rows by side: {stored['rows']}")
     stages = Runner(recipe, progress).run("report")
     return OwnRun(run_folder(recipe), recipe, stages, stored, read)
+
+
+def evaluate_own_task(
+    task_file: TaskFile, targets: Sequence[Target], out_dir: Path, progress: Progress, runs_folder: str = "runs"
+) -> Stored:
+    """Score models on the test rows beside the baselines, into `out_dir` (scoreboard.json, report.html, items/).
+
+    The rows are those of `task train` where it has run on the same data, else they are divided and stored the same way.
+
+    Raises:
+        InputError: too few rows, no model, or what the evaluation raises.
+    """
+    if not targets:
+        raise InputError("no model is named", hint="--model FOLDER_OR_GGUF, or --endpoint URL --name NAME")
+    read = read_own_rows(task_file)
+    _check_enough(task_file, read)
+    folder = Path(runs_folder) / task_file.name
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = _stored(task_file, split_rows(task_file, read.rows), folder)
+    rows = tuple(RowTask.model_validate(one) for one in _row_tasks(stored, folder))
+    first, *more = targets
+    options = Options(seed=task_file.split.seed)
+    evaluate_model(BenchmarksSection(rows=rows), first, options, out_dir, progress, more=more)
+    return stored
+
+
+def _row_tasks(stored: Stored, folder: Path) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "kind": "items",
+            "train": str((folder / ROWS / f"{name}.train.jsonl").resolve()),
+            "test": str((folder / ROWS / f"{name}.test.jsonl").resolve()),
+        }
+        for name in stored["tasks"]
+    ]
 
 
 def _check_enough(task_file: TaskFile, read: OwnRows) -> None:
@@ -124,15 +163,6 @@ def _source(task_file: TaskFile) -> str:
 
 
 def _recipe_text(task_file: TaskFile, stored: Stored, base: Path, folder: Path, runs_folder: str) -> str:
-    rows = [
-        {
-            "name": name,
-            "kind": "items",
-            "train": str((folder / ROWS / f"{name}.train.jsonl").resolve()),
-            "test": str((folder / ROWS / f"{name}.test.jsonl").resolve()),
-        }
-        for name in stored["tasks"]
-    ]
     made: dict[str, Any] = {
         "name": task_file.name,
         "description": "own task",
@@ -141,7 +171,7 @@ def _recipe_text(task_file: TaskFile, stored: Stored, base: Path, folder: Path, 
         "model": {"from_folder": str(base.resolve()), "dropout": 0.0},
         "pretrain": {"steps": 0},
         "finetune": finetune_settings(stored),
-        "benchmarks": {"rows": rows},
+        "benchmarks": {"rows": _row_tasks(stored, folder)},
         "evaluate": {"models": ["tuned"], "baseline_splits": ["published"], "fold_below": 0},
         "export": {"name": task_file.name, "gguf": ["q8_0"]},
     }

@@ -135,7 +135,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
-        4,
+        5,
         ("synth", "benchmarks"),
         ("lexicon",),
         _synth,

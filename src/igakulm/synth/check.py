@@ -16,9 +16,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.synth.ngrams import Hashes, ngram_hashes
 from igakulm.synth.prompts import RULES, SYSTEM
 from igakulm.text.broken import whole_characters
+from igakulm.text.ngrams import Hashes, ngram_hashes
 
 MIN_CHARACTERS = 100
 MIN_CHARACTERS_OF_A_LANGUAGE = 20

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from igakulm.synth.ngrams import BASE, Hashes, ngram_hashes, spread
+from igakulm.text.ngrams import BASE, Hashes, ngram_hashes, spread
 
 NGRAM = 5
 BANDS, ROWS = 16, 8

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from igakulm.recipe.schema import BenchmarksSection
 from igakulm.synth.near_duplicates import NearDuplicates as NearDuplicates
 from igakulm.synth.near_duplicates import gram_length
-from igakulm.synth.ngrams import Hashes, hashes_by_length, ngram_hashes
 from igakulm.tasks.items import LETTERS, Item, normalised_document
 from igakulm.tasks.load import load_test_items
+from igakulm.text.ngrams import Hashes, hashes_by_length, ngram_hashes
 
 OVERLAP_NGRAM = 20
 OVERLAP_SHARE = 0.2

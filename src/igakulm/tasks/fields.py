@@ -19,6 +19,8 @@ MAX_ID = 200
 """Characters of an id: it stands in every result and message."""
 NOTES = frozenset({"comment", "explanation", "note", "source", "licence", "license", "url"})
 """Fields that any row may have and that no model sees."""
+WRITTEN_HERE = frozenset({"messages", "task", "document_sha256", "answer_written"})
+"""Fields that our own writers put beside a row, so that it can be tuned on as well (synth/exam_item.py)."""
 T = TypeVar("T")
 Row = Mapping[str, Any]
 
@@ -99,7 +101,7 @@ def check_fields(row: Row, known: Collection[str], where: str, hints: Mapping[st
         InputError: an unknown field, with a suggestion. It concerns the file, not this one row.
     """
     for name in row:
-        if name not in known and name not in NOTES:
+        if name not in known and name not in NOTES | WRITTEN_HERE:
             close = did_you_mean(name, known)
             hint = (hints or {}).get(name) or (f"did you mean {close!r}?" if close else "known: " + ", ".join(known))
             raise InputError(f"unknown field {name[:40]!r}", where=where, hint=hint)

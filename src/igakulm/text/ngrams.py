@@ -1,13 +1,13 @@
-"""Hashes of character n-grams on punctuation-stripped text, for near-duplicates and for decontamination.
+"""Hashes of character n-grams, for near-duplicates, loops, overlaps and decontamination.
 
-Does: bring a batch of documents into the form in which texts are compared, and hash all their n-grams at once.
-Does not: decide anything.
+Does: bring a batch of documents into the form in which texts are compared (letters and digits only) and hash all their
+n-grams at once; hash the n-grams of one text as it is. Does not: decide anything.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -65,7 +65,7 @@ def ngrams_of(letters: Letters, length: int) -> Grams:
     offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     if windows == 0 or offsets[-1] == 0:
         return Grams(np.zeros(0, np.uint64), offsets)
-    hashes = _rolled(spread(letters.codes.astype(np.uint64)), length)[:windows]
+    hashes = _windows({1: spread(letters.codes.astype(np.uint64))}, length)[:windows]
     if counts.size > 1:
         inside = np.ones(windows, bool)
         borders = letters.offsets[1:-1]
@@ -86,18 +86,43 @@ def spread(values: Hashes) -> Hashes:
     return values
 
 
-def _rolled(values: Hashes, length: int) -> Hashes:
-    """Polynomial hashes of all windows: H(2n) comes from two H(n), so that 20 characters cost 6 passes, not 20."""
-    done = 1
-    current = values
-    for bit in bin(length)[3:]:
-        current = current[:-done] * _power(done) + current[done:]
-        done *= 2
-        if bit == "1":
-            current = current[:-1] * _power(1) + values[done:][: current.size - 1]
-            done += 1
-    return current
+def hashes_by_length(text: str, lengths: Iterable[int]) -> dict[int, Hashes]:
+    """Hashes of all character n-grams of one text as it is, for several lengths (positive) in one pass.
+
+    >>> found = hashes_by_length("あいうあいう", (3, 5))
+    >>> bool(found[3][0] == found[3][3]), found[3].size, found[5].size, hashes_by_length("あ", [2])[2].size
+    (True, 4, 2, 0)
+    """
+    codes = np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
+    doubled = {1: spread(codes)}
+    return {length: spread(_windows(doubled, length)) for length in lengths}
 
 
-def _power(exponent: int) -> np.uint64:
-    return np.uint64(pow(BASE, exponent, 1 << 64))
+def ngram_hashes(text: str, length: int) -> Hashes:
+    """Hashes of all character n-grams of one text as it is, in order; empty for a text that is shorter."""
+    return hashes_by_length(text, (length,))[length]
+
+
+def _windows(doubled: dict[int, Hashes], length: int) -> Hashes:
+    """Polynomial hashes of all windows of a length, put together from windows of 1, 2, 4, … characters.
+
+    H(2n) comes from two H(n), so that 20 characters cost 6 passes, not 20; `doubled` keeps them for other lengths.
+    """
+    found: Hashes | None = None
+    done = 0
+    for power in (1 << bit for bit in reversed(range(length.bit_length()))):
+        for smaller in (1 << bit for bit in range(1, power.bit_length())):
+            if smaller not in doubled:
+                half = doubled[smaller // 2]
+                doubled[smaller] = _joined(half, smaller // 2, half, smaller // 2)
+        if length & power:
+            found = doubled[power] if found is None else _joined(found, done, doubled[power], power)
+            done += power
+    assert found is not None
+    return found
+
+
+def _joined(first: Hashes, length: int, second: Hashes, more: int) -> Hashes:
+    """Windows of `length` characters, each followed by the window of `more` characters that begins behind it."""
+    size = max(second.size - length, 0)
+    return first[:size] * np.uint64(pow(BASE, more, 1 << 64)) + second[length:]
