@@ -149,7 +149,8 @@ def _print_check(found: Check) -> None:
     decided = found["decisions"]
     if decided["people"]:
         by_outcome = ", ".join(f"{decided[key]:,} {key}" for key in ("accepted", "corrected", "skipped", "disputed"))
-        print(f"decisions by {', '.join(decided['people'])}: {by_outcome}; {decided['no_row']:,} on texts that no row has")
+        gone = f"{decided['no_row']:,} on texts that no row has"
+        print(f"decisions by {', '.join(decided['people'])}: {by_outcome}; {gone}")
     if decided["unreadable"]:
         lines = ", ".join(map(str, decided["unreadable"]))
         print(f"warning: lines of the file of decisions that a stop cut off, or that are damaged: {lines}")
