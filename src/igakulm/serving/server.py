@@ -106,7 +106,7 @@ def app_of(opened: Model, options: Options) -> Guard:
 
     routes.append(Route(OPENAPI, description, methods=["GET"]))
     handlers: dict[Any, Any] = {
-        HTTPException: _http_error,
+        HTTPException: http_error,
         BadRequest: _bad_request,
         ClientGone: _client_gone,
         Exception: _server_error,
@@ -144,7 +144,7 @@ def _health(room: Room) -> Callable[[Request], Any]:
     return health
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def http_error(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 400
     message = {404: "there is no such path", 405: "this method is not allowed here"}.get(status, "refused")
     answer = error_response(status, message, "refused")
@@ -167,7 +167,7 @@ async def _server_error(_: Request, error: Exception) -> Response:
     return error_response(500, "the request failed; the server's log names the kind of error", "failed")
 
 
-def _say(line: str) -> None:
+def say_at_once(line: str) -> None:
     print(line, flush=True)  # at once, also into a pipe: somebody waits for the address
 
 
@@ -184,7 +184,7 @@ def serve(
     audit_log: Path | None = None,
     audit_key: str | None = None,
     log_prompts: bool = False,
-    say: Callable[[str], None] = _say,
+    say: Callable[[str], None] = say_at_once,
 ) -> None:
     """Serve a bundle until Ctrl-C.
 
@@ -209,7 +209,7 @@ def serve(
     if queue < 0:
         raise InputError("a queue has a length of 0 or more", where="--queue")
     with ExitStack() as stack:
-        listener = stack.enter_context(_bind(host, port))
+        listener = stack.enter_context(bind(host, port))
         opened = open_model(bundle, engine, gguf=gguf, endpoint=endpoint)
         stack.callback(opened.close)
         audit = None
@@ -252,7 +252,7 @@ def server_settings(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.socket(family)
