@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from igakulm import __version__
 from igakulm.answering.kinds.registry import task_kinds
 from igakulm.serving.chat_request import MOST_MESSAGES, ROLES
 from igakulm.serving.chat_request import MOST_TOP as MOST_CHAT_TOP
@@ -21,6 +20,7 @@ from igakulm.serving.completion_request import MOST_TOP as MOST_COMPLETION_TOP
 from igakulm.serving.openapi_answers import ANSWERS, list_of, ref, shape
 from igakulm.serving.request_fields import LONGEST_STOP, MOST_STOPS
 from igakulm.serving.task_routes import Tasks
+from igakulm.version import __version__
 
 Value = dict[str, Any]
 TEXT: Value = {"type": "string"}
