@@ -3,7 +3,7 @@
     python benchmarks/personal_data.py [--text FILE ...] [--write]
 
 The notes are those of tests/clinical_notes: set "a" was looked at while the rules were written; "b", "c" and "d"
-were held out until each had been measured once, and then looked at too; "e" was measured once, at the end.
+were held out until each had been measured once, and then looked at too; "e" was never looked at.
 `--write` stores the result in src/igakulm/text/personal/measured.json, which the card of a model quotes; a test
 measures again and compares. `--text` names JSON Lines (.zst) whose text is read for the speed.
 """

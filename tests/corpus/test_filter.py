@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.corpus.filter import REASONS, drop_reason, drop_reasons
+from igakulm.corpus.filter import drop_reason, drop_reasons
+from igakulm.corpus.filters.registry import all_filters, filter_reasons
 from igakulm.recipe.schema import Filters, Privacy
 from igakulm.text.cleaning import clean_texts
 from igakulm.text.personal.masking import mask_texts
@@ -44,7 +45,7 @@ def texts_of(path: Path) -> dict[str, str]:
 def test_each_reason(reason: str, text: str) -> None:
     found = drop_reason(text, Filters())
     assert found is not None and found[0] == reason and found[1]
-    assert reason in REASONS
+    assert reason in filter_reasons()
 
 
 @pytest.mark.parametrize(
@@ -107,3 +108,15 @@ def test_real_medical_text_is_kept(real_data: Path) -> None:
     texts = [text for text in clean_texts([row.text for row in rows]) if len(text) >= 50]
     reasons = drop_reasons(texts, Filters())
     assert sum(reason is None for reason in reasons) >= 0.98 * len(texts)
+
+
+def test_every_key_belongs_to_one_filter_and_every_reason_too() -> None:
+    keys = [key for one in all_filters() for key in one.keys]
+    assert sorted(keys) == sorted(Filters.model_fields)
+    assert len(set(filter_reasons())) == len(filter_reasons())
+
+
+def test_the_first_finding_counts() -> None:
+    orders = [one.order for one in all_filters()]
+    assert orders == sorted(set(orders))
+    assert drop_reason("12345", Filters()) == ("too_short", "5 characters")  # not "not_japanese", "digits"

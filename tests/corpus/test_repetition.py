@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from igakulm.corpus.filter import drop_reason
-from igakulm.corpus.repetition import NGRAM, repeated_ngram_shares
+from igakulm.corpus.filters.repetition import NGRAM, repeated_ngram_shares
 from igakulm.recipe.schema import Filters
 from igakulm.text.mapped import codes_of
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from igakulm.corpus.vocabulary import ADULT_WORDS, ADVERTISEMENT_WORDS, WordFinder, count_words
+from igakulm.corpus.filters.words import ADULT_WORDS, ADVERTISEMENT_WORDS, WordFinder, count_words
 from igakulm.text.mapped import codes_of
 
 

@@ -118,3 +118,20 @@ def test_rows_and_a_base_are_enough(source: Path, form: str, tmp_path: Path) -> 
     assert sorted(path.name for path in latest.iterdir()) == ["finetune", "lexicon", "pretrain", "tokenizer"]
     before, after = (load_file(latest / stage / "model" / "model.safetensors") for stage in ("pretrain", "finetune"))
     assert before.keys() == after.keys() and not all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_base_and_rows_on_the_command_line(source: Path, tmp_path: Path) -> None:
+    rows = [
+        {"id": str(n), "tag": "x", "document": f"血圧 {n}", "choices": ["糖尿病", "貧血"], "answer": ["A"]}
+        for n in range(8)
+    ]
+    write_jsonl(tmp_path / "rows.jsonl", rows)
+    words = [sys.executable, "-m", "igakulm", "finetune", "--base", str(source), "--name", "ward"]
+    given = ["--rows", "classification=rows.jsonl", "--set", "finetune.epochs=1", "--set", "finetune.precision=fp32"]
+    done = subprocess.run([*words, *given], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "runs" / "ward" / "latest" / "finetune" / "model" / "model.safetensors").is_file()
+    assert yaml.safe_load((tmp_path / "runs/ward/recipe.yaml").read_text())["pretrain"] == {"steps": 0}
+    for wrong, said in ((words[:4], "either a recipe or a base"), (words, "nothing to tune on")):
+        refused = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True)
+        assert refused.returncode == 2 and said in refused.stderr

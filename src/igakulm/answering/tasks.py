@@ -22,6 +22,7 @@ from igakulm.answering.extraction import (
 from igakulm.answering.lists import HOLD, Hold
 from igakulm.answering.options import By, weigh
 from igakulm.errors import InputError
+from igakulm.inference.engine import check_prompt
 from igakulm.inference.model import NOTHING_LEFT, Model
 from igakulm.tasks.items import LETTERS
 from igakulm.tasks.layouts import Task, TaskKind, exam_message, lettered, user_message
@@ -141,6 +142,37 @@ def exam(model: Model, question: str, choices: Sequence[str], wanted: int = 1, *
     if not 1 <= wanted < len(choices):
         raise InputError("so many answers cannot be wanted", where=f"{wanted} of {len(choices)}")
     return _chosen(model, exam_message(question, choices), lettered(choices), wanted, by)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text that a model wrote; `cut`: it reached the limit of length and is no whole answer."""
+
+    text: str
+    cut: bool
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def write(model: Model, message: str, *, max_new_tokens: int = ANSWER_TOKENS) -> Written:
+    """A free answer to one message, greedy.
+
+    Args:
+        model: answers.
+        message: the whole question.
+        max_new_tokens: longest answer; at most a third of the context.
+
+    Raises:
+        InputError: a message of which nothing is left, or one that does not fit the context.
+        EngineFailed: the model's process is gone.
+    """
+    if not message.strip():
+        raise InputError("there is no text")
+    prompt = model.prompt([{"role": "user", "content": message}]).ids
+    most = answer_room(model, max_new_tokens)
+    check_prompt(prompt, most, model.context_length)
+    (tokens,) = model.engine.generate([prompt], most, model.encoder.stops)
+    return Written(model.encoder.decode(tokens), len(tokens) >= most, len(prompt), len(tokens))
 
 
 def _chosen(

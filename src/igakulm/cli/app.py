@@ -37,6 +37,7 @@ from igakulm.cli.personal_data import audit_memory, deidentify
 from igakulm.cli.serving import audit, chat, serve
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
+from igakulm.cli.tuning import finetune
 from igakulm.errors import InputError
 
 app = typer.Typer(
@@ -192,12 +193,6 @@ def pretrain(
 
 
 @app.command()
-def finetune(recipe: RecipeOption, set_: SetOption = None, wait: WaitOption = False) -> None:
-    """Stage: tune the base model on the training rows, loss on the answers only."""
-    run_stage(recipe, set_, "finetune", wait)
-
-
-@app.command()
 def report(
     recipe: RecipeOption,
     set_: SetOption = None,
@@ -218,6 +213,7 @@ app.add_typer(task_app, name="task")
 app.command()(scoreboard)
 
 
+app.command()(finetune)
 app.command()(export)
 app.command()(verify)
 app.command(name="pack-offline")(pack_offline)

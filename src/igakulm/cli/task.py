@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,11 +108,18 @@ def task_check(
 
     loaded = load_task_file(task_file)
     counter, context = _token_counter(base) if base else (None, None)
-    found = check_rows(loaded, count_tokens=counter, context=context)
+    found = check_rows(loaded, count_tokens=counter, context=context, find_personal_data=_personal_data())
     if as_json:
         print_json(found)
     else:
         _print_check(found)
+
+
+def _personal_data() -> Callable[[str], Counter[str]]:
+    from igakulm.text.personal.finder import Finder
+
+    finder = Finder()
+    return lambda text: Counter(span.kind for span in finder.find(text))
 
 
 def _token_counter(base: Path) -> tuple[Callable[[str], int], int | None]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.answering.tasks import classify, compare, extract
+from igakulm.answering.tasks import classify, compare, extract, write
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
@@ -24,10 +24,11 @@ from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, JOURNAL, TRIES, giv
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.result_tables import check_form, write_results
 from igakulm.tasks.layouts import Task
-from igakulm.tasks.own.items import item_tasks
+from igakulm.tasks.own.items import item_tasks, written_question
 from igakulm.tasks.own.read import read_table
 from igakulm.tasks.own.tables import Table, TableRow
 
+CUT = "答えが途中で切れており、抜けがあるかもしれません"
 NOTE = "注意"
 """The last column: what a person should know of a row's answers; empty = nothing."""
 
@@ -45,8 +46,10 @@ class Asked:
         return f"{self.task.title or self.task.name}（モデル）"
 
     @property
-    def columns(self) -> tuple[str, str]:
+    def columns(self) -> tuple[str, ...]:
         """The columns of the answers, and of their probability or their places in the text."""
+        if not self.layouts:
+            return (self.column,)
         more = "位置" if self.task.kind == "extract" else "確率"
         return self.column, f"{self.task.title or self.task.name}（{more}）"
 
@@ -95,6 +98,9 @@ def _asked(task_file: TaskFile, model: Model) -> list[Asked]:
     known = {task.name: task for task in model.tasks}
     found = []
     for task in task_file.tasks:
+        if task.kind in ("question-answer", "free-text"):
+            found.append(Asked(task, ()))  # the question says all
+            continue
         names = item_tasks(task)
         missing = [name for name in names if name not in known]
         if missing:
@@ -156,7 +162,7 @@ def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model:
             return {NOTE: f"モデルの処理が {TRIES} 回失敗しました"}, True
         except InputError as error:
             answer, detail, note = "", "", error.what
-        values |= {one.columns[0]: answer, one.columns[1]: detail}
+        values |= dict(zip(one.columns, (answer, detail), strict=False))
         if note:
             notes.append(f"{one.task.title or one.task.name}：{note}")
     return {**values, NOTE: "。".join(notes)}, False
@@ -187,7 +193,8 @@ def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, 
         chosen = compare(model, layouts[0], text, second) if task.second else classify(model, layouts[0], text)
         _, label, chance = next(option for option in chosen.options if option[0] == chosen.answer)
         return label, f"{chance:.3f}", ""
-    raise InputError(f"tasks of kind {task.kind} are not applied to tables yet", where=task.name)
+    written = write(model, written_question(task, text, row.cells.get(task.second or "", "")))
+    return written.text.strip(), "", CUT if written.cut else ""
 
 
 def _extracted(layout: Task, text: str, model: Model) -> tuple[str, str, str]:
@@ -196,7 +203,7 @@ def _extracted(layout: Task, text: str, model: Model) -> tuple[str, str, str]:
     places = json.dumps([[item.start, item.end, item.text] for item in found.items], ensure_ascii=False)
     notes = []
     if found.cut:
-        notes.append("答えが途中で切れており、抜けがあるかもしれません")
+        notes.append(CUT)
     if found.unreadable:
         notes.append("読み取れない答えがありました")
     if found.unplaced:

@@ -77,6 +77,8 @@ def finetune(
     make_objective = objective_maker(train_section.objective)
     encoder = load_encoder(tokenizer_dir)
     split = load_split(benchmarks, train_section.split)
+    for line in split.screen.lines():
+        progress.say(line)
     items, chats = split.train, read_chats(train_section.chats, split.screen.personal_data)
     form = form_of_rows(train_section, pretrain_dir / "model", encoder)
     found, left_out = render_rows(items, encoder, train_section.max_length, progress, chats, form=form)

@@ -59,6 +59,18 @@ def asked(task: OwnTaskSection, label: str = "") -> str:
     return task.question
 
 
+def written_question(task: OwnTaskSection, text: str, second: str = "") -> str:
+    """The question of a task whose answer is a text: its own words, or the row's question, before the quoted text.
+
+    >>> task = OwnTaskSection(name="a", kind="free-text", column="c", question="要約は。")
+    >>> print(written_question(task, "熱がある。"))
+    要約は。
+    「熱がある。」
+    """
+    words = second if task.kind == "question-answer" else asked(task)
+    return f"{words}\n「{text}」"
+
+
 def _items(task: OwnTaskSection, row: OwnRow) -> list[Item]:
     answer = row.answers[task.name]
     quoted = f"「{row.text}」"
@@ -83,8 +95,7 @@ def _items(task: OwnTaskSection, row: OwnRow) -> list[Item]:
             return [item("choice", f"{asked(task)}\n{quoted}", task.labels, (letter,))]
         pair = item("choice", f"{asked(task)}\n文1: {row.text}\n文2: {second}", task.labels, (letter,))
         return [replace(pair, sentences=(row.text, second))]
-    words = second if task.kind == "question-answer" else asked(task)
-    return [item("text", f"{words}\n{quoted}", (), answer)]
+    return [item("text", written_question(task, row.text, second), (), answer)]
 
 
 def _yes(holds: bool) -> tuple[str]:

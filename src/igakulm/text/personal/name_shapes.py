@@ -111,6 +111,9 @@ def _in_run(seen: str, start: int, end: int, lists: Gazetteer, sure: bool) -> Na
             return Name(start + place, end, len(word) if word in lists.surnames else 0, 0.95 if sure else 0.9)
     if sure and 2 <= len(run) <= 5 and _unknown(run, lists):
         return Name(start, end, 0, 0.7)
+    bounded = not re.match(f"[{HAN}ぁ-んァ-ヺー]", seen[start - 1 : start])
+    if not sure and bounded and 2 <= len(run) <= 3 and _unknown(run, lists):
+        return Name(start, end, 0, 0.65)
     return _rare(run, start, end, lists) if sure else None
 
 
@@ -122,6 +125,8 @@ def _rare(run: str, start: int, end: int, lists: Gazetteer) -> Name | None:
         or run in lists.words
         or _MEDICAL.search(run)
     ):
+        return None
+    if any(run[:place] in NO_NAME for place in range(2, len(run))):
         return None
     for place in range(min(4, len(run) - 1), 0, -1):
         first, rest = run[:place], run[place:]
@@ -153,7 +158,7 @@ _MEDICAL = re.compile("[病症炎癌腫瘤斑疹痕癬痛熱血痙攣麻瘻瘡�
 
 
 def _unknown(run: str, lists: Gazetteer) -> bool:
-    if len(run) > 4 or _MEDICAL.search(run):
+    if len(run) > 4 or run[-1] in "時後前頃際毎下中上" or _MEDICAL.search(run):
         return False
     return (
         run not in NO_NAME

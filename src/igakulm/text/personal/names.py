@@ -57,7 +57,7 @@ _LABELLED = tuple(
         ("label of a person", True, _PERSON, _AFTER),
         ("label of staff", False, _STAFF, _AFTER),
         ("label of a role", False, _ROLE, _AFTER),
-        ("label of family", False, _KIN, rf"(?:\([^)\n]{{1,6}}\))?(?:{_AFTER}|[(・、](?=[^0-9]))"),
+        ("label of family", False, _KIN, rf"(?:\([0-9][^)\n]{{0,5}}\))?(?:{_AFTER}|[(・、](?=[^0-9]))"),
     )
 )
 _DOINGS = re.compile("確認|連絡|報告|依頼|記録|記載|作成|申し送り|担当(?!者|医|[A-Za-z])|診断(?!者|医)|麻酔|説明")
@@ -78,7 +78,7 @@ _SURE = re.compile(
     r"くん(?![だでじすの])|君(?![津主])|"
     r"ちゃん(?!と)|先生|せんせい|医師(?!会|国|法|免|の指示|不足)|両(?=看護師|医師|先生|名|氏)|ドクター|"
     r"Dr\.?(?![A-Za-z])|Ns\.?(?![A-Za-z])|"
-    r"ns\.?(?![A-Za-z])|NS(?![A-Za-z])|ナース|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
+    r"ns\.?(?![A-Za-z])|NS(?![A-Za-zコ])|ナース(?!コ|ス)|看護師|看護婦|師長|主任|教授|准教授|薬剤師|保健師|助産師|療法士|"
     r"ケアマネ|"
     r"相談員|PT(?![A-Za-z])|OT(?![A-Za-z])|ST(?![A-Za-z])|MSW(?![A-Za-z])|CM(?![A-Za-z])|RN(?![A-Za-z])|"
     r"MD(?![A-Za-z])|ヘルパー|副院長|院長|部長|医長|宅(?![配急地老])|邸|講師|助教|技師|栄養士|研修医|医員|巡査|"
@@ -100,7 +100,7 @@ _LARGE_PLACES = frozenset(
     )
 )
 """Surnames that are large places as well: without a label or title they are taken for the place."""
-_WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同何"), "氏": tuple("摂華")}
+_WORDS_WITH = {"殿": tuple("沈宮神御"), "様": tuple("仕模同何"), "氏": tuple("摂華"), "宅": tuple("自在")}
 """沈殿, 仕様, 摂氏."""
 _LONE_WORD = re.compile(rf"(?<![{HAN}])[多異一有王神]様")
 _ANYBODY = re.compile(r"さん|様|さま|殿|氏|くん|君|ちゃん|先生|せんせい")
@@ -142,7 +142,8 @@ _NAME_DEPARTMENT = re.compile(
     rf"(?P<name>[{HAN}]{{1,3}})[(（][^)）\n]{{0,8}}(?:科|医師?|看護師|薬剤師|部|病棟|PT|OT|ST|Ns|Dr)[)）]"
 )
 _STAFF_BEFORE = re.compile(
-    r"(?:SW|MSW|PSW|PT|OT|ST|CM|Ns|NS|Dr|DR|CW|相談員|看護師|薬剤師|保健師|助産師|栄養士|技師|師長|主任|ケアマネ|"
+    r"(?:ケアマネージャー|ケアマネジャー|SW|MSW|PSW|PT|OT|ST|CM|Ns|NS|Dr|DR|CW|相談員|看護師|薬剤師|保健師|助産師|"
+    r"栄養士|技師|師長|主任|ケアマネ|"
     r"ヘルパー|介護士|医師|担当|主治医|"
     r"研修医|当直医|執刀医|麻酔科医)[.]?[ ]?(?=[一-鿿])"
 )
@@ -377,7 +378,8 @@ def find_staff_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         for found in pattern.finditer(seen):
             group = "name" if found["name"] else "named"
             surname, _, given = found[group].partition(" ")
-            plain = given not in lists.words if given else _plain_surname(surname, rule, lists)
+            frequent = rule == "says the name" and surname in lists.frequent
+            plain = given not in lists.words if given else frequent or _plain_surname(surname, rule, lists)
             if surname in lists.surnames and surname not in NO_NAME and plain:
                 yield Span(*found.span(group), "name", rule, 0.75)
     for found in _STAFF_BEFORE.finditer(seen):

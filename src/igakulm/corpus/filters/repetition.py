@@ -1,6 +1,6 @@
 """How much of a document repeats itself: characters, lines, sentences and phrases (section 2.1).
 
-Does: measure. Does not: compare documents with each other (dedup.py, repeated.py).
+Does: measure and judge. Does not: compare documents with each other (dedup.py, repeated.py).
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from igakulm.corpus.filters.filter import Document, Filter, Finding
 from igakulm.recipe.schema import Filters
 from igakulm.text.characters import Codes
 
@@ -63,8 +64,10 @@ def _power(exponent: int) -> np.uint32:
     return np.uint32(pow(0x9E3779B1, exponent, 1 << 32))
 
 
-def repetition_reason(text: str, ngram_share: float, filters: Filters) -> tuple[str, str] | None:
+def judge(document: Document, filters: Filters) -> Finding | None:
     """Reason code and detail if lines, sentences, phrases or characters are repeated too much."""
+    assert document.measured is not None
+    text, ngram_share = document.text, document.measured.repeated_ngrams
     if _repeated(text.replace("。\n", "\n").replace("。", "\n").split("\n")):
         for name, pieces, most in (
             ("lines", text.split("\n"), filters.max_duplicate_line_share),
@@ -93,3 +96,12 @@ def _repeated(pieces: list[str]) -> int:
         else:
             seen.add(piece)
     return repeated
+
+
+FILTER = Filter(
+    reasons=("repetition",),
+    keys=("max_duplicate_line_share", "max_duplicate_sentence_share", "max_duplicate_ngram_share"),
+    judge=judge,
+    order=40,
+    needs_measures=True,
+)

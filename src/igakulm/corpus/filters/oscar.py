@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from igakulm.corpus.filters.filter import Document, Filter, Finding
 from igakulm.recipe.schema import Filters
 
 _KEYS = ('"warnings"', '"categories"', '"harmful_pp"', '"language_probability"')
 
 
-def flag_reason(meta: str, filters: Filters) -> tuple[str, str] | None:
+def flag_reason(meta: str, filters: Filters) -> Finding | None:
     """Reason code and detail if the metadata (JSON as text) speak against a document.
 
     >>> flag_reason('{"warnings": ["tiny", "noisy"]}', Filters())
@@ -35,7 +36,7 @@ def flag_reason(meta: str, filters: Filters) -> tuple[str, str] | None:
     return _of(about, filters) if isinstance(about, dict) else None
 
 
-def _of(about: dict[str, Any], filters: Filters) -> tuple[str, str] | None:
+def _of(about: dict[str, Any], filters: Filters) -> Finding | None:
     for key, unwanted in (("warnings", filters.drop_warnings), ("categories", filters.drop_categories)):
         found = _words(about.get(key)) & set(unwanted)
         if found:
@@ -58,3 +59,16 @@ def _words(value: object) -> set[str]:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def judge(document: Document, filters: Filters) -> Finding | None:
+    """Looks at the metadata alone."""
+    return flag_reason(document.meta, filters)
+
+
+FILTER = Filter(
+    reasons=("oscar_warning", "oscar_category", "oscar_harmful", "oscar_language"),
+    keys=("drop_warnings", "drop_categories", "min_harmful_perplexity", "min_language_probability"),
+    judge=judge,
+    order=20,
+)

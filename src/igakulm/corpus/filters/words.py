@@ -1,6 +1,6 @@
-"""Words that advertisements and adult pages are full of, and how often documents have them.
+"""Documents full of the words of advertisements and adult pages.
 
-Does: hold the two lists and find all their words in a batch of documents at once. Does not: judge.
+Does: hold the two lists, find all their words in a batch of documents at once, judge. Does not: know meanings.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from igakulm.corpus.filters.filter import Document, Filter, Finding
+from igakulm.recipe.schema import Filters
 from igakulm.text.characters import Codes
 
 ADVERTISEMENT_WORDS = (
@@ -102,3 +104,24 @@ def count_words(codes: Codes, offsets: NDArray[np.int64]) -> dict[int, Words]:
             words = counts.setdefault(document, Words({}, {}))
             (words.adult if word in adult else words.advertisement)[word] = count
     return counts
+
+
+def judge(document: Document, filters: Filters) -> Finding | None:
+    """Adult words are counted in the document, advertising words for each 1,000 characters (at least 500)."""
+    assert document.measured is not None
+    advertisement, adult = document.measured.advertisement, document.measured.adult
+    if sum(adult.values()) > filters.max_adult_words:
+        return "adult", ", ".join(sorted(adult)[:3])
+    rate = 1000 * sum(advertisement.values()) / max(len(document.text), 500)
+    if rate > filters.max_advertisement_words and len(advertisement) > 1:  # one word alone is what a text is about
+        return "advertisement", f"{rate:.1f} for each 1,000 characters: {', '.join(sorted(advertisement)[:3])}"
+    return None
+
+
+FILTER = Filter(
+    reasons=("adult", "advertisement"),
+    keys=("max_adult_words", "max_advertisement_words"),
+    judge=judge,
+    order=50,
+    needs_measures=True,
+)

@@ -1,0 +1,1 @@
+"""Rules that drop a document, one module each."""
