@@ -79,7 +79,7 @@ class WardEngine(PageEngine):
 
 def scripted_model() -> Model:
     tiny = encoder()
-    return Model(WardEngine(tiny, SAID), tiny, "ward", "scripted", tasks=LAYOUTS)  # type: ignore[arg-type]
+    return Model(WardEngine(tiny, SAID), tiny, "ward", "scripted", tasks=LAYOUTS)
 
 
 def ward_review(task_file: TaskFile, by: str = "田中") -> Review:

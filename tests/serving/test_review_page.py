@@ -140,7 +140,7 @@ def test_a_server_that_is_killed_loses_no_decision(browser: Any, tmp_path: Path)
             left = shown(page)
             page.keyboard.press("Enter")
             until(page, "!document.querySelector('#problem').hidden")
-            assert "保存されていません" in page.text_content("#problem") and shown(page) == left
+            assert "保存されていないことがあります" in page.text_content("#problem") and shown(page) == left
             assert len(decisions_of(task_file).lines) == count
             server = started(tmp_path / "task.yaml", port)
         page.keyboard.press("2")

@@ -4,7 +4,8 @@
 import { announce, byId, el } from "./dom.js";
 import { MarkedText } from "./marked.js";
 
-const NO_SERVER = "サーバーにつながりません。igakulm task review が動いているか確かめてください。この行の決定はまだ保存されていません。";
+const NO_SERVER = "サーバーにつながりません。igakulm task review が動いているか確かめてください。";
+const NOT_SURE = "この行の決定は保存されていないことがあります。つながったら、もう一度決定してください。";
 const OUTCOMES = { accepted: "案のまま決定", corrected: "直して決定", skipped: "保留" };
 let overview = null;
 let rows = [];
@@ -21,7 +22,7 @@ async function ask(path, body) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error(NO_SERVER);
+    throw new Error(body === undefined ? NO_SERVER : NO_SERVER + NOT_SURE);
   }
   const value = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(`保存・表示できませんでした：${value.error?.message ?? answer.status}`);
@@ -150,7 +151,7 @@ async function decide(skip) {
     task: task.name, number: shown.number, hash: shown.hash, answer: skip ? null : answer, settles: shown.others.length > 0,
   });
   announce(skip ? "保留にしました" : "保存しました");
-  at += 1;
+  at = rows.indexOf(shown.number) + 1; // also when an earlier try was written and its answer was lost
   await count();
   if (at < rows.length) await open();
   else await list(); // rows whose proposal was not there before, or the end
