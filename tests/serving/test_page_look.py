@@ -147,8 +147,10 @@ def test_scores_as_plots_with_intervals(browser: Any, tmp_path: Path) -> None:
         assert words[0] == "調整後モデル 0.40 [0.20, 0.70]" and words[4] == "公表値（2モデル） 0.10–0.90"
         captions = page.locator(".plot caption small").all_inner_texts()
         assert len(captions) == 2 and "公表版のκ" in captions[1] and "公表版" not in captions[0]
-        places = page.locator(".plot").first.locator(".ours .interval, .ours .grid").evaluate_all(
-            "all => all.map((one) => [one.getAttribute('class'), parseFloat(one.getAttribute('x1'))])"
+        places = (
+            page.locator(".plot")
+            .first.locator(".ours .interval, .ours .grid")
+            .evaluate_all("all => all.map((one) => [one.getAttribute('class'), parseFloat(one.getAttribute('x1'))])")
         )
         ticks = [place for kind, place in places if kind == "grid"]  # -0.4 to 1.0
         start = next(place for kind, place in places if kind == "interval")
