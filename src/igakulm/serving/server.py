@@ -146,6 +146,7 @@ def _health(room: Room) -> Callable[[Request], Any]:
 
 
 async def http_error(_: Request, error: Exception) -> Response:
+    """An unknown path or method in OpenAI's form of errors."""
     status = error.status_code if isinstance(error, HTTPException) else 400
     message = {404: "there is no such path", 405: "this method is not allowed here"}.get(status, "refused")
     answer = error_response(status, message, "refused")
@@ -169,6 +170,7 @@ async def _server_error(_: Request, error: Exception) -> Response:
 
 
 def say_at_once(line: str) -> None:
+    """Print a line."""
     print(line, flush=True)  # at once, also into a pipe: somebody waits for the address
 
 
