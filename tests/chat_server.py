@@ -104,7 +104,7 @@ class ChatServer:
         with self.lock:
             self.open_now -= 1
         handler.send_response(reply.status)
-        for name, value in reply.headers.items():
+        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(reply.body) + (100 if reply.cut else 0)))
         handler.end_headers()

@@ -1,11 +1,14 @@
 """What the README promises is what CI runs, and every command it names exists."""
 
+import doctest
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import igakulm
 
 
 def code_lines(path: Path) -> list[str]:
@@ -39,3 +42,11 @@ def test_links_to_files_lead_somewhere(project: Path, name: str) -> None:
     text = (project / name).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
         assert (project / target).exists(), target
+
+
+def test_the_examples_of_the_python_api_give_what_they_say(project: Path) -> None:
+    text = (project / "docs" / "python-api.md").read_text(encoding="utf-8")
+    examples = doctest.DocTestParser().get_doctest(text.replace("```", ""), {"igakulm": igakulm}, "api", None, 0)
+    assert len(examples.examples) >= 3
+    told: list[str] = []
+    assert doctest.DocTestRunner().run(examples, out=told.append).failed == 0, "".join(told)

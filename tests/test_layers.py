@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 LAYERS = [
-    {"errors"},
+    {"errors", "version"},
     {"progress"},
     {"files", "machine"},
     {"stored"},
@@ -30,6 +30,7 @@ LAYERS = [
     {"bundle"},
     {"serving"},
     {"pipeline"},
+    {"api"},
     {"cli"},
     {"__main__"},
 ]

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from igakulm import __version__
 from igakulm.errors import InputError
 from igakulm.files import (
     BESIDE_THE_RESULT,
@@ -26,6 +25,7 @@ from igakulm.files import (
     write_json,
 )
 from igakulm.machine import arithmetic, cores
+from igakulm.version import __version__
 
 PROVENANCE_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "sentencepiece", "tokenizers", "fugashi", "gguf")
 

@@ -226,7 +226,7 @@ def test_a_server_that_hangs_is_left_after_the_time_out() -> None:
 
 
 def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("igakulm.asking.client.MAX_ANSWER_BYTES", 1000)
+    monkeypatch.setattr("igakulm.asking.transport.MAX_ANSWER_BYTES", 1000)
     with (
         ChatServer(lambda request, times: chat_reply("長" * 2000)) as server,
         pytest.raises(RequestError, match="long"),
@@ -325,7 +325,7 @@ def test_completions_and_embeddings() -> None:
 
 
 def test_lone_surrogates_survive_the_store(tmp_path: Path) -> None:
-    body = json.dumps({"choices": [{"message": {"content": "\ud800あ"}}]}).encode()
+    body = json.dumps({"choices": [{"message": {"content": "\ud800あ"}, "finish_reason": "stop"}]}).encode()
     with ChatServer(lambda request, times: Reply(body=body)) as server:
         for _ in range(2):
             with closing(ResponseStore(tmp_path / "a.sqlite")) as store:

@@ -54,20 +54,24 @@ class VllmForm:
                     self._send(outer.status, b'{"error": {"message": "Bearer secret is wrong"}}')
                 elif body.get("stream"):
                     self.send_response(200)
+                    self.send_header("Content-Type", "text/event-stream; charset=utf-8")
                     self.end_headers()
                     try:
                         for step in outer.steps(body):
                             chunk = {"choices": [outer.choice([step], None)]}
                             self.wfile.write(f"data: {json.dumps(chunk)}\n\n".encode())
+                        last = {"text": "", "token_ids": [], "finish_reason": "stop"}
+                        self.wfile.write(f"data: {json.dumps({'choices': [last]})}\n\n".encode())
                         self.wfile.write(b"data: [DONE]\n\n")
                     except OSError:
                         outer.left.set()
                 else:
-                    choice = outer.choice(list(outer.steps(body)), body)
+                    choice = outer.choice(list(outer.steps(body)), body) | {"finish_reason": "stop"}
                     self._send(200, json.dumps({"choices": [choice]}).encode())
 
             def _send(self, status: int, content: bytes) -> None:
                 self.send_response(status)
+                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

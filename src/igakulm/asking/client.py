@@ -10,10 +10,8 @@ Protocol: the OpenAI API reference, as llama.cpp, vLLM and others serve it.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
-import ssl
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +21,15 @@ from urllib.parse import urlsplit
 from igakulm.asking.retry import Retry as Retry
 from igakulm.asking.retry import parse_retry_after as parse_retry_after
 from igakulm.asking.store import ResponseStore as ResponseStore
+from igakulm.asking.transport import (
+    JSON_TYPE,
+    BadAnswer,
+    TooLong,
+    check_head,
+    json_object,
+    open_async_client,
+    read_body_async,
+)
 from igakulm.errors import InputError
 from igakulm.files import sha256_json
 
@@ -30,7 +37,6 @@ if TYPE_CHECKING:
     import httpx
 
 API_KEY_VARIABLE = "IGAKULM_API_KEY"
-MAX_ANSWER_BYTES = 64 * 2**20
 AGAIN = frozenset({408, 409, 425, 429})  # the same request may succeed later, as after 500 and above
 REFUSED = frozenset({400, 413, 414, 415, 422, 451})  # judge this one request (too long, filtered), not the endpoint
 
@@ -116,6 +122,14 @@ def _choice_text(route: str, body: Body) -> tuple[str, str]:
     return text or "", str(choice.get("finish_reason") or "")
 
 
+def _check_end(reason: str, where: str) -> None:
+    """Refuse a new answer that broke off: one without a reason for its end may lack any part of its text."""
+    if reason == "content_filter":
+        raise RequestError("request_refused", "the server's filter ended the answer", where=where)
+    if reason in ("", "abort", "error", "cancelled"):
+        raise ValueError(f"the answer broke off: its finish_reason is {reason or 'missing'}")
+
+
 def _vectors(body: Body, expected: int) -> list[list[float]]:
     rows = sorted(body["data"], key=lambda row: int(row["index"]))
     if len(rows) != expected:
@@ -162,23 +176,10 @@ class Client:
         """One client for each request at once: a pool goes through all its connections at every request, which costs
         more than the request."""
         try:
-            import httpx
+            return [open_async_client(self._key, 1) for _ in range(number)]
         except ImportError as error:
             hint = "pip install 'igakulm[synth]'"
             raise InputError("asking a server needs the package httpx", where=self.url, hint=hint) from error
-        # The system's certificates, not a bundled list: hospitals have authorities of their own.
-        trusted = ssl.create_default_context()
-        return [
-            httpx.AsyncClient(
-                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-                timeout=httpx.Timeout(None, connect=10.0),
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
-                verify=trusted,
-                trust_env=False,
-                follow_redirects=False,
-            )
-            for _ in range(number)
-        ]
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,7 +221,7 @@ class Client:
         """
 
         def check_all(found: Body) -> None:
-            _choice_text(route, found)
+            _check_end(_choice_text(route, found)[1], self.url)
             if check is not None:
                 check(found)
 
@@ -325,15 +326,18 @@ class Client:
         import httpx
 
         self.counts["attempts"] += 1
-        data = bytearray()
+        data = b""
         asking = connection.stream("POST", f"{self.url}/{route}", json=body)
         try:
             async with asyncio.timeout(self._retry.timeout), asking as response:
                 self._contact = True
-                async for piece in response.aiter_bytes():
-                    data += piece
-                    if len(data) > MAX_ANSWER_BYTES:
-                        raise RequestError("no_answer", "the answer is unreasonably long", where=self.url)
+                if response.is_success:
+                    check_head(response, JSON_TYPE)
+                data = await read_body_async(response)
+        except TooLong as error:
+            raise RequestError("no_answer", str(error), where=self.url) from error
+        except BadAnswer as error:
+            raise _AgainError(str(error)) from error
         except TimeoutError as error:
             raise _AgainError(f"no answer within {self._retry.timeout:g} s") from error
         except httpx.RequestError as error:
@@ -341,13 +345,13 @@ class Client:
             detail = self._excerpt(f"{type(error).__name__} {error}".encode())
             raise _AgainError(f"the connection failed: {detail}", everywhere=down) from error
         if not response.is_success:
-            raise self._explain_status(response, self._excerpt(bytes(data)))
+            raise self._explain_status(response, self._excerpt(data))
         try:
-            answer = json.loads(bytes(data))
+            answer = json_object(data)
             check(answer)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise _AgainError(f"the answer is not what the protocol says: {self._excerpt(bytes(data))}") from error
-        return dict(answer)
+            raise _AgainError(f"the answer is not what the protocol says: {self._excerpt(data)}") from error
+        return answer
 
     def _explain_status(self, response: httpx.Response, excerpt: str) -> Exception:
         status = response.status_code

@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from igakulm import __version__
 from igakulm.bundle.card import CardFacts, model_card
 from igakulm.bundle.convert import add_llama, convert
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
@@ -44,6 +43,7 @@ from igakulm.text.preparation import read_preparation
 from igakulm.text.prepared import prepare
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
+from igakulm.version import __version__
 
 CHECK_TEXTS = (
     "糖尿病の治療に用いる薬を一つ挙げてください。",

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from igakulm import __version__
 from igakulm.bundle.personal_data import PersonalDone, personal_lines
 from igakulm.corpus.records import SourceEntry
 from igakulm.evaluation.scoreboard import Score
 from igakulm.inference.bundle_file import GgufFile
 from igakulm.report.markdown import cell, table
 from igakulm.report.words import LANGUAGES, Words, words
+from igakulm.version import __version__
 
 LIMITS = ("device", "errors", "knowledge", "scores")
 

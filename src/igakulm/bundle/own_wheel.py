@@ -12,7 +12,7 @@ import importlib.metadata
 import zipfile
 from pathlib import Path
 
-import igakulm
+from igakulm import version
 from igakulm.bundle.licences import code_licence
 from igakulm.errors import InputError
 
@@ -51,7 +51,7 @@ def write_own_wheel(folder: Path) -> Path:
 
 
 def _package() -> dict[str, bytes]:
-    root = Path(igakulm.__file__).parent
+    root = Path(version.__file__).parent
     paths = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(root.parent).as_posix(): path.read_bytes() for path in paths}
 

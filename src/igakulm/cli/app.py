@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from igakulm import __version__
 from igakulm.cli.batch import ask, extract
 from igakulm.cli.bundle import export, pack_offline, sbom, verify
 from igakulm.cli.corpus import corpus_app
@@ -39,6 +38,7 @@ from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
 from igakulm.errors import InputError
+from igakulm.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -154,9 +153,10 @@ def exam(
     ] = None,
 ) -> None:
     """Score a model, an endpoint or finished answers on any multiple-choice examination."""
-    from igakulm.recipe.schema import BenchmarksSection, RowTask
+    from igakulm.pipeline.evaluate_session import row_task
+    from igakulm.recipe.schema import BenchmarksSection
 
-    task = RowTask(name=_exam_name(data), kind="exam", test=str(data))
+    task = row_task(data, "exam")
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
@@ -187,11 +187,10 @@ def task(
     ] = None,
 ) -> None:
     """Score models, an endpoint or finished answers on any task file: asked and scored like a benchmark."""
-    from igakulm.recipe.schema import BenchmarksSection, RowTask
+    from igakulm.pipeline.evaluate_session import row_task
+    from igakulm.recipe.schema import BenchmarksSection
 
-    kinds: dict[str, Any] = {"extraction": "entities"}
-    trained = str(train) if train else None
-    own = RowTask(name=_exam_name(data), kind=kinds.get(kind, kind), test=str(data), train=trained, by=tuple(by or ()))
+    own = row_task(data, kind, train, tuple(by or ()))
     if predictions is not None:
         _without_model(asking)
         if asking.out is None:
@@ -280,14 +279,6 @@ def _with_finished(own: RowTask, predictions: Path, asking: Asking) -> Asking:
 
     recorded = recorded_rows(own, predictions, predictions.stem, strict=asking.options.strict)
     return replace(asking, target=replace(asking.target, recorded=recorded))
-
-
-def _exam_name(data: Path) -> str:
-    """The task's name: the file's, as part of a path, and never that of a published benchmark."""
-    from igakulm.tasks.benchmarks.registry import benchmark_of
-
-    name = re.sub(r"[^\w.-]+", "-", data.stem).strip("-.") or "exam"
-    return f"exam-{name}" if benchmark_of(name) else name
 
 
 def _without_model(asking: Asking) -> None:

@@ -146,6 +146,14 @@ def _print_check(found: Check) -> None:
         print(f"{task}: {found['usable_by_task'][task]:,} rows; {listed}")
     for kind, count in found["personal_data"].items():
         print(f"personal data: {kind} {count:,}")
+    decided = found["decisions"]
+    if decided["people"]:
+        by_outcome = ", ".join(f"{decided[key]:,} {key}" for key in ("accepted", "corrected", "skipped", "disputed"))
+        gone = f"{decided['no_row']:,} on texts that no row has"
+        print(f"decisions by {', '.join(decided['people'])}: {by_outcome}; {gone}")
+    if decided["unreadable"]:
+        lines = ", ".join(map(str, decided["unreadable"]))
+        print(f"warning: lines of the file of decisions that a stop cut off, or that are damaged: {lines}")
     for line in (*found["notes"], *(f"warning: {one}" for one in found["warnings"])):
         print(line)
     if found["left_out"]:

@@ -11,9 +11,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from igakulm import __version__
 from igakulm.corpus.warc import HTML_TYPES
 from igakulm.errors import InputError
+from igakulm.version import __version__
 
 ROBOT = "IgakuLM"
 """Our name in robots.txt."""

@@ -52,7 +52,8 @@ def write_table(folder: Path, path: Path) -> int:
     return len(scores)
 
 
-def _cells(score: Score) -> list[object]:
+def cells(score: Score) -> list[object]:
+    """The columns of one figure, as `COLUMNS` names them."""
     return [getattr(score, column) for column in COLUMNS]
 
 
@@ -60,7 +61,7 @@ def _csv(scores: tuple[Score, ...]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(map(_cells, scores))
+    writer.writerows(map(cells, scores))
     return text.getvalue()
 
 
@@ -74,7 +75,7 @@ def _write_excel(scores: tuple[Score, ...], path: Path) -> None:
     sheet.append(list(COLUMNS))
     for score in scores:
         # A text that begins with a sign of equality would be a formula.
-        sheet.append([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" else cell for cell in _cells(score)])
+        sheet.append([f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" else cell for cell in cells(score)])
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         book.save(file)
 

@@ -8,11 +8,13 @@ Sources: the completions route of vLLM (`prompt` as ids, `return_token_ids` from
 `stop_token_ids`) and of llama.cpp (`return_tokens` with `verbose`, `n_probs`, `grammar`). One body serves both: each
 leaves out what it does not know. llama.cpp keeps back parts of characters while it streams; single requests tell them,
 but not their log-probabilities: such steps have none.
+
+A missing end is never an end: an answer counts only with its `finish_reason`, a stream also with its "[DONE]". Whatever
+stops without them, or stops for length before the length that was asked for, has failed.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from igakulm.asking.client import endpoint_url
+from igakulm.asking.transport import (
+    EVENTS_TYPE,
+    JSON_TYPE,
+    BadAnswer,
+    check_head,
+    json_object,
+    open_client,
+    read_body,
+    read_events,
+)
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint
 from igakulm.inference.engine import (
@@ -41,8 +53,8 @@ if TYPE_CHECKING:
     import httpx
 
 LANES = 8
-PATIENCE, CONNECT = 120.0, 10.0
-"""Seconds until the next piece of an answer, and until a connection is there."""
+PATIENCE = 120.0
+"""Seconds until the next piece of an answer."""
 _IDS = "start vLLM 0.10.2 or later, or llama.cpp's server"
 
 
@@ -70,18 +82,11 @@ class EndpointEngine:
     def __init__(
         self, url: str, model: str, context_length: int, api_key: str | None = None, *, lanes: int = LANES
     ) -> None:
-        import httpx
-
         self.url, self.name, self.context_length, self.lanes = endpoint_url(url), model, context_length, lanes
         self.alive = True  # as far as the last request knows
         self._answered = False
         self._key = api_key or ""
-        self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
-            timeout=httpx.Timeout(PATIENCE, connect=CONNECT),
-            limits=httpx.Limits(max_connections=lanes),
-            trust_env=False,  # no proxy between a hospital's machines
-        )
+        self._http = open_client(self._key, lanes, PATIENCE)
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,13 +116,12 @@ class EndpointEngine:
         if complete:
             return
         if sampling.constraint is not None:
-            body = self._body(made[:start], longest - start, stop, sampling)
-            steps = list(_choice_steps(self._post(body), 0))[len(made) - start :]
+            steps = self._posted(made[:start], longest - start, stop, sampling)[len(made) - start :]
             yield from (step for step in steps if step is not None)
             return
         for number in range(longest - len(made)):
             one = replace(sampling, seed=sampling.seed + number + 1)
-            step = next(_choice_steps(self._post(self._body(made, 1, stop, one)), 0), None)
+            step = next(iter(self._posted(made, 1, stop, one)), None)
             if step is None:
                 return
             yield step
@@ -126,15 +130,31 @@ class EndpointEngine:
         self, made: list[int], longest: int, stop: Sequence[int], sampling: Sampling
     ) -> Generator[Step, None, bool]:
         """Steps of one request; False = the server kept a token back."""
-        start = len(made)
-        body = self._body(made, longest - start, stop, sampling) | {"stream": True}
+        room, told, reason = longest - len(made), 0, None
+        body = self._body(made, room, stop, sampling) | {"stream": True}
         with closing(self._events(body)) as events:
             for event in events:
-                for step in _choice_steps(event, len(made) - start):
+                with self._protocol():
+                    reason = event["choices"][0].get("finish_reason") or reason
+                    steps = list(_choice_steps(event, told))
+                    told += len(steps)
+                    if told > room:
+                        raise BadAnswer(f"more than the {room:,} tokens that were asked for")
+                for step in steps:
                     if step is None:
                         return False
                     yield step
+        with self._protocol():
+            _check_end(reason, told, room)
         return True
+
+    def _posted(self, prompt: list[int], room: int, stop: Sequence[int], sampling: Sampling) -> list[Step | None]:
+        """Steps of one request that is answered at once."""
+        choice = self._post(self._body(prompt, room, stop, sampling))
+        with self._protocol():
+            steps = list(_choice_steps(choice, 0))
+            _check_end(choice["choices"][0].get("finish_reason"), len(steps), room)
+        return steps
 
     def generate(
         self,
@@ -188,7 +208,8 @@ class EndpointEngine:
     def _next(self, prompt: list[int], token: int) -> float:
         """llama.cpp tells the log-probability (before the bias) of a token that it is made to take."""
         body = self._body(prompt, 1, (), replace(GREEDY, top=1)) | {"logit_bias": [[token, 1e6]]}
-        step = next(_choice_steps(self._post(body), 0), None)
+        with self._protocol():
+            step = next(_choice_steps(self._post(body), 0), None)
         if step is None or step.token != token or step.log_probability is None:
             what = "the server does not say how likely this option is (llama.cpp's does not for parts of characters)"
             raise InputError(what, where=self.url, hint="use the engine llamacpp or vLLM")
@@ -218,26 +239,21 @@ class EndpointEngine:
         return body
 
     def _post(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        with self._protocol():
-            reply = self._http.post(f"{self.url}/completions", json=body)
-            self._check(reply)
-            answer: dict[str, Any] = reply.json()
-            answer["choices"][0]
+        with self._protocol(), self._http.stream("POST", f"{self.url}/completions", json=body) as reply:
+            self._check(reply, JSON_TYPE)
+            answer = json_object(read_body(reply))
+            _check_end(answer["choices"][0].get("finish_reason"))
         return answer
 
     def _events(self, body: Mapping[str, Any]) -> Generator[dict[str, Any]]:
         """The chunks of a streamed answer (server-sent events)."""
         with self._protocol(), self._http.stream("POST", f"{self.url}/completions", json=body) as reply:
-            if not reply.is_success:
-                reply.read()
-            self._check(reply)
-            for line in reply.iter_lines():
-                if line.startswith("data:") and line[5:].strip() != "[DONE]":
-                    chunk = json.loads(line[5:])
-                    if "error" in chunk:
-                        raise self._failed(f"the server at {self.url} stopped: {str(chunk['error'])[:300]}")
-                    if chunk.get("choices"):
-                        yield chunk
+            self._check(reply, EVENTS_TYPE)
+            for chunk in read_events(reply, PATIENCE):
+                if "error" in chunk:
+                    raise self._failed(f"the server at {self.url} stopped: {str(chunk['error'])[:300]}")
+                if chunk.get("choices"):
+                    yield chunk
 
     @contextmanager
     def _protocol(self) -> Iterator[None]:
@@ -248,18 +264,19 @@ class EndpointEngine:
             yield
         except httpx.HTTPError as error:
             raise self._failed(f"no answer from {self.url}: {type(error).__name__} {error}") from error
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise self._failed(f"the server at {self.url} gives another form of answer ({error})") from error
 
     def _failed(self, what: str) -> EndpointFailed:
         self.alive = False
         return EndpointFailed(what)
 
-    def _check(self, reply: httpx.Response) -> None:
+    def _check(self, reply: httpx.Response, content_type: str) -> None:
         if reply.is_success:
+            check_head(reply, content_type)
             self.alive = self._answered = True
             return
-        text = " ".join(reply.text[:4000].split())
+        text = " ".join(read_body(reply)[:4000].decode("utf-8", "replace").split())
         text = (text.replace(self._key, "[key]") if self._key else text)[:300]
         if reply.status_code in (400, 413, 422):
             raise InputError(f"the server refuses the request: {text}", where=self.url)
@@ -267,6 +284,14 @@ class EndpointEngine:
             hint = "check the address (it usually ends in /v1), the model's name and the key"
             raise InputError(f"the server answers {reply.status_code}: {text}", where=self.url, hint=hint)
         raise self._failed(f"the server at {self.url} answers {reply.status_code}: {text}")
+
+
+def _check_end(reason: object, told: int | None = None, room: int = 0) -> None:
+    """Refuse an answer that stopped before its end; `told`: tokens of it, of the `room` that was asked for."""
+    if reason not in ("stop", "length"):
+        raise BadAnswer(f"the answer broke off: its finish_reason is {str(reason)[:40]}")
+    if reason == "length" and told is not None and told < room:
+        raise BadAnswer(f"the answer was cut at {told:,} of {room:,} tokens: the server's context is too short")
 
 
 def _choice_steps(event: Mapping[str, Any], known: int) -> Iterator[Step | None]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from igakulm.asking.client import ResponseStore, endpoint_url
 from igakulm.errors import InputError
@@ -34,15 +35,18 @@ from igakulm.manifest import (
     write_manifest,
 )
 from igakulm.progress import Progress
-from igakulm.recipe.schema import BenchmarksSection, EvaluateSection
+from igakulm.recipe.schema import BenchmarksSection, EvaluateSection, RowTask
 from igakulm.report.evaluation import build_evaluation_report
 from igakulm.report.markdown import render_markdown
 from igakulm.report.numbers import Language
+from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.left_out import LEFT_OUT_FILE
 from igakulm.tasks.load import load_split
 from igakulm.tasks.wording import told
 
 STAGE = "evaluation"
+RowKind = Literal["classification", "extraction", "similarity", "exam", "free-text"]
+"""What the rows of a user's own file ask."""
 OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, LEFT_OUT_FILE, "items", "logs", "lock"}
 """Everything that an evaluation's folder holds."""
 
@@ -54,6 +58,23 @@ def default_folder(benchmark: str, model: str) -> Path:
     'evaluations/jmed-org-model-c87c0c64'
     """
     return Path("evaluations") / f"{plain_name(benchmark)}-{plain_name(model)}"
+
+
+def row_task(data: Path, kind: RowKind, train: Path | None = None, by: Sequence[str] = ()) -> RowTask:
+    """A file of rows as a task of its own: its name is the file's, as part of a path, and never that of a published
+    benchmark.
+
+    >>> row_task(Path("rows/my ward.jsonl"), "extraction").name, row_task(Path("igakuqa.jsonl"), "exam").name
+    ('my-ward', 'exam-igakuqa')
+    """
+    name = re.sub(r"[^\w.-]+", "-", data.stem).strip("-.") or "exam"
+    return RowTask(
+        name=f"exam-{name}" if benchmark_of(name) else name,
+        kind="entities" if kind == "extraction" else kind,
+        test=str(data),
+        train=str(train) if train else None,
+        by=tuple(by),
+    )
 
 
 def evaluate_model(

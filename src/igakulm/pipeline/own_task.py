@@ -157,8 +157,10 @@ def _stored(task_file: TaskFile, sides: Sides, folder: Path) -> Stored:
 
 
 def _source(task_file: TaskFile) -> str:
-    """Hash of the task file and of all that it reads."""
+    """Hash of the task file and of all that it reads, decisions of people among them."""
     files = [file for pattern in task_file.data for file in data_files(pattern)]
+    if task_file.decisions and Path(task_file.decisions).is_file():
+        files.append(Path(task_file.decisions))
     return sha256_json([task_file.model_dump(mode="json"), [sha256_file(file) for file in files]])
 
 

@@ -84,6 +84,7 @@ class TaskFile(Section):
     personal_data: PersonalData = "replace"
     split: OwnSplitSection = OwnSplitSection()
     longest_text: Positive = 200_000
+    decisions: str | None = None
     tasks: Annotated[tuple[OwnTaskSection, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -100,7 +101,7 @@ class TaskFile(Section):
 
 
 def load_task_file(path: Path) -> TaskFile:
-    """Read `task.yaml`; paths of data start at its folder.
+    """Read `task.yaml`; paths start at its folder, and decisions stand beside it unless it names another file.
 
     Raises:
         InputError: no such file, bad YAML, an unknown key (with a suggestion), a wrong value.
@@ -111,4 +112,6 @@ def load_task_file(path: Path) -> TaskFile:
     hint = "`igakulm task init FILE --out task.yaml` writes one"
     loaded = load_yaml(path, TaskFile, "task file", hint)
     folder = path.resolve().parent
-    return loaded.model_copy(update={"data": tuple(os.path.normpath(folder / name) for name in loaded.data)})
+    decisions = os.path.normpath(folder / (loaded.decisions or f"{path.stem}.decisions.jsonl"))
+    data = tuple(os.path.normpath(folder / name) for name in loaded.data)
+    return loaded.model_copy(update={"data": data, "decisions": decisions})

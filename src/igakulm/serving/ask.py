@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from igakulm.inference.engine import GREEDY, EngineFailed, Sampling
 from igakulm.inference.model import Model
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
-from igakulm.serving.text import TextStream
+from igakulm.serving.answer_stream import AnswerStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +113,15 @@ def answer(opened: Model, question: Question, most: int, sampling: Sampling = GR
         ids = opened.prompt([{"role": "user", "content": question.text}]).ids
     except InputError as error:
         return Asked(question, error.what, "error", 0, 0)
-    room = min(most, opened.context_length - len(ids))
-    if room < 1:
-        what = f"the question has {len(ids):,} tokens, the model reads {opened.context_length - 1:,}"
-        return Asked(question, what, "error", len(ids), 0)
-    stream, parts, made = TextStream(opened.encoder), [], 0
-    steps = opened.engine.stream(ids, room, opened.encoder.stops, sampling)
     try:
-        with closing(steps):  # type: ignore[type-var]
-            for step in steps:
-                parts.append(stream.feed(step.token))
-                made += 1
+        stream = AnswerStream(opened, ids, most, sampling)
+    except InputError as error:
+        return Asked(question, error.what, "error", len(ids), 0)
+    try:
+        text = "".join(stream)
     except EngineFailed:
-        return Asked(question, "the model's process failed under this question", "error", len(ids), made)
-    text = "".join([*parts, stream.finish()])
-    return Asked(question, text, "length" if made >= room else "stop", len(ids), made)
+        return Asked(question, "the model's process failed under this question", "error", len(ids), stream.tokens)
+    return Asked(question, text, stream.finish or "length", len(ids), stream.tokens)
 
 
 def _as_json(asked: Asked) -> str:

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from igakulm import __version__
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
+from igakulm.version import __version__
 
 FORMAT = 1
 FIRST = "0" * 64

@@ -26,9 +26,16 @@ from igakulm.progress import Progress
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
-from igakulm.tasks.layouts import Task
+from igakulm.tasks.layouts import Task, TaskKind
 
 JOURNAL = ".journal"
+DOES: dict[TaskKind, str] = {
+    "extract": "extracts",
+    "classify": "classifies",
+    "compare": "compares",
+    "exam": "answers examination questions",
+}
+"""What a task of a kind does, for sentences about it."""
 TRIES = 3
 """A record is asked again when the model's process died under it; the next try finds a new process."""
 FAILURES_IN_A_ROW = 3
@@ -114,20 +121,21 @@ def batch_extract(
     return {**summary, "resumed": resumed, "out": str(out)}
 
 
-def chosen_tasks(tasks: Sequence[Task], names: Sequence[str]) -> list[Task]:
-    """The tasks of these names, in this order; without names all that extract.
+def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: TaskKind = "extract") -> list[Task]:
+    """The tasks of these names, in this order; without names all of the kind.
 
     Raises:
-        InputError: an unknown name, a task of another kind, or none that extracts.
+        InputError: an unknown name, a task of another kind, or none of this kind.
     """
-    known = {task.name: task for task in tasks if task.kind == "extract"}
+    known = {task.name: task for task in tasks if task.kind == kind}
+    does = DOES[kind]
     for name in names:
         if name not in known:
             close = did_you_mean(name, known)
             hint = f"did you mean {close!r}?" if close else f"choose of: {', '.join(known)}"
-            raise InputError(f"the bundle has no task {name!r} that extracts", where="--task", hint=hint)
+            raise InputError(f"the bundle has no task {name!r} that {does}", where="--task", hint=hint)
     if not known:
-        raise InputError("the bundle's model was tuned on no task that extracts", hint="igakulm ask asks it in chat")
+        raise InputError(f"the bundle's model was tuned on no task that {does}", hint="igakulm ask asks it in chat")
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 

@@ -10,7 +10,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TextIO
 
@@ -18,7 +17,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed, Sampling
 from igakulm.inference.model import Model
 from igakulm.inference.open import open_model
-from igakulm.serving.text import TextStream
+from igakulm.serving.answer_stream import AnswerStream
 
 NOTICE = "回答は誤ることがあります。診断には使えません。終わるには Ctrl-D を押してください。"
 UNREADABLE = "（モデルが読める文字がありません。別の書き方でお尋ねください）"
@@ -140,12 +139,9 @@ def _prompt(model: Model, messages: list[dict[str, str]], target: TextIO) -> lis
 
 
 def _answer(model: Model, ids: list[int], most: int, temperature: float, seed: int, target: TextIO) -> str:
-    stream, parts = TextStream(model.encoder), []
-    steps = model.engine.stream(ids, most, model.encoder.stops, Sampling(temperature=temperature, seed=seed))
-    with closing(steps):  # type: ignore[type-var]
-        for step in steps:
-            parts.append(stream.feed(step.token))
-            print(parts[-1], end="", file=target, flush=True)
-    parts.append(stream.finish())
-    print(parts[-1], file=target, flush=True)
+    parts = []
+    for piece in AnswerStream(model, ids, most, Sampling(temperature=temperature, seed=seed)):
+        parts.append(piece)
+        print(piece, end="", file=target, flush=True)
+    print(file=target, flush=True)
     return "".join(parts)

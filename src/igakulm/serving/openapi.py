@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from igakulm import __version__
 from igakulm.serving.chat_request import MOST_MESSAGES, ROLES
 from igakulm.serving.chat_request import MOST_TOP as MOST_CHAT_TOP
 from igakulm.serving.completion_request import DEFAULT_TOKENS
 from igakulm.serving.completion_request import MOST_TOP as MOST_COMPLETION_TOP
 from igakulm.serving.openapi_answers import ANSWERS, list_of, ref, shape
 from igakulm.serving.request_fields import LONGEST_STOP, MOST_STOPS
+from igakulm.version import __version__
 
 Value = dict[str, Any]
 TEXT: Value = {"type": "string"}

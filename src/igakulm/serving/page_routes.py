@@ -33,9 +33,13 @@ def page_files(folder: Path = PAGE) -> dict[str, tuple[bytes, str]]:
     }
 
 
-def page_routes() -> list[Route]:
-    """The routes of the page. They need no key: the page itself asks for one when the server does."""
-    files = page_files()
+def page_routes(more: Path | None = None) -> list[Route]:
+    """The routes of the page. They need no key: the page itself asks for one when the server does.
+
+    Args:
+        more: a folder whose files, the index among them, stand in the place of the page's or beside them.
+    """
+    files = page_files() | (page_files(more) if more else {})
 
     async def index(_: Request) -> Response:
         content, media_type = files[INDEX]

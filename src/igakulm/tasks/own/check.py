@@ -12,6 +12,7 @@ from statistics import median
 from typing import TypedDict
 
 from igakulm.recipe.task_file import TaskFile
+from igakulm.tasks.own.decisions import DecisionCounts
 from igakulm.tasks.own.rows import OwnRow, read_own_rows
 
 FEW_OF_A_LABEL = 5
@@ -39,7 +40,8 @@ class Check(TypedDict):
     """What `task check --json` prints.
 
     `usable`: rows that at least one task can use. `classes`: task -> label (of extractions: kind of item) -> count.
-    `personal_data`: kind -> spans found in the usable texts. `tokens`, `beyond_context`: None without a tokenizer.
+    `decisions`: of people who reviewed rows. `personal_data`: kind -> spans found in the usable texts.
+    `tokens`, `beyond_context`: None without a tokenizer.
     """
 
     rows: int
@@ -52,6 +54,7 @@ class Check(TypedDict):
     tokens: Lengths | None
     beyond_context: list[int] | None
     personal_data: dict[str, int]
+    decisions: DecisionCounts
     warnings: list[str]
     notes: list[str]
 
@@ -101,6 +104,7 @@ def check_rows(
         "tokens": _lengths(tokens) if tokens is not None else None,
         "beyond_context": beyond,
         "personal_data": dict(sorted(personal.items())),
+        "decisions": read.decisions,
         "warnings": _warnings(task_file, classes, read.rows, patients),
         "notes": list(read.notes),
     }

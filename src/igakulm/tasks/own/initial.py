@@ -149,6 +149,7 @@ _COMMENTS = {
     "folds": "0 = one split; K = every row is tested once, K models (for few rows)",
     "seed": "of the deal of groups to sides",
     "longest_text": "characters; longer texts are left out and listed",
+    "decisions": "what people decide in `igakulm task review`; none = NAME.decisions.jsonl beside this file",
     "tasks": "what the model is to do with a row",
     "kind": "classify, extract, compare, question-answer or free-text",
     "column": "holds the answer",

@@ -15,6 +15,16 @@ from igakulm.errors import InputError, did_you_mean
 from igakulm.recipe.loading import data_files
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
 from igakulm.tasks.items import normalised_document
+from igakulm.tasks.own.decisions import (
+    DecisionCounts,
+    Place,
+    Standing,
+    count_decisions,
+    decided_answer,
+    decisions_of,
+    hash_of_text,
+    standing_of,
+)
 from igakulm.tasks.own.read import read_table
 from igakulm.tasks.own.tables import Table, TableRow
 from igakulm.tasks.own.values import divided, label_form, marks_of
@@ -54,34 +64,72 @@ class OwnRow:
 
 @dataclass(frozen=True, slots=True)
 class OwnRows:
-    """All rows of a task file. `count`: rows that the data has; `notes`: what was decided while reading."""
+    """All rows of a task file.
+
+    Attributes:
+        count: rows that the data has.
+        notes: what was decided while reading.
+        decisions: of people who reviewed rows; their answers stand in the place of those of the data.
+    """
 
     count: int
     rows: tuple[OwnRow, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
+    decisions: DecisionCounts
 
 
 def read_own_rows(task_file: TaskFile) -> OwnRows:
-    """Read the data of a task file.
+    """Read the data of a task file, and what people decided about its rows.
 
     Raises:
         InputError: no such file or column, a structure that cannot be read.
     """
+    decisions = decisions_of(task_file)
+    standing = standing_of(decisions.lines)
+    tables, rows, left_out = _read(task_file, standing)
+    kept = _without_repeats([row for row in rows if row.answers], task_file, left_out)
+    order = {table.source: number for number, table in enumerate(tables)}
+    left_out.sort(key=lambda one: (order[one.file], one.row, one.task))
+    notes = tuple(f"{table.source}: {note}" for table in tables for note in table.notes)
+    places = {place for row in rows for place in places_of(row, task_file).values()}
+    counts = count_decisions(decisions, standing, places)
+    return OwnRows(sum(len(table.rows) for table in tables), tuple(kept), tuple(left_out), notes, counts)
+
+
+def rows_to_review(task_file: TaskFile) -> list[OwnRow]:
+    """Every text once, in the order of the data, with the answers of the data where it has any that can be used.
+
+    Raises:
+        InputError: as `read_own_rows`.
+    """
+    found: dict[tuple[str, ...], OwnRow] = {}
+    for row in _read(task_file, {})[1]:
+        found.setdefault((row.text, *row.seconds.values()), row)
+    return list(found.values())
+
+
+def places_of(row: OwnRow, task_file: TaskFile) -> dict[str, Place]:
+    """Task -> what a decision about this row is about."""
+    return {task.name: _place(task, row.text, row.seconds) for task in task_file.tasks}
+
+
+def _place(task: OwnTaskSection, text: str, seconds: Mapping[str, str]) -> Place:
+    return task.name, hash_of_text(text, seconds.get(task.name, ""))
+
+
+def _read(task_file: TaskFile, standing: Mapping[Place, Standing]) -> tuple[list[Table], list[OwnRow], list[LeftOut]]:
+    """All rows with a text, with answers for the tasks that have one."""
     tables = [table for pattern in task_file.data for table in _tables(pattern, task_file)]
     left_out: list[LeftOut] = []
     rows: list[OwnRow] = []
     for table in tables:
         _check_columns(table, task_file)
         for row in table.rows:
-            found = _row(row, table.source, task_file, left_out)
+            found = _row(row, table.source, task_file, standing, left_out)
             if found is not None:
                 rows.append(found)
-    kept = _without_repeats(rows, task_file, left_out)
-    order = {table.source: number for number, table in enumerate(tables)}
-    left_out.sort(key=lambda one: (order[one.file], one.row, one.task))
-    notes = tuple(f"{table.source}: {note}" for table in tables for note in table.notes)
-    return OwnRows(sum(len(table.rows) for table in tables), tuple(kept), tuple(left_out), notes)
+    return tables, rows, left_out
 
 
 def _tables(pattern: str, task_file: TaskFile) -> Iterable[Table]:
@@ -104,7 +152,9 @@ def _check_columns(table: Table, task_file: TaskFile) -> None:
             raise InputError(f"there is no column {name!r} (key {key})", where=table.source, hint=hint)
 
 
-def _row(row: TableRow, source: str, task_file: TaskFile, left_out: list[LeftOut]) -> OwnRow | None:
+def _row(
+    row: TableRow, source: str, task_file: TaskFile, standing: Mapping[Place, Standing], left_out: list[LeftOut]
+) -> OwnRow | None:
     columns = task_file.columns
 
     def cell(name: str | None) -> str:
@@ -124,16 +174,17 @@ def _row(row: TableRow, source: str, task_file: TaskFile, left_out: list[LeftOut
     kinds: dict[str, tuple[str, ...]] = {}
     for task in task_file.tasks:
         try:
-            answers[task.name], kinds[task.name] = answer_of(task, row.cells.get(task.column, ""), text)
             if task.second:
                 seconds[task.name] = row.cells.get(task.second, "")
                 if not seconds[task.name].strip():
                     raise ValueError(f"no text in {task.second!r}")
+            decided = decided_answer(task, standing.get(_place(task, text, seconds)), text)
+            if decided is None:
+                answers[task.name], kinds[task.name] = answer_of(task, row.cells.get(task.column, ""), text)
+            else:
+                answers[task.name], kinds[task.name] = decided, ()
         except ValueError as error:
-            answers.pop(task.name, None)
             left_out.append(LeftOut(source, row.number, task.name, str(error)))
-    if not answers:
-        return None
     identifier = cell(columns.id) or str(row.number)
     return OwnRow(
         source, row.number, identifier, cell(columns.patient), cell(columns.date), text, answers, seconds, kinds
