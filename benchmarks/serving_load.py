@@ -8,6 +8,8 @@ other, alternating rounds, drawn with the same seeds, answers compared. A reques
 medians; throughput is tokens by wall time with all lanes busy. Crowd: clients that ask again as soon as they have an
 answer, some of them streaming, some leaving in the middle; statuses are counted, memory of the front and the llama.cpp
 child is sampled.
+Latency: one token on a connection that is kept, as clients do it, from `igakulm serve` and from llama.cpp's own server
+with the same file and threads, in turns: plain HTTP, the official client (package openai) whole and streaming.
 Both sides keep a model in memory; each has its turn while the other rests, so that cores are not shared.
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import statistics
 import threading
 import time
@@ -130,6 +133,63 @@ def overhead(sides: Sides, rounds: int, requests: int) -> dict[str, Any]:
     }
 
 
+def latency(addresses: dict[str, str], rounds: int, requests: int) -> dict[str, Any]:
+    """Milliseconds at the median of a request for one token on a kept connection."""
+    ways = {"plain HTTP": _kept, "openai client": _official, "openai client, first token of a stream": _first}
+    times: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        for name, address in sorted(addresses.items(), reverse=bool(number % 2)):
+            for way, measure in ways.items():
+                found = measure(address, requests)
+                if number:  # the first round warms both
+                    times.setdefault(f"{way}: {name}", []).extend(found)
+    middle = {name: round(1000 * statistics.median(found), 2) for name, found in sorted(times.items())}
+    more = {
+        f"{way}: ms above llama.cpp (wanted: at most 5)": round(
+            middle[f"{way}: front"] - middle[f"{way}: llama.cpp"], 2
+        )
+        for way in ways
+    }
+    return {**middle, **more}
+
+
+def _kept(address: str, requests: int) -> list[float]:
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=120)
+    times = []
+    for number in range(requests):
+        body = json.dumps({"prompt": TEXTS[number % len(TEXTS)], "max_tokens": 1, "temperature": 0})
+        start = time.perf_counter()
+        connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
+        connection.getresponse().read()
+        times.append(time.perf_counter() - start)
+    connection.close()
+    return times
+
+
+def _official(address: str, requests: int, stream: bool = False) -> list[float]:
+    from openai import OpenAI
+
+    times = []
+    with OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client:
+        name = client.models.list().data[0].id
+        for number in range(requests):
+            prompt = TEXTS[number % len(TEXTS)]
+            start = time.perf_counter()
+            if stream:
+                with client.completions.create(model=name, prompt=prompt, max_tokens=4, stream=True) as events:
+                    next(iter(events))
+                    times.append(time.perf_counter() - start)
+                    list(events)
+            else:
+                client.completions.create(model=name, prompt=prompt, max_tokens=1, temperature=0)
+                times.append(time.perf_counter() - start)
+    return times
+
+
+def _first(address: str, requests: int) -> list[float]:
+    return _official(address, requests, stream=True)
+
+
 def crowd(address: str, pid: int, clients: int, seconds: float, tokens: int) -> dict[str, Any]:
     statuses, lock, end = Counter[str](), threading.Lock(), time.monotonic() + seconds
     samples: list[dict[str, float]] = []
@@ -184,6 +244,17 @@ def _queue(address: str) -> Any:
     return found
 
 
+def latency_beside(bundle: Path, address: str, rounds: int, requests: int) -> dict[str, Any]:
+    from igakulm.asking.llamacpp_server import serve_gguf
+    from igakulm.inference.open import open_model
+
+    opened = open_model(bundle, "llamacpp")
+    context, file = opened.context_length, opened.weights[0]
+    opened.close()
+    with serve_gguf(file, context, threads=max(1, (os.cpu_count() or 2) - 1)) as other:
+        return latency({"front": address, "llama.cpp": other.removesuffix("/v1")}, rounds, requests)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--bundle", type=Path, required=True)
@@ -197,9 +268,10 @@ def main() -> None:
     chosen = options.parse_args()
     command = ("--engine", "llamacpp", "--queue", str(chosen.queue))
     with served(chosen.bundle, *command) as (address, pid):
+        beside = latency_beside(chosen.bundle, address, chosen.rounds, chosen.requests)
         sides = Sides(chosen.bundle, address, chosen.tokens)
         try:
-            found = {"overhead": overhead(sides, chosen.rounds, chosen.requests)}
+            found = {"latency": beside, "overhead": overhead(sides, chosen.rounds, chosen.requests)}
         finally:
             sides.opened.close()
         found["crowd"] = crowd(address, pid, chosen.clients, chosen.seconds, chosen.tokens)

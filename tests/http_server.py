@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,13 +11,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from igakulm.serving.guards import Guard
-from igakulm.serving.server import server_settings
+from igakulm.serving.server import bind, server_settings
 
 
 @contextmanager
 def running(app: Guard | ASGIApp) -> Iterator[str]:
     """The address of the application while it runs, with the settings of `igakulm serve`."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind("127.0.0.1", 0)
+    listener.listen()
     server = uvicorn.Server(server_settings(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

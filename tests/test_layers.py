@@ -12,7 +12,7 @@ import pytest
 LAYERS = [
     {"errors", "version"},
     {"progress"},
-    {"files", "machine"},
+    {"files", "machine", "shipped"},
     {"stored"},
     {"manifest", "pretrained"},
     {"recipe"},

@@ -33,7 +33,7 @@ def tokenizer_folder() -> Path:
     """A tokenizer built by the project's own builder, once for all tests of a process."""
     from igakulm.synth.lexicon import write_terms
     from igakulm.synth.term_lists import Term
-    from igakulm.tokenizer.build import build_tokenizer
+    from igakulm.tokenizer.build_tokenizer import build_tokenizer
 
     folder = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))
     texts = [text.format(n=n) for n in range(1, 10) for text in TEXTS]
@@ -106,7 +106,7 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
 
 def write_bundle(folder: Path, kinds: tuple[Any, ...] = (), **sizes: Any) -> Path:
     """A bundle of a random model, written by the export stage."""
-    from igakulm.bundle.build import export
+    from igakulm.bundle.export import export
 
     model = write_model(folder.with_name(folder.name + "-model"), **sizes)
     folder.mkdir()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
 from http_server import running
+from igakulm.answering.kinds.registry import task_kinds
+from igakulm.answering.tasks import MOST_CHOICES
 from igakulm.serving.guards import Guard
 from igakulm.serving.openapi import openapi_document
 from igakulm.serving.server import Limits, create_app
+from igakulm.tasks.layouts import KIND_TITLES, TaskKind
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 
@@ -30,6 +33,16 @@ def test_every_path_is_described() -> None:
     assert document["openapi"].startswith("3.1")
     assert served - set(document["paths"]) == {"/", "/page/{name}"}
     assert openapi_document("m", {"/health"}, 5)["paths"].keys() == {"/health"}
+
+
+def test_the_kinds_of_tasks_are_described_from_their_models() -> None:
+    assert set(task_kinds()) == set(get_args(TaskKind)) == set(KIND_TITLES)
+    schemas = openapi_document("m", [f"/api/{name}" for name in task_kinds()], 5)["components"]["schemas"]
+    choices = schemas["ExamRequest"]["properties"]["choices"]
+    assert (choices["minItems"], choices["maxItems"]) == (2, MOST_CHOICES)
+    for request in task_kinds().values():
+        assert schemas[request.__name__]["additionalProperties"] is False
+        assert set(schemas[request.ANSWER.__name__]["required"]) == set(request.ANSWER.model_fields)
 
 
 def fuzz(examples: int) -> tuple[int, dict[int, int]]:

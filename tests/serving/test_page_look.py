@@ -131,8 +131,9 @@ def test_scores_as_plots_with_intervals(browser: Any, tmp_path: Path) -> None:
         {**row, "model": "base", "role": "model", "value": -0.1, "low": -0.3, "high": 0.1},
         {**row, "model": "majority", "role": "baseline", "value": 0.0, "low": 0.0, "high": 0.0},
         {**row, "model": "tuned", "role": "model", "metric": "accuracy", "value": 0.8, "low": 0.7, "high": 0.9},
+        {**row, "model": "tuned", "role": "model", "metric": "kappa_upstream", "value": 0.3, "low": 0.1, "high": 0.5},
     ]
-    published = [{**row, "model": f"<b>{value}", "value": value} for value in (0.1, 0.9)]
+    published = [{**row, "metric": "kappa_upstream", "model": f"<b>{value}", "value": value} for value in (0.1, 0.9)]
     (tmp_path / "evaluation").mkdir()
     board = json.dumps({"rows": rows, "published": published})
     (tmp_path / "evaluation" / "scoreboard.json").write_text(board, encoding="utf-8")
@@ -140,15 +141,20 @@ def test_scores_as_plots_with_intervals(browser: Any, tmp_path: Path) -> None:
         ready(page)
         page.click("#tab-model")
         lines = page.locator(".plot tbody tr").evaluate_all("all => all.map((one) => [one.className, one.innerText])")
-        assert [kind for kind, _ in lines] == ["ours", "untuned", "baseline", "published"]
+        # Published figures have a plot of their own, beside ours in the metric that their authors computed.
+        assert [kind for kind, _ in lines] == ["ours", "untuned", "baseline", "ours", "published"]
         words = [re.sub(r"\s+", " ", text) for _, text in lines]
-        assert words[0] == "調整後モデル 0.40 [0.20, 0.70]" and words[3] == "公表値（2モデル） 0.10–0.90"
-        places = page.locator(".plot .ours .interval, .plot .ours .grid").evaluate_all(
-            "all => all.map((one) => [one.getAttribute('class'), parseFloat(one.getAttribute('x1'))])"
+        assert words[0] == "調整後モデル 0.40 [0.20, 0.70]" and words[4] == "公表値（2モデル） 0.10–0.90"
+        captions = page.locator(".plot caption small").all_inner_texts()
+        assert len(captions) == 2 and "公表版のκ" in captions[1] and "公表版" not in captions[0]
+        places = (
+            page.locator(".plot")
+            .first.locator(".ours .interval, .ours .grid")
+            .evaluate_all("all => all.map((one) => [one.getAttribute('class'), parseFloat(one.getAttribute('x1'))])")
         )
         ticks = [place for kind, place in places if kind == "grid"]  # -0.4 to 1.0
         start = next(place for kind, place in places if kind == "interval")
         assert len(ticks) == 8 and abs(start - ticks[3]) < 0.1
         assert page.locator(".plot .published .mark").count() == 2
         page.click("text=すべての値")
-        assert page.locator("details[open] table:not(.plot) tbody tr").count() == 6
+        assert page.locator("details[open] table:not(.plot) tbody tr").count() == 7

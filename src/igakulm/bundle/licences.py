@@ -10,9 +10,9 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from igakulm import version
 from igakulm.files import write_text
 from igakulm.report.markdown import cell, table
+from igakulm.shipped import PACKAGE
 
 _CREATIVE = {
     "CC-BY": "by", "CC-BY-SA": "by-sa", "CC-BY-NC": "by-nc", "CC-BY-ND": "by-nd", "CC-BY-NC-SA": "by-nc-sa",
@@ -89,5 +89,5 @@ def write_licences(out_dir: Path, licences: Mapping[str, Sequence[str]]) -> None
 def code_licence() -> str:
     """The licence text of this program: that of the installed package, or of the source tree that it runs from."""
     found = [Path(str(file.locate())) for file in importlib.metadata.files("igakulm") or () if file.name == "LICENSE"]
-    found.append(Path(version.__file__).parents[2] / "LICENSE")
+    found.append(PACKAGE.parents[1] / "LICENSE")
     return next((text for path in found if path.is_file() and (text := path.read_text(encoding="utf-8"))), "")

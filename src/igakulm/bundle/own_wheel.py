@@ -12,9 +12,9 @@ import importlib.metadata
 import zipfile
 from pathlib import Path
 
-from igakulm import version
 from igakulm.bundle.licences import code_licence
 from igakulm.errors import InputError
+from igakulm.shipped import PACKAGE, SHIPPED, shipped_files
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: igakulm\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _ENTRY_POINTS = "[console_scripts]\nigakulm = igakulm.cli.app:main\n"
@@ -51,9 +51,10 @@ def write_own_wheel(folder: Path) -> Path:
 
 
 def _package() -> dict[str, bytes]:
-    root = Path(version.__file__).parent
-    paths = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(root.parent).as_posix(): path.read_bytes() for path in paths}
+    paths = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    code = {path.relative_to(PACKAGE.parent).as_posix(): path.read_bytes() for path in paths}
+    # From a repository these are taken from beside the package, as the build tool does it.
+    return code | {f"{PACKAGE.name}/{SHIPPED}/{name}": path.read_bytes() for name, path in shipped_files().items()}
 
 
 def _digest(data: bytes) -> str:

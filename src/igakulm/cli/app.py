@@ -46,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Build, evaluate and run a small Japanese medical language model, offline.\n\n"
-    "Start with `igakulm run recipes/quickstart.yaml`, then `igakulm chat`.",
+    "Start with `igakulm init DIR`, in it `igakulm run recipes/quickstart.yaml`, then `igakulm chat`.",
 )
 
 
@@ -57,6 +57,15 @@ def _main(
     if version:
         print(__version__)
         raise typer.Exit
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="The folder to work in; it is made if need be.")]) -> None:
+    """Write the recipes, the sample data and a short README to a folder, to work in it without the repository."""
+    from igakulm.pipeline.new_project import init_project
+
+    new = init_project(folder)
+    print(f"{folder}: {len(new)} files written\nnext: cd {folder} && igakulm doctor")
 
 
 @app.command()

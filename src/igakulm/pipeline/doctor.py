@@ -16,6 +16,7 @@ from typing import Literal
 
 from igakulm.errors import InputError
 from igakulm.machine import cores, total_memory
+from igakulm.shipped import shipped_files
 
 OPTIONAL_PARTS = {
     "llamacpp": ("xllamacpp", "runs the GGUF file on a CPU, as a hospital PC would"),
@@ -42,7 +43,7 @@ class Finding:
 
 def examine(recipe: Path | None = None) -> list[Finding]:
     """All findings, in a fixed order."""
-    findings = [*_python(), *_machine(), *_packages(), *_gpu(), *_offline()]
+    findings = [*_python(), *_machine(), *_packages(), *_shipped(), *_gpu(), *_offline()]
     if recipe is not None:
         findings.extend(_recipe_data(recipe))
     return findings
@@ -74,7 +75,7 @@ def _machine() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
-        yield Finding("bad", "packages", f"missing: {', '.join(missing)}", "run `make install` again")
+        yield Finding("bad", "packages", f"missing: {', '.join(missing)}", "install igakulm again")
     else:
         yield Finding("ok", "packages", "all required packages are here")
     for extra, (module, use) in OPTIONAL_PARTS.items():
@@ -82,6 +83,17 @@ def _packages() -> Iterator[Finding]:
             yield Finding("note", f"extra {extra}", f"not installed ({use})", f"pip install 'igakulm[{extra}]'")
         else:
             yield Finding("ok", f"extra {extra}", use)
+
+
+def _shipped() -> Iterator[Finding]:
+    try:
+        found = shipped_files()
+    except InputError as error:
+        yield Finding("bad", "recipes and samples", error.what, error.hint or "")
+        return
+    yield Finding(
+        "ok", "recipes and samples", f"{len(found)} files came with the program; `igakulm init DIR` writes them"
+    )
 
 
 def _gpu() -> Iterator[Finding]:
@@ -112,9 +124,9 @@ def _recipe_data(recipe: Path) -> Iterator[Finding]:
     from igakulm.recipe.loading import data_files, data_paths
 
     if not recipe.is_file():
-        yield Finding(
-            "note", "recipe", f"{recipe} is not here", "go to the project's folder, or name one with --recipe"
-        )
+        advice = "`igakulm init DIR` writes recipes; or go to your project's folder, or name one: --recipe FILE"
+        found = f"{recipe} is not here: run, status, chat without --bundle and every stage need a recipe"
+        yield Finding("bad", "recipe", found, advice)
         return
     try:
         paths = list(data_paths(load_recipe(recipe)))

@@ -31,7 +31,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         InputError: missing file, bad YAML, unknown key (with a suggestion), wrong value.
     """
-    recipe = load_yaml(path, Recipe, "recipe", "see recipes/ for examples", overrides)
+    recipe = load_yaml(path, Recipe, "recipe", "`igakulm init DIR` writes examples to DIR/recipes", overrides)
     resolved: Recipe = resolve_paths(recipe, path.resolve().parent)
     _check_start(resolved, path)
     _check_folds(resolved, path)

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from igakulm.answering.kinds.registry import task_kinds
 from igakulm.serving.chat_request import MOST_MESSAGES, ROLES
 from igakulm.serving.chat_request import MOST_TOP as MOST_CHAT_TOP
 from igakulm.serving.completion_request import DEFAULT_TOKENS
 from igakulm.serving.completion_request import MOST_TOP as MOST_COMPLETION_TOP
 from igakulm.serving.openapi_answers import ANSWERS, list_of, ref, shape
 from igakulm.serving.request_fields import LONGEST_STOP, MOST_STOPS
+from igakulm.serving.task_routes import Tasks
 from igakulm.version import __version__
 
 Value = dict[str, Any]
@@ -42,7 +47,7 @@ def openapi_document(name: str, paths: Collection[str], cap: int) -> Value:
         },
         "paths": {path.replace("{name:path}", "{name}"): item for path, item in served.items()},
         "components": {
-            "schemas": {**ANSWERS, **_requests(name, cap)},
+            "schemas": {**ANSWERS, **_task_schemas(), **_requests(name, cap)},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"key": []}],
@@ -65,17 +70,9 @@ def _paths() -> dict[str, Value]:
         },
         "/api/model": {"get": _operation("about", "Model card, files, licences and scores", "About")},
         "/api/tasks": {"get": _operation("tasks", "What the model was tuned on beside chat", "Tasks")},
-        "/api/extract": {
-            "post": _operation("extract", "Findings, medicines and doses in a text", "Extraction", "ExtractRequest")
-        },
-        "/api/classify": {
-            "post": _operation("classify", "How probable each option is for a text", "Choice", "ClassifyRequest")
-        },
-        "/api/compare": {
-            "post": _operation("compare", "How probable each option is for two texts", "Choice", "CompareRequest")
-        },
-        "/api/exam": {
-            "post": _operation("exam", "How probable each choice of a question is", "ExamChoice", "ExamRequest")
+        **{
+            f"/api/{name}": {"post": _operation(name, kind.SUMMARY, kind.ANSWER.__name__, kind.__name__)}
+            for name, kind in task_kinds().items()
         },
         "/openapi.json": {"get": _operation("description", "This document", "Description")},
     }
@@ -128,23 +125,18 @@ def _requests(name: str, cap: int) -> dict[str, Value]:
         "best_of": {"enum": [1, None]},
         "suffix": {"enum": ["", None]},
     }
-    task = {"task": TEXT}
-    return {
-        "ChatRequest": _closed(chat, "messages"),
-        "CompletionRequest": _closed(completion, "prompt"),
-        "ExtractRequest": _closed({**task, "text": TEXT}, "task", "text"),
-        "ClassifyRequest": _closed({**task, "text": TEXT}, "task", "text"),
-        "CompareRequest": _closed({**task, "first": TEXT, "second": TEXT}, "task", "first", "second"),
-        "ExamRequest": _closed(
-            {
-                "question": TEXT,
-                "choices": {**list_of(TEXT), "minItems": 2, "maxItems": 10},
-                "wanted": {"type": ["integer", "null"], "minimum": 1, "maximum": 9},
-            },
-            "question",
-            "choices",
-        ),
-    }
+    return {"ChatRequest": _closed(chat, "messages"), "CompletionRequest": _closed(completion, "prompt")}
+
+
+def _task_schemas() -> dict[str, Value]:
+    """Requests and answers of all kinds of tasks, from their models."""
+    kinds = task_kinds().values()
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Tasks, "serialization")]
+    models += [(kind, "validation") for kind in kinds]
+    models += [(answer, "serialization") for answer in dict.fromkeys(kind.ANSWER for kind in kinds)]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Value] = found["$defs"]
+    return schemas
 
 
 def _shared(name: str, cap: int) -> dict[str, Value]:

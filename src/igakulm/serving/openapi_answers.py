@@ -82,35 +82,6 @@ def _completion() -> dict[str, Value]:
     }
 
 
-def _tasks() -> dict[str, Value]:
-    option = {"letter": TEXT, "label": TEXT}
-    weighed = shape({**option, "probability": {"type": "number", "minimum": 0, "maximum": 1.000001}})
-    task = {
-        "name": TEXT,
-        "kind": {"enum": ["extract", "classify", "compare", "exam"]},
-        "title_ja": TEXT,
-        "title_en": TEXT,
-        "kind_of_item": TEXT,
-        "options": list_of(shape(option)),
-    }
-    item = {"text": TEXT, "start": COUNT, "end": COUNT, "kind": TEXT}
-    return {
-        "Tasks": shape({"tasks": list_of(shape(task))}),
-        "Extraction": shape(
-            {
-                "items": list_of(shape(item)),
-                "unplaced": list_of(TEXT),
-                "raw": TEXT,
-                "cut": {"type": "boolean"},
-                "unreadable": COUNT,
-                "usage": ref("Usage"),
-            }
-        ),
-        "Choice": shape({"options": list_of(weighed), "answer": TEXT, "usage": ref("Usage")}),
-        "ExamChoice": shape({"options": list_of(weighed), "answer": list_of(TEXT), "usage": ref("Usage")}),
-    }
-
-
 def _about() -> dict[str, Value]:
     anything: Value = {"type": "object"}
     about = {"name": TEXT, "engine": TEXT, "model": anything, "gguf": anything, "card_ja": TEXT, "card_en": TEXT}
@@ -141,6 +112,5 @@ ERROR = shape(
         )
     }
 )
-USAGE = shape({"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT})
-ANSWERS: dict[str, Value] = {"Error": ERROR, "Usage": USAGE, **_chat(), **_completion(), **_tasks(), **_about()}
-"""Every object that is sent, by name."""
+ANSWERS: dict[str, Value] = {"Error": ERROR, **_chat(), **_completion(), **_about()}
+"""Every object that is sent, by name; those of tasks and `Usage` come from `answering/kinds/`."""

@@ -30,14 +30,15 @@ from igakulm.serving.audit import AuditLog
 from igakulm.serving.completion_routes import completion_routes
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, check_address, error_response, is_loopback
 from igakulm.serving.openapi import openapi_document
-from igakulm.serving.patience import PatientProtocol
+from igakulm.serving.patience import ACCEPTED_AT_ONCE, PatientProtocol
 from igakulm.serving.record import Record
 from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
 from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.open import Encoder
 
 LOG = logging.getLogger("igakulm.serving")
-MOST_CONNECTIONS = 512
+MOST_REQUESTS = 512
+"""At once on the connections that patience.py lets be open."""
 OPENAPI = "/openapi.json"
 __all__ = ["Limits", "Options", "create_app", "serve"]
 
@@ -209,7 +210,7 @@ def serve(
     if queue < 0:
         raise InputError("a queue has a length of 0 or more", where="--queue")
     with ExitStack() as stack:
-        listener = stack.enter_context(_bind(host, port))
+        listener = stack.enter_context(bind(host, port))
         opened = open_model(bundle, engine, gguf=gguf, endpoint=endpoint)
         stack.callback(opened.close)
         audit = None
@@ -245,17 +246,24 @@ def server_settings(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         ws="none",
         lifespan="off",
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MOST_REQUESTS,
+        backlog=ACCEPTED_AT_ONCE,
         timeout_keep_alive=10,
         h11_max_incomplete_event_size=64 * 1024,
         timeout_graceful_shutdown=5,
     )
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at an address, not listening yet.
+
+    Raises:
+        InputError: the address cannot be had.
+    """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family)
+        # With the protocol named, asyncio sends each piece at once (TCP_NODELAY); else the second waits for 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except (OSError, OverflowError) as error:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from igakulm.tasks.items import LETTERS, Item
-from igakulm.tasks.layouts import EXTRACT_TITLES, KINDS_OF_ITEM, Task, TaskKind, lettered
+from igakulm.tasks.layouts import EXTRACT_TITLES, KIND_TITLES, KINDS_OF_ITEM, Task, TaskKind, lettered
 from igakulm.tasks.prompts import BASE_SUFFIX, short_choices
 
 LEAST_SHARE = 0.01
@@ -23,12 +23,6 @@ COVERED = 0.9
 """The kept layouts must fit so many rows; else the question differs from row to row."""
 MOST_LAYOUTS = 32
 LONGEST_TITLE = 60
-_KINDS: dict[TaskKind, tuple[str, str]] = {
-    "extract": ("抽出", "Extract"),
-    "classify": ("分類", "Classify"),
-    "compare": ("二つの文の比較", "Compare two texts"),
-    "exam": ("試験問題", "Examination question"),
-}
 _OPTION = re.compile(r"([A-Z])\. (.*)", re.DOTALL)
 _SENTENCE = re.compile(r"[^:：\n]{1,8}[:：] ?(.+)")
 _Layout = tuple[TaskKind, str, str, str, str, tuple[str, ...]]
@@ -94,7 +88,7 @@ def _named(name: str, layouts: Mapping[_Layout, int]) -> list[Task]:
         numbered = (f"{wanted}-{number}" for number in range(2, len(layouts) + 2))
         own = wanted if wanted not in taken else next(other for other in numbered if other not in taken)
         what = KINDS_OF_ITEM.get(tag, tag or "item") if kind == "extract" else ""
-        named, english = EXTRACT_TITLES.get(what, _KINDS[kind])
+        named, english = EXTRACT_TITLES.get(what, KIND_TITLES[kind])
         # The words of a question are a good title, but for lists: there they say how to answer.
         title = (_title(prefix) if what not in EXTRACT_TITLES else "") or f"{named}（{own}）"
         most = longest if kind == "extract" else 0

@@ -1,7 +1,7 @@
 """Tasks that a model was tuned on, as layouts: how a text that a user gives becomes the message that the model knows.
 
 Does: hold the layout of a task, render messages with it, read and write `tasks.json`, give plain tasks of our own
-wording. Does not: find layouts in rows (task_layouts.py), ask a model (inference/tasks.py), or tokenise.
+wording. Does not: find layouts in rows (find_layouts.py), ask a model (answering/), or tokenise.
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ from igakulm.tasks.rows import ENTITY_QUESTIONS, SIMILARITY_CHOICES
 
 TASKS_FILE = "tasks.json"
 TaskKind = Literal["extract", "classify", "compare", "exam"]
+KIND_TITLES: dict[TaskKind, tuple[str, str]] = {
+    "extract": ("抽出", "Extract"),
+    "classify": ("分類", "Classify"),
+    "compare": ("二つの文の比較", "Compare two texts"),
+    "exam": ("試験問題", "Examination question"),
+}
+"""Titles in Japanese and English; what a kind asks and answers stands in `answering/kinds/`."""
 KINDS_OF_ITEM = {"d": "finding", "m-key": "medicine", "m-val": "dose"}
 """What an entity of a tag is called; other tags keep their name."""
 EXTRACT_TITLES = {

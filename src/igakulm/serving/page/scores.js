@@ -7,7 +7,9 @@ const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 export function scoreboard(rows, tasks) {
   const splits = group(rows, (row) => row.split);
   const parts = [...splits].map(([, own], n) => {
-    const plots = [...group(own, (row) => row.task)].map(([name, scores]) => plot(title(name, tasks), scores));
+    const plots = [...group(own, (row) => row.task)].flatMap(([name, scores]) =>
+      plotted(scores).map((one) => plot(title(name, tasks), one)),
+    );
     return el(
       "details",
       { class: "split", open: n === 0 },
@@ -54,8 +56,15 @@ function style(row) {
   return row.model === "base" ? "untuned" : "ours";
 }
 
-function plot(name, scores) {
-  const main = scores.filter((row) => row.main);
+// The rows of each plot of a task: its main metric, and every other in which figures were published. A published figure
+// never stands beside one that was computed otherwise.
+function plotted(scores) {
+  const metrics = group(scores, (row) => row.metric);
+  const wanted = (rows) => rows.some((row) => row.main || row.role === "published");
+  return [...metrics.values()].filter(wanted).sort((a, b) => b.some((row) => row.main) - a.some((row) => row.main));
+}
+
+function plot(name, main) {
   const published = main.filter((row) => row.role === "published");
   const lines = main
     .filter((row) => row.role !== "published")

@@ -1,0 +1,56 @@
+"""Strings that a text contains: findings, medicines, doses.
+
+Does: ask and answer with the places of what was found. Does not: cut long texts (`answering/pieces.py`).
+"""
+
+from __future__ import annotations
+
+from igakulm.answering.extraction import ANSWER_TOKENS
+from igakulm.answering.kinds.kind import Count, NamedTaskRequest, Part, Text, Usage
+from igakulm.answering.tasks import extract
+from igakulm.inference.model import Model
+from igakulm.tasks.layouts import Task
+
+
+class ExtractedItem(Part):
+    """One string with its place in the text, in characters."""
+
+    text: str
+    start: Count
+    end: Count
+    kind: str
+
+
+class ExtractAnswer(Part):
+    """What was found. `unplaced` does not stand in the text; `cut`, `unreadable`: something may be missing."""
+
+    items: list[ExtractedItem]
+    unplaced: list[str]
+    raw: str
+    cut: bool
+    unreadable: Count
+    usage: Usage
+
+
+class ExtractRequest(NamedTaskRequest):
+    """A text out of which a task takes strings."""
+
+    KIND = "extract"
+    SUMMARY = "Findings, medicines and doses in a text"
+    ANSWER = ExtractAnswer
+
+    text: Text
+
+    def answer(self, model: Model, task: Task, new_tokens: int) -> ExtractAnswer:
+        found = extract(model, task, self.text, max_new_tokens=min(new_tokens, ANSWER_TOKENS))
+        return ExtractAnswer(
+            items=[ExtractedItem(text=one.text, start=one.start, end=one.end, kind=one.kind) for one in found.items],
+            unplaced=list(found.unplaced),
+            raw=found.raw,
+            cut=found.cut,
+            unreadable=found.unreadable,
+            usage=Usage.of(found.prompt_tokens, found.completion_tokens),
+        )
+
+
+REQUEST = ExtractRequest

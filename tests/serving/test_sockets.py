@@ -1,0 +1,55 @@
+"""What the server does with its sockets: small pieces at once, and crowds of connections that say nothing."""
+
+import contextlib
+import http.client
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from http_server import running
+from igakulm.serving import patience
+from igakulm.serving.server import bind, create_app
+from scripted_engine import ScriptedEngine
+from tiny_bundle import encoder
+
+TINY = encoder()
+
+
+def test_answers_are_sent_without_waiting_for_more() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            # What asyncio looks at before it sets TCP_NODELAY.
+            assert accepted.proto == socket.IPPROTO_TCP
+
+
+def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "MOST_CONNECTIONS", 16)
+    with running(create_app(ScriptedEngine(TINY, "あ"), TINY, "tiny")) as address:
+        place = urlsplit(address)
+        assert place.hostname and place.port
+        busy = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+        busy.request("GET", "/health")
+        assert busy.getresponse().read()
+        crowd = [socket.create_connection((place.hostname, place.port), timeout=10) for _ in range(100)]
+        start = time.monotonic()
+        for _ in range(3):
+            late = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+            late.request("GET", "/health")
+            assert late.getresponse().status == 200
+            late.close()
+        assert time.monotonic() - start < patience.HEAD_SECONDS / 2
+        for oldest in crowd[:80]:
+            with contextlib.suppress(ConnectionResetError):
+                assert oldest.recv(1) == b"", "the server has closed it"
+        for one in crowd:
+            one.close()
+        busy.close()
+
+
+def test_the_limit_leaves_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, most in ((1024, 448), (512, 192), (100, 8), (-1, 448)):
+        monkeypatch.setattr("resource.getrlimit", lambda _, files=files: (files, files))
+        assert patience.most_connections() == most
