@@ -52,6 +52,15 @@ def test_records_of_other_stages_reach_card_and_description(tmp_path: Path) -> N
     assert summary["files"] == verify_bundle(out)["files"]
 
 
+def test_the_llama_form_is_there_when_it_is_wanted(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model")
+    for wanted in (True, False):
+        out = tmp_path / str(wanted)
+        export(ExportSection(gguf=(), as_llama=wanted), model, None, None, out, SilentProgress())
+        assert (out / "llama" / "config.json").is_file() == wanted
+        assert ("llama/config.json" in json.loads((out / "bundle.json").read_text())["files"]) == wanted
+
+
 def test_the_same_model_gives_the_same_bundle(bundle: Path, tmp_path: Path) -> None:
     again = write_bundle(tmp_path / "b", ("f32", "q8_0"))
     assert (again / "bundle.json").read_bytes() == (bundle / "bundle.json").read_bytes()

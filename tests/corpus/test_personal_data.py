@@ -75,3 +75,22 @@ def test_public_text_loses_what_the_recipe_says_and_nothing_else(tmp_path: Path)
     for value, left in ((None, "今日の夕食 さん、佐藤花子さん"), ("kept", text)):
         clean = SourceCleaner(corpus(tmp_path / "a.jsonl", value, "general"))  # type: ignore[arg-type]
         assert clean([text], ["notes"], ["1"], ["{}"]).texts == [left]
+
+
+@pytest.mark.parametrize(
+    ("value", "gone", "left"),
+    [
+        ({}, ("佐藤", "03-5555-0123"), ("[氏名]", "3月5日")),
+        ({"kinds": ("telephone",)}, ("03-5555-0123",), ("佐藤花子", "3月5日")),
+        ({"layers": ("rules",)}, ("03-5555-0123",), ("佐藤花子",)),
+        ({"min_confidence": 1.0}, (), ("佐藤花子", "03-5555-0123")),
+        ({"style": "numbered"}, ("佐藤", "[氏名]"), ("[人物A]",)),
+        ({"dates": "replace"}, ("3月5日",), ("[日付]",)),
+    ],
+)
+def test_every_setting_says_what_is_replaced(
+    tmp_path: Path, value: dict[str, object], gone: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    text = text_of(corpus(tmp_path / "a.jsonl", Deidentification.model_validate(value)))
+    assert [word for word in gone if word in text] == []
+    assert [word for word in left if word not in text] == []

@@ -4,7 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -12,7 +12,7 @@ from igakulm.errors import InputError
 from igakulm.evaluation.answer_rows import AnswerRow
 from igakulm.files import write_json, write_jsonl
 from igakulm.manifest import Manifest, describe_files, write_manifest
-from igakulm.recipe.schema import Recipe
+from igakulm.recipe.schema import Recipe, ReportSection
 from igakulm.report.build_report import build_report
 from igakulm.report.charts import downsample, ticks
 from igakulm.report.items import choose_items, marked
@@ -255,6 +255,16 @@ def test_english_has_no_japanese_but_what_the_run_says(recipe: Recipe, stages: d
     ours = "説明短い発熱と咳嗽を認め腹痛はない頭痛鱻糖尿病は次の文書に書かれた症状をすべて挙げてください問"
     text = parsed(html.replace(section(html, "provenance"), "")).text  # that one holds the recipe
     assert [word for word in re.findall(r"[\u3041-\u30ff\u4e00-\u9fff]+", text) if not set(word) <= set(ours)] == []
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_language_and_lead_are_those_of_the_recipe(
+    recipe: Recipe, stages: dict[str, Path], tmp_path: Path, language: Literal["ja", "en"]
+) -> None:
+    said = {"report": ReportSection(language=language), "description": "病棟の試み"}
+    html = built(recipe.model_copy(update=said), stages, tmp_path)
+    assert ("html", {"lang": language}) in parsed(html).seen
+    assert '<p class="lead">病棟の試み</p>' in html
 
 
 def test_corpus_text_and_answers_stay_text(recipe: Recipe, stages: dict[str, Path], tmp_path: Path) -> None:

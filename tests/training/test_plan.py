@@ -230,3 +230,10 @@ def test_planning_needs_no_torch() -> None:
         "assert not {'torch', 'transformers', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_gpus_of_the_recipe_are_reckoned_with(project: Path) -> None:
+    recipe = load_recipe(project / "recipes" / "paper-1b.yaml", ['plan.gpus=["H100:2","L4:1"]'])
+    estimate = plan(recipe)
+    assert [(row["device"], row["gpus"]) for row in estimate["devices"]] == [("H100", 2), ("L4", 1)]
+    assert (estimate["reference"]["device"], estimate["reference"]["gpus"]) == ("H100", 2)
