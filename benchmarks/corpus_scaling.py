@@ -47,7 +47,7 @@ def write_documents(path: Path, documents: int, sentences: int) -> None:
 
 
 def run_stage(path: Path, out: Path, workers: int) -> dict[str, float]:
-    from igakulm.corpus.build import build_corpus
+    from igakulm.corpus.build_corpus import build_corpus
     from igakulm.progress import SilentProgress
     from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Source
 

@@ -85,7 +85,7 @@ def run_ours(
 ) -> tuple[dict[str, float], dict[str, list[str]]]:
     import torch
 
-    from igakulm.evaluation.ask import ask
+    from igakulm.evaluation.ask_items import ask
     from igakulm.evaluation.kept import KeptAnswers
     from igakulm.evaluation.manner import Manner
     from igakulm.inference.open import open_model

@@ -42,7 +42,7 @@ def prepared(base: Path, data: Path, folder: Path, rows: int, steps: int) -> Non
     from igakulm.recipe.schema import BenchmarksSection, Jmed, LexiconSection, ModelSection, TokenizerSection
     from igakulm.synth.lexicon import build_lexicon
     from igakulm.tasks.load import load_split
-    from igakulm.tokenizer.build import build_tokenizer
+    from igakulm.tokenizer.build_tokenizer import build_tokenizer
     from igakulm.tokenizer.open import load_encoder
     from igakulm.training.finetune import tuning_model
     from igakulm.training.order import rows_of_step

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import igakulm
-from igakulm.bundle.build import export
+from igakulm.bundle.export import export
 from igakulm.errors import InputError
 from igakulm.inference.engine import GREEDY
 from igakulm.inference.model import Model

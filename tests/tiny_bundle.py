@@ -33,7 +33,7 @@ def tokenizer_folder() -> Path:
     """A tokenizer built by the project's own builder, once for all tests of a process."""
     from igakulm.synth.lexicon import write_terms
     from igakulm.synth.term_lists import Term
-    from igakulm.tokenizer.build import build_tokenizer
+    from igakulm.tokenizer.build_tokenizer import build_tokenizer
 
     folder = Path(tempfile.mkdtemp(prefix="igakulm-tests-"))
     texts = [text.format(n=n) for n in range(1, 10) for text in TEXTS]
@@ -63,7 +63,14 @@ def encoder() -> TextEncoder:
 
 def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", seed: int = 0, **sizes: Any) -> Path:
     """Write a random model with tokenizer; `sizes` override config values. Weights are large enough to differ."""
-    from transformers import ArceeConfig, ArceeForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        ArceeConfig,
+        ArceeForCausalLM,
+        Gemma3ForCausalLM,
+        Gemma3TextConfig,
+        LlamaConfig,
+        LlamaForCausalLM,
+    )
 
     copy_tokenizer(tokenizer_folder(), folder)
     tokenizer = encoder()
@@ -84,6 +91,10 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
     torch.manual_seed(seed)
     if kind == "arcee":
         model: Any = ArceeForCausalLM(ArceeConfig(**values))
+    elif kind == "gemma3":
+        values |= {"num_hidden_layers": 6, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 4, **sizes}
+        values["hidden_activation"] = values.pop("hidden_act")
+        model = Gemma3ForCausalLM(Gemma3TextConfig(**values))
     else:
         model = LlamaForCausalLM(LlamaConfig(**values))
     for parameter in model.parameters():
@@ -95,7 +106,7 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
 
 def write_bundle(folder: Path, kinds: tuple[Any, ...] = (), **sizes: Any) -> Path:
     """A bundle of a random model, written by the export stage."""
-    from igakulm.bundle.build import export
+    from igakulm.bundle.export import export
 
     model = write_model(folder.with_name(folder.name + "-model"), **sizes)
     folder.mkdir()

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Task(Protocol):
+class Bar(Protocol):
     """One bar: `advance` by finished units; `note` replaces the short text beside the bar (a loss, a count)."""
 
     def advance(self, amount: float = 1.0) -> None: ...
@@ -26,7 +26,7 @@ class Progress(Protocol):
     """What a stage may tell its user."""
 
     @contextmanager
-    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Task]:
+    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Bar]:
         """A bar for the duration of the `with` block; `total` in `unit`s, None when unknown."""
         yield SilentTask()
 
@@ -48,7 +48,7 @@ class SilentProgress(Progress):
     """For tests and for calls from other programs."""
 
     @contextmanager
-    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Task]:
+    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Bar]:
         yield SilentTask()
 
     def say(self, text: str) -> None:
@@ -83,7 +83,7 @@ class PlainProgress(Progress):
     """For logs and CI: a line every ten seconds, with rate and time left."""
 
     @contextmanager
-    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Task]:
+    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Bar]:
         task = _PlainTask(name, total, unit)
         yield task
         task.print()
@@ -101,7 +101,7 @@ class TerminalProgress(Progress):
         self._console = Console(stderr=True)
 
     @contextmanager
-    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Task]:
+    def task(self, name: str, total: float | None, unit: str = "") -> Iterator[Bar]:
         from rich import progress as bars
 
         columns = (

@@ -19,8 +19,8 @@ from foreign_tokenizers import CHATML, byte_level
 from igakulm.answering.extraction import Asking, Extraction, pieces
 from igakulm.answering.options import answer_ids
 from igakulm.answering.tasks import extract
-from igakulm.bundle.build import export
-from igakulm.evaluation.ask import Reply, ask
+from igakulm.bundle.export import export
+from igakulm.evaluation.ask_items import Reply, ask
 from igakulm.evaluation.ask_tokens import frame_of
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import Manner

@@ -10,7 +10,7 @@ from igakulm.answering.reading import Prediction
 from igakulm.answering.tasks import exam, extract
 from igakulm.bundle.answer_change import Answers, answer, answer_change
 from igakulm.bundle.proof_questions import Questions, read_questions
-from igakulm.evaluation.ask import Reply
+from igakulm.evaluation.ask_items import Reply
 from igakulm.evaluation.item_files import Answered, file_name, write_items
 from igakulm.inference.bundle_file import AnswerChange
 from igakulm.inference.model import Model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.bundle.build import export, export_folder
+from igakulm.bundle.export import export, export_folder
 from igakulm.bundle.verify import verify_bundle
 from igakulm.errors import InputError
 from igakulm.files import write_json

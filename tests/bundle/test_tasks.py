@@ -4,7 +4,7 @@ from pathlib import Path
 
 from igakulm.answering.reading import Prediction
 from igakulm.bundle.tasks import tasks_of
-from igakulm.evaluation.ask import Reply
+from igakulm.evaluation.ask_items import Reply
 from igakulm.evaluation.item_files import Answered, file_name, write_items
 from igakulm.tasks.items import Item
 from igakulm.tasks.layouts import TASKS_FILE, Task, write_tasks

@@ -183,7 +183,7 @@ def test_a_gguf_file_writes_and_is_not_loaded_again(tmp_path: Path, monkeypatch:
     def refuse(*arguments: Any, **keys: Any) -> None:
         raise AssertionError("loaded again")
 
-    monkeypatch.setattr("igakulm.synth.ask.serve_gguf", refuse)
+    monkeypatch.setattr("igakulm.synth.ask_writers.serve_gguf", refuse)
     again = igakulm("synth", "--recipe", recipe, "--json", "--set", "synth.exams=0")
     assert again.code == 0, again.err
     assert again.json["terms"] == 2

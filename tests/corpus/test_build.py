@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from igakulm.corpus import build, executors
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus import build_corpus as build
+from igakulm.corpus import executors
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.explain import explain
 from igakulm.corpus.plan import make_plan
 from igakulm.errors import InputError

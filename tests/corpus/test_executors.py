@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.corpus import build, executors
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus import build_corpus as build
+from igakulm.corpus import executors
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.executors import run_parts, work_share
 from igakulm.corpus.part import part_file, work_part
 from igakulm.corpus.plan import Plan, make_plan, save_plan

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.explain import explain
 from igakulm.errors import InputError
 from igakulm.files import Doc, write_documents

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from igakulm.corpus import quality
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.quality import Verdict
 from igakulm.errors import InputError
 from igakulm.files import read_documents

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.filter import drop_reason
 from igakulm.corpus.slurm import script_of
 from igakulm.errors import InputError

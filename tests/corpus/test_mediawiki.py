@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.mediawiki import page_ranges
 from igakulm.corpus.plan import make_plan
 from igakulm.corpus.read import Row, read_source
@@ -158,7 +158,7 @@ def test_the_corpus_of_a_cut_dump_is_that_of_one_part(tmp_path: Path, monkeypatc
     path = dump(tmp_path / "a.xml.bz2", pieces, streams=2)
     source = Source(name="w", path=str(path), format="mediawiki", licence="CC BY-SA 4.0")
     whole = build(source, tmp_path / "one")
-    monkeypatch.setattr("igakulm.corpus.build.PART_BYTES", 700)
+    monkeypatch.setattr("igakulm.corpus.build_corpus.PART_BYTES", 700)
     parts = make_plan(CorpusSection(sources=(source,)), BenchmarksSection(), None, 700).parts
     assert len(parts) > 3 and parts[0].span and parts[-1].span and parts[-1].span[1] == Path(source.path).stat().st_size
     assert build(source, tmp_path / "many") == whole

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.explain import explain
 from igakulm.corpus.personal_data import SourceCleaner
 from igakulm.errors import InputError

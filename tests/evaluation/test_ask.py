@@ -12,7 +12,7 @@ import pytest
 from character_model import CharacterEncoder, RuleEngine, opened
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Reply, ask
+from igakulm.evaluation.ask_items import Reply, ask
 from igakulm.evaluation.ask_tokens import CHUNK
 from igakulm.evaluation.kept import KeptAnswers
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner

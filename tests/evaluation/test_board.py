@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from igakulm.answering.reading import Prediction
-from igakulm.evaluation.ask import Reply
+from igakulm.evaluation.ask_items import Reply
 from igakulm.evaluation.board import FEWEST, Board, Column
 from igakulm.evaluation.intervals import Resampler, document_groups
 from igakulm.evaluation.item_files import BASELINE, Answered, read_items

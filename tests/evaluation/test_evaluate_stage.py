@@ -10,7 +10,7 @@ import pytest
 
 from character_model import RuleEngine, opened
 from igakulm.errors import InputError
-from igakulm.evaluation.build import Candidate, evaluate
+from igakulm.evaluation.evaluate import Candidate, evaluate
 from igakulm.evaluation.item_files import read_items
 from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.metrics import chance_metrics, measure

@@ -11,7 +11,7 @@ import pytest
 
 from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Reply
+from igakulm.evaluation.ask_items import Reply
 from igakulm.evaluation.intervals import document_groups
 from igakulm.evaluation.item_files import Answered, file_name, plain_name, read_items, write_items
 from igakulm.evaluation.metrics import measure

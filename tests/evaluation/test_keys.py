@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.evaluation.build import evaluate
+from igakulm.evaluation.evaluate import evaluate
 from igakulm.pipeline.stages import stage_named
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, EvaluateSection, Recipe, RowTask
@@ -75,7 +75,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **keys: Any) -> str:
         seen.extend((name, candidate.open.keywords, candidate.manners) for name, candidate in candidates.items())
         return {}
 
-    monkeypatch.setattr("igakulm.evaluation.build.evaluate", remember)
+    monkeypatch.setattr("igakulm.evaluation.evaluate.evaluate", remember)
     source = {"name": "s", "path": "s.jsonl", "licence": "CC0"}
     recipe = Recipe.model_validate({"name": "r", "corpus": {"sources": [source]}, "evaluate": keys})
     inputs = {name: tmp_path / name for name in ("pretrain", "finetune", "lexicon")}

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from igakulm.corpus import build, executors
-from igakulm.corpus.build import build_corpus
+from igakulm.corpus import build_corpus as build
+from igakulm.corpus import executors
+from igakulm.corpus.build_corpus import build_corpus
 from igakulm.corpus.part import work_part
 from igakulm.files import files_below, sha256_file
 from igakulm.progress import SilentProgress
@@ -25,7 +26,8 @@ PART_BYTES = 6_000
 SCRIPT = """
 import sys
 from pathlib import Path
-from igakulm.corpus import build, executors
+from igakulm.corpus import build_corpus as build
+from igakulm.corpus import executors
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, CorpusSection
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foreign_tokenizers import CHATML, byte_level
-from igakulm.bundle.build import export
+from igakulm.bundle.export import export
 from igakulm.errors import InputError
 from igakulm.inference.llamacpp import available
 from igakulm.inference.llamacpp_text import LlamaCppText

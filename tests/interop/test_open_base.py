@@ -15,7 +15,7 @@ from transformers import AutoTokenizer
 
 from foreign_models import open_model
 from foreign_tokenizers import CHATML, byte_level, metaspace
-from igakulm.bundle.build import export
+from igakulm.bundle.export import export
 from igakulm.errors import InputError
 from igakulm.files import Doc, write_documents, write_json, write_jsonl
 from igakulm.progress import SilentProgress
@@ -30,7 +30,7 @@ from igakulm.recipe.schema import (
     TrainSection,
 )
 from igakulm.synth.lexicon import write_terms
-from igakulm.tokenizer.build import build_tokenizer
+from igakulm.tokenizer.build_tokenizer import build_tokenizer
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
 from igakulm.tokenizer.folder_encoder import FolderEncoder

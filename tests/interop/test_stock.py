@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from igakulm.bundle.build import export
+from igakulm.bundle.export import export
 from igakulm.model.exact import _laid_out
 from igakulm.model.init import embedding_of, embedding_scale, unfold
 from igakulm.model.objective import Objective

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from igakulm.bundle.build import export
+from igakulm.bundle.export import export
 from igakulm.model.batch import NO_TARGET, Row, collate
 from igakulm.model.objective import Objective
 from igakulm.model.presets import load_folder

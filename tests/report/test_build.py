@@ -13,7 +13,7 @@ from igakulm.evaluation.answer_rows import AnswerRow
 from igakulm.files import write_json, write_jsonl
 from igakulm.manifest import Manifest, describe_files, write_manifest
 from igakulm.recipe.schema import Recipe
-from igakulm.report.build import build_report
+from igakulm.report.build_report import build_report
 from igakulm.report.charts import downsample, ticks
 from igakulm.report.items import choose_items, marked
 from igakulm.report.render import render

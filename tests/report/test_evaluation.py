@@ -9,7 +9,7 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.evaluation.comparisons import pairs_of
-from igakulm.evaluation.score_tables import Board, Line, Task, lines_of
+from igakulm.evaluation.score_tables import Board, Line, TaskScores, lines_of
 from igakulm.evaluation.scoreboard import Scoreboard
 from igakulm.files import write_json, write_jsonl
 from igakulm.report.charts import Axis
@@ -83,7 +83,7 @@ def test_every_split_has_a_table_with_manner_and_intervals(html: str) -> None:
 
 
 def test_a_model_asked_in_two_ways_has_two_lines() -> None:
-    def scored(task: str, *modes: str) -> Task:
+    def scored(task: str, *modes: str) -> TaskScores:
         rows = [figure("m", "model", task, "published", "kappa", 0.5, mode) for mode in modes]
         return board_of({"rows": rows}).tasks[0]
 

@@ -11,7 +11,7 @@ from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import write_terms
 from igakulm.synth.term_lists import Term
-from igakulm.tokenizer.build import build_tokenizer
+from igakulm.tokenizer.build_tokenizer import build_tokenizer
 from igakulm.tokenizer.encode import TextEncoder
 
 DISEASES = (

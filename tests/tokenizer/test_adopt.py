@@ -18,7 +18,7 @@ from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.tokenizer.adopt import adopt
 from igakulm.tokenizer.adopted import AdoptedEncoder
-from igakulm.tokenizer.build import build_tokenizer
+from igakulm.tokenizer.build_tokenizer import build_tokenizer
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import CHAT_TOKENS, TextEncoder
 from igakulm.tokenizer.folder_encoder import FolderEncoder

@@ -13,7 +13,7 @@ import pytest
 from igakulm.files import Doc
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
-from igakulm.tokenizer.build import build_tokenizer
+from igakulm.tokenizer.build_tokenizer import build_tokenizer
 from igakulm.tokenizer.encode import TextEncoder
 
 KEYS: tuple[tuple[str, object], ...] = (
@@ -69,7 +69,7 @@ def test_the_text_that_is_learnt_from(
     def count(documents: Iterable[tuple[str, float]], *_: object) -> None:
         raise Seen([str(document)[:6] for document in documents])
 
-    monkeypatch.setattr("igakulm.tokenizer.build.count_words", count)
+    monkeypatch.setattr("igakulm.tokenizer.build_tokenizer.count_words", count)
     seen = []
     for keys in ({"max_corpus_mebibytes": 1, "seed": 7}, {"max_corpus_mebibytes": 1, "seed": 7, key: value}):
         with pytest.raises(Seen) as caught:

@@ -21,7 +21,7 @@ from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import TokenizerSection
 from igakulm.synth.lexicon import write_terms
 from igakulm.text.cleaning import clean_texts
-from igakulm.tokenizer.build import build_tokenizer
+from igakulm.tokenizer.build_tokenizer import build_tokenizer
 from igakulm.tokenizer.encode import DICTIONARY_FILE, MODEL_FILE, RUNTIMES, TextEncoder
 from igakulm.tokenizer.fast import WORD_BORDER, convert
 from igakulm.tokenizer.segment import Segmenter

@@ -1,7 +1,7 @@
 """Where a model comes from: the finished stages that led to it, found by the digests in their manifests.
 
 Does: follow a tuned model back to its corpus and on to its evaluation; gather data, licences and training facts. Does
-not: write (card.py, licences.py and build.py do), or guess: a stage that is not found leaves its part empty.
+not: write (card.py, licences.py and export.py do), or guess: a stage that is not found leaves its part empty.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def export(
             "--model needs --out, the folder of the bundle" if out is None else "--model takes no --recipe and no --set"
         )
         raise InputError(what, hint="igakulm export --model DIR --out BUNDLE --gguf q4_k_m,q8_0")
-    from igakulm.bundle.build import export_folder
+    from igakulm.bundle.export import export_folder
     from igakulm.progress import for_this_output
 
     section = _export_section(gguf, as_, name or out.absolute().name)

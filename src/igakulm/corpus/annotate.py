@@ -20,7 +20,7 @@ from igakulm.asking.client import Body, Client, RequestError, Retry, chat_body
 from igakulm.asking.store import ResponseStore
 from igakulm.corpus.rubric import Scores, parse_scores, question, response_format
 from igakulm.errors import InputError
-from igakulm.progress import Task
+from igakulm.progress import Bar
 from igakulm.recipe.schema import Quality
 
 RETRY_TEMPERATURE = 0.7
@@ -54,7 +54,7 @@ def label_documents(
     section: Quality,
     endpoint: str,
     store: ResponseStore,
-    task: Task,
+    task: Bar,
     *,
     reverse: bool = False,
     retry: Retry | None = None,
@@ -83,7 +83,7 @@ def label_documents(
 
 
 async def _work(
-    waiting: Iterator[tuple[int, str]], section: Quality, client: Client, asking: _Asking, task: Task, reverse: bool
+    waiting: Iterator[tuple[int, str]], section: Quality, client: Client, asking: _Asking, task: Bar, reverse: bool
 ) -> None:
     """Take documents until none is left or the endpoint is at fault; answers on their way are still waited for."""
     for key, text in waiting:

@@ -22,7 +22,7 @@ from igakulm.corpus.crawl_store import Store
 from igakulm.corpus.html import decode_page
 from igakulm.errors import InputError
 from igakulm.files import locked, write_json
-from igakulm.progress import Progress, Task
+from igakulm.progress import Bar, Progress
 
 _HOPS = 5  # redirects from one address
 _IN_VAIN = 10  # requests to one host without an answer, one after another: the host is left until the next run
@@ -106,7 +106,7 @@ class _Crawl:
             store.close()
         self._fetcher.close()
 
-    def work(self, task: Task) -> None:
+    def work(self, task: Bar) -> None:
         """Ask the host that is due first, until no host is left to ask."""
         while hosts := [host for host in self._state.hosts() if host not in self.left]:
             host = min(hosts, key=lambda one: self._due.get(one, 0.0))

@@ -23,7 +23,7 @@ from igakulm.corpus.slurm import run_slurm
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_text
 from igakulm.machine import cores
-from igakulm.progress import Progress, Task
+from igakulm.progress import Bar, Progress
 from igakulm.recipe.schema import CorpusSection
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _run_local(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+def _run_local(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Bar) -> None:
     if sum(plan.parts[number].bytes for number in missing) < POOL_BYTES or process_count(corpus.workers) == 1:
         for number in missing:
             work_part(folder, number, lambda count: task.advance(count / 2**20))
@@ -154,7 +154,7 @@ def _run_local(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSecti
     )
 
 
-def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Bar) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves this machine
     try:
         import ray
@@ -183,12 +183,12 @@ def _run_ray(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection
             ray.shutdown()
 
 
-def _run_slurm(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Task) -> None:
+def _run_slurm(plan: Plan, folder: Path, missing: list[int], corpus: CorpusSection, task: Bar) -> None:
     run_slurm(folder, len(plan.parts), corpus.slurm)
     task.advance(sum(plan.parts[number].bytes for number in missing) / 2**20)
 
 
-_EXECUTORS: dict[str, Callable[[Plan, Path, list[int], CorpusSection, Task], None]] = {
+_EXECUTORS: dict[str, Callable[[Plan, Path, list[int], CorpusSection, Bar], None]] = {
     "local": _run_local,
     "ray": _run_ray,
     "slurm": _run_slurm,

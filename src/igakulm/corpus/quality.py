@@ -3,7 +3,7 @@
 Does: sample, label (annotate.py), embed (embed.py), train and cross-validate (forest.py), choose the threshold, judge
 every document; beside it a character n-gram model on the same labels, with the agreement and the cost of both.
 Answers, vectors and scores are kept in `work_dir` as they come: a broken run goes on where it stopped.
-Does not: drop documents (build.py does), or claim that the labels are right: the report says what they are worth.
+Does not: drop documents (build_corpus.py does), or claim that the labels are right: the report says their worth.
 
 Labelled documents are judged by a classifier that has not seen them (the cross-validation's), as the threshold assumes.
 """

@@ -1,6 +1,6 @@
 """What a finished corpus says of itself: funnel.json, sources.json and statistics.json as typed models.
 
-Does: read them. Does not: count (funnel.py, histograms.py), or write (build.py).
+Does: read them. Does not: count (funnel.py, histograms.py), or write (build_corpus.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """IgakuQA's published prediction files, scored as its authors do.
 
 Does: read `YEAR/PART_SYSTEM.jsonl`, add up points by year and part, say which years would have been passed.
-Does not: ask a model (ask.py).
+Does not: ask a model (ask_items.py).
 
 Source: https://github.com/jungokasai/IgakuQA (Kasai et al. 2023, arXiv 2303.18027).
 """

@@ -15,7 +15,7 @@ from typing import Any
 
 from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Reply
+from igakulm.evaluation.ask_items import Reply
 from igakulm.evaluation.metrics import is_right, measure
 from igakulm.evaluation.scoreboard import BASELINE_MODE
 from igakulm.files import read_jsonl, write_jsonl

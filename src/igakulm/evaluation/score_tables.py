@@ -24,7 +24,7 @@ MAIN_METRICS = ("kappa", "score_share", "overlap_f1", "exact_f1", "accuracy")
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskScores:
     """A column of the scoreboard: one task on one split, with its main metric and all its scores."""
 
     name: str
@@ -70,7 +70,7 @@ class Line:
     variants: list[Variant] = field(default_factory=list)
     tasks: set[str] = field(default_factory=set)
 
-    def score(self, task: Task, metric: str) -> Score | None:
+    def score(self, task: TaskScores, metric: str) -> Score | None:
         """The line's figure."""
         return next((s for s in task.in_metric(metric) if s.model == self.model and s.variant in self.variants), None)
 
@@ -88,7 +88,7 @@ class AnswerFile:
     path: Path
 
 
-def lines_of(tasks: Sequence[Task]) -> list[Line]:
+def lines_of(tasks: Sequence[TaskScores]) -> list[Line]:
     """The lines of a table with these columns: models, then baselines, each in the order of the scoreboard.
 
     A model that was asked in several ways has as many lines as the task with the most; a way of answering that is used
@@ -129,7 +129,7 @@ class Board:
         return cls(read_scoreboard(folder), folder)
 
     @cached_property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[TaskScores]:
         """The figures by task and split, in the board's own order."""
         groups: dict[tuple[str, str], list[Score]] = {}
         for score in self.stored.rows:
@@ -137,15 +137,15 @@ class Board:
         return [_task(name, split, scores) for (name, split), scores in groups.items()]
 
     @cached_property
-    def splits(self) -> dict[str, list[Task]]:
+    def splits(self) -> dict[str, list[TaskScores]]:
         """Split to its tasks."""
-        found: dict[str, list[Task]] = {}
+        found: dict[str, list[TaskScores]] = {}
         for task in self.tasks:
             found.setdefault(task.split, []).append(task)
         return found
 
     @cached_property
-    def first_tasks(self) -> list[Task]:
+    def first_tasks(self) -> list[TaskScores]:
         """Each task once, on the split that stands first."""
         return list({task.name: task for task in reversed(self.tasks)}.values())[::-1]
 
@@ -166,13 +166,13 @@ class Board:
                 found[key] = AnswerFile(*key, score.prompt_style, score.role, path)
         return sorted(found.values(), key=lambda file: (file.role == BASELINE_MODE, file.model != self.focus))
 
-    def answers_to(self, task: Task) -> list[AnswerFile]:
+    def answers_to(self, task: TaskScores) -> list[AnswerFile]:
         """The models' files of answers to a task (no baselines)."""
         asked = (task.name, task.split, BASELINE_MODE)
         return [file for file in self.answer_files if (file.task, file.split) == asked[:2] and file.role != asked[2]]
 
 
-def stands_beside(row: PublishedRow, task: Task) -> bool:
+def stands_beside(row: PublishedRow, task: TaskScores) -> bool:
     """Whether a published figure may stand beside a task's: the same split, or all questions of an examination where
     only those without images were asked.
     """
@@ -194,7 +194,7 @@ def inside(folder: Path | None, name: str) -> Path | None:
         return None
 
 
-def _task(name: str, split: str, scores: list[Score]) -> Task:
+def _task(name: str, split: str, scores: list[Score]) -> TaskScores:
     present = list(dict.fromkeys(score.metric for score in scores))
     metric = next((metric for metric in MAIN_METRICS if metric in present), present[0])
-    return Task(name, split, scores[0].kind, metric, tuple(scores))
+    return TaskScores(name, split, scores[0].kind, metric, tuple(scores))

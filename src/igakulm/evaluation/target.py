@@ -13,7 +13,7 @@ from typing import Literal
 from igakulm.answering.extraction import ANSWER_TOKENS
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Asked
+from igakulm.evaluation.ask_items import Asked
 from igakulm.evaluation.baselines import BASELINES
 from igakulm.evaluation.manner import Answer, Manner, Style
 from igakulm.evaluation.recorded import Recorded

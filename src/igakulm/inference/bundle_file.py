@@ -1,6 +1,6 @@
 """bundle.json as a typed model: what a bundle says of its model and of its converted files.
 
-Does: define it for those who show it. Does not: check a bundle (bundle_folder.py), or write it (bundle/build.py). It
+Does: define it for those who show it. Does not: check a bundle (bundle_folder.py), or write it (bundle/export.py). It
 stands here, below the room that writes it, because the report and the card are made before a bundle is whole.
 """
 

@@ -1,7 +1,7 @@
 """Models on chosen benchmarks, outside of a recipe: `igakulm evaluate jmed|igakuqa|exam|task`.
 
 Does: run the evaluation in a locked folder that a killed run can go on with, write the report and the manifest.
-Does not: open models or choose how they are asked (target.py), or ask and score (build.py).
+Does not: open models or choose how they are asked (target.py), or ask and score (evaluation/evaluate.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 from igakulm.asking.client import ResponseStore, endpoint_url
 from igakulm.errors import InputError
-from igakulm.evaluation.ask import Asked
-from igakulm.evaluation.build import Candidate, evaluate
+from igakulm.evaluation.ask_items import Asked
+from igakulm.evaluation.evaluate import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
 from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard

@@ -104,9 +104,9 @@ class Runner:
             try:
                 folders = self._lead(target, wait=wait)
             except BaseException as error:
-                self._tell(world, {"end": _exit_code(error)})
+                self._send(world, {"end": _exit_code(error)})
                 raise
-            self._tell(world, {"end": 0})
+            self._send(world, {"end": 0})
             return folders
 
     def _lead(self, target: str, *, wait: bool) -> dict[str, Path]:
@@ -127,7 +127,7 @@ class Runner:
             SystemExit: it ended with an error.
         """
         while True:
-            message = world.listen(self._messages)
+            message = world.receive(self._messages)
             self._messages += 1
             if "end" in message:
                 if message["end"]:
@@ -136,8 +136,8 @@ class Runner:
             inputs = {name: Path(folder) for name, folder in message["inputs"].items()}
             stage_named(message["stage"]).build(self.recipe, inputs, Path(message["folder"]), SilentProgress())
 
-    def _tell(self, world: World, message: dict[str, Any]) -> None:
-        world.tell(self._messages, message)
+    def _send(self, world: World, message: dict[str, Any]) -> None:
+        world.send(self._messages, message)
         self._messages += 1
 
     def status(self) -> list[StageStatus]:
@@ -194,7 +194,7 @@ class Runner:
         if stage.shared:
             write_json(partial / BEGUN, structure)
             paths = {name: str(path) for name, path in inputs.items()}
-            self._tell(current_world(), {"stage": stage.name, "folder": str(partial), "inputs": paths})
+            self._send(current_world(), {"stage": stage.name, "folder": str(partial), "inputs": paths})
         try:
             summary = stage.build(self.recipe, inputs, partial, self.progress)
         except InputError:

@@ -64,13 +64,13 @@ def _synth(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dic
 
 
 def _corpus(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.corpus.build import build_corpus
+    from igakulm.corpus.build_corpus import build_corpus
 
     return build_corpus(recipe.corpus, recipe.benchmarks, inputs["synth"] / "documents", out, progress)
 
 
 def _tokenizer(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.tokenizer.build import build_tokenizer
+    from igakulm.tokenizer.build_tokenizer import build_tokenizer
 
     return build_tokenizer(recipe.tokenizer, inputs.get("corpus"), inputs["lexicon"], out, progress)
 
@@ -99,7 +99,7 @@ def _finetune(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
 
 
 def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.evaluation.build import Candidate, evaluate
+    from igakulm.evaluation.evaluate import Candidate, evaluate
     from igakulm.evaluation.manner import Manner
     from igakulm.inference.open import open_model
 
@@ -119,14 +119,14 @@ def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
 
 
 def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.bundle.build import export
+    from igakulm.bundle.export import export
 
     model = inputs["finetune"] / "model"
     return export(recipe.export, model, inputs.get("corpus"), inputs["evaluate"], out, progress)
 
 
 def _report(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
-    from igakulm.report.build import build_report
+    from igakulm.report.build_report import build_report
 
     return build_report(recipe, inputs, out)
 

@@ -13,7 +13,7 @@ from itertools import islice
 from markupsafe import Markup
 
 from igakulm.evaluation.answer_rows import AnswerRow, read_answers
-from igakulm.evaluation.score_tables import AnswerFile, Board, Task
+from igakulm.evaluation.score_tables import AnswerFile, Board, TaskScores
 from igakulm.evaluation.scoreboard import UNSHARED
 from igakulm.report.items import (
     MARKS,
@@ -105,7 +105,7 @@ class Example:
 class TaskAnswers:
     """Everything about the answers to one task: by model where a name stands beside."""
 
-    task: Task
+    task: TaskScores
     models: int
     confusions: list[Confusion]
     examples: list[tuple[str, str, list[Example]]]
@@ -159,7 +159,7 @@ def answers_part(board: Board, level: int, language: Language) -> Markup:
     return render("answers.html.j2", language, level=level, tasks=tasks, marks=MARKS, limits=limits)
 
 
-def _task_answers(task: Task, digests: Sequence[Digest], *, new: bool) -> TaskAnswers:
+def _task_answers(task: TaskScores, digests: Sequence[Digest], *, new: bool) -> TaskAnswers:
     entities = task.kind == "entities"
     keys = [key for key in digests[0].gold if all(key in found.scores for found in digests)]
     tables = [] if entities else [table for found in digests if (table := _confusion(found))]
@@ -204,7 +204,7 @@ def _confusion(found: Digest) -> Confusion | None:
     return Confusion(found.name, columns, rows, len(found.gold) - sum(cells.values()))
 
 
-def _hardest(task: Task, digests: Sequence[Digest], keys: Sequence[str]) -> list[Hard]:
+def _hardest(task: TaskScores, digests: Sequence[Digest], keys: Sequence[str]) -> list[Hard]:
     means = {key: sum(found.scores[key] for found in digests) / len(digests) for key in keys}
     if task.kind in GRADED:
         chosen = sorted(keys, key=lambda key: means[key])[:HARDEST]
@@ -220,7 +220,7 @@ def _agreement(key: str, digests: Sequence[Digest]) -> int:
     return max(Counter(said for found in digests if (said := found.said[key]) is not None).values(), default=0)
 
 
-def _hard(task: Task, key: str, row: AnswerRow, digests: Sequence[Digest], mean: float) -> Hard:
+def _hard(task: TaskScores, key: str, row: AnswerRow, digests: Sequence[Digest], mean: float) -> Hard:
     gold = digests[0].gold[key]
     found = {entity for one in digests for entity in one.said[key] or ()}
     missed = [entity for entity in dict.fromkeys(gold) if entity not in found]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from igakulm.evaluation.comparisons import Pair, pairs_of
-from igakulm.evaluation.score_tables import Board, Line, Task, lines_of, stands_beside
+from igakulm.evaluation.score_tables import Board, Line, TaskScores, lines_of, stands_beside
 from igakulm.evaluation.scoreboard import BASELINE_MODE, PassingRow, Score, Scoreboard
 from igakulm.report.numbers import Language, points
 from igakulm.report.scores import left_out_reasons
@@ -53,7 +53,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     return lines + [f"| {' | '.join(map(str, row))} |" for row in rows]
 
 
-def _table(board: Board, tasks: Sequence[Task], metric: str, t: Words) -> list[str]:
+def _table(board: Board, tasks: Sequence[TaskScores], metric: str, t: Words) -> list[str]:
     columns = [task for task in tasks if metric in task.metrics]
     lines = [line for line in lines_of(tasks) if any(line.score(task, metric) for task in columns)]
     rows = [[_who(line), *(_score(line.score(task, metric), t) for task in columns)] for line in lines]

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from igakulm.corpus.records import SOURCES, read_sources
 from igakulm.evaluation.comparisons import FEW_DOCUMENTS, GUESSES, LEVEL, Pair, Verdict, pairs_of, verdict
-from igakulm.evaluation.score_tables import Task
+from igakulm.evaluation.score_tables import TaskScores
 from igakulm.evaluation.scoreboard import BASELINE_MODE, Score
 from igakulm.recipe.schema import Recipe
 from igakulm.report.numbers import MISSING, Language, count
@@ -26,7 +26,7 @@ from igakulm.report.words import words
 class Comparison:
     """The tuned model on one task beside guessing and beside the best baseline of all."""
 
-    task: Task
+    task: TaskScores
     tuned: Score
     guess: Score | None
     best: Score | None
@@ -41,7 +41,7 @@ def comparisons(record: RunRecord) -> list[Comparison]:
     return [_comparison(task, tuned, pairs) for task, tuned in scored if tuned]
 
 
-def _comparison(task: Task, tuned: Score, pairs: Sequence[Pair]) -> Comparison:
+def _comparison(task: TaskScores, tuned: Score, pairs: Sequence[Pair]) -> Comparison:
     guess = next((score for name in GUESSES if (score := task.main(name))), None)
     baselines = [score for score in task.main_scores if score.role == BASELINE_MODE]
     best = max(baselines, key=lambda score: score.value, default=None)

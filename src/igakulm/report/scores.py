@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from igakulm.evaluation.comparisons import FEW_DOCUMENTS
-from igakulm.evaluation.score_tables import Board, Line, Task, lines_of, stands_beside
+from igakulm.evaluation.score_tables import Board, Line, TaskScores, lines_of, stands_beside
 from igakulm.evaluation.scoreboard import BASELINE_MODE, OLD_MODELS, Score
 from igakulm.report.charts import Estimate, Forest, Reported, forest_chart
 from igakulm.report.numbers import Language, count, shortened
@@ -26,7 +26,7 @@ class Column:
     `left_out`: rows of the file that no item could be made of; `limit`: only so many items were asked, where that cut.
     """
 
-    task: Task
+    task: TaskScores
     metric: str
     n: str
     documents: str
@@ -112,14 +112,14 @@ def left_out_reasons(reasons: Mapping[str, int], language: Language) -> str:
     return words(language).listed(f"{texts.get(code, shortened(code))} {count(n)}" for code, n in reasons.items())
 
 
-def is_complete(board: Board, tasks: Sequence[Task]) -> bool:
+def is_complete(board: Board, tasks: Sequence[TaskScores]) -> bool:
     """Whether every row of the tasks' files was asked; older boards do not say."""
     stored = board.stored
     known = "left_out" in stored.model_fields_set and stored.max_items is None
     return known and not any(stored.left_out.get(task.name) or stored.missing.get(task.name) for task in tasks)
 
 
-def _split(board: Board, split: str, tasks: Sequence[Task], language: Language) -> Split:
+def _split(board: Board, split: str, tasks: Sequence[TaskScores], language: Language) -> Split:
     t, lines = words(language), lines_of(tasks)
     charts = [_forest(board, task, metric, lines, language) for task in tasks for metric in _drawn(board, task)]
     columns = [(task, task.metric) for task in tasks]
@@ -154,7 +154,7 @@ def _cut(scores: Iterable[Score]) -> dict[tuple[str, str], int]:
 def _table(
     board: Board,
     lines: Sequence[Line],
-    columns: Sequence[tuple[Task, str]],
+    columns: Sequence[tuple[TaskScores, str]],
     title: str,
     caption: str,
     language: Language,
@@ -167,7 +167,7 @@ def _table(
     return ScoreTable(title, caption, [_column(board, task, metric) for task, metric in columns], rows)
 
 
-def _column(board: Board, task: Task, metric: str) -> Column:
+def _column(board: Board, task: TaskScores, metric: str) -> Column:
     scores = task.in_metric(metric)
     documents = sorted({score.documents for score in scores if score.documents is not None})
     few = bool(documents) and documents[0] < FEW_DOCUMENTS
@@ -183,7 +183,7 @@ def _range(numbers: Sequence[int]) -> str:
     return "–".join(map(count, dict.fromkeys((numbers[0], numbers[-1])))) if numbers else ""
 
 
-def manner(line: Line, columns: Sequence[tuple[Task, str]], language: Language) -> str:
+def manner(line: Line, columns: Sequence[tuple[TaskScores, str]], language: Language) -> str:
     """How a line's model was asked: ways of answering, layouts of the prompt, precision; empty for baselines."""
     t = words(language)
     if line.role == BASELINE_MODE:
@@ -195,7 +195,7 @@ def manner(line: Line, columns: Sequence[tuple[Task, str]], language: Language) 
     return " · ".join(t("slash").join(names) for names in (modes, styles, precisions) if names)
 
 
-def _drawn(board: Board, task: Task) -> list[str]:
+def _drawn(board: Board, task: TaskScores) -> list[str]:
     """The main metric; beside it the one in which figures were published, where that is another."""
     if _reported(board, task, task.metric, "ja"):
         return [task.metric]
@@ -203,7 +203,7 @@ def _drawn(board: Board, task: Task) -> list[str]:
     return [task.metric, *others[:1]]
 
 
-def _reported(board: Board, task: Task, metric: str, language: Language) -> Reported | None:
+def _reported(board: Board, task: TaskScores, metric: str, language: Language) -> Reported | None:
     """Figures of others in this very metric on this very split."""
     values = tuple(
         (row.model, row.value)
@@ -214,7 +214,7 @@ def _reported(board: Board, task: Task, metric: str, language: Language) -> Repo
     return Reported(words(language)(key, n=len(values)), values) if values else None
 
 
-def _forest(board: Board, task: Task, metric: str, lines: Sequence[Line], language: Language) -> Forest:
+def _forest(board: Board, task: TaskScores, metric: str, lines: Sequence[Line], language: Language) -> Forest:
     t, majority = words(language), task.of("majority", metric)
     several = {line.model for line in lines if sum(other.model == line.model for other in lines) > 1}
     rows = []

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from igakulm.evaluation.score_tables import Board, Task, stands_beside
+from igakulm.evaluation.score_tables import Board, TaskScores, stands_beside
 from igakulm.evaluation.scoreboard import SCOREBOARD, PublishedRow, Scoreboard, read_scoreboard
 from igakulm.inference.model import Model
 from igakulm.report.words import words
@@ -82,13 +82,13 @@ def score_rows(scoreboard: Scoreboard) -> list[dict[str, Any]]:
     return [row for task in Board(scoreboard).tasks for row in (*_measured(task), *_published(task, rows))]
 
 
-def _measured(task: Task) -> Iterable[dict[str, Any]]:
+def _measured(task: TaskScores) -> Iterable[dict[str, Any]]:
     for score in task.scores:
         names = {**_names(score.model, score.metric, score.split), "mode_ja": words("ja").mode(score.answer_mode)}
         yield {**score.model_dump(mode="json"), **names, "main": score.metric == task.metric}
 
 
-def _published(task: Task, rows: Iterable[PublishedRow]) -> Iterable[dict[str, Any]]:
+def _published(task: TaskScores, rows: Iterable[PublishedRow]) -> Iterable[dict[str, Any]]:
     for row in rows:
         if row.value is None or row.metric not in task.metrics or not stands_beside(row, task):
             continue

@@ -1,7 +1,7 @@
 """What an answer is read with, and what becomes of it.
 
 Does: look up the stored answer of a job, give a kept text its provenance. Does not: know kinds of text (documents.py,
-exam_documents.py), judge (check.py), ask (ask.py), or write files (generate.py).
+exam_documents.py), judge (check.py), ask (ask_writers.py), or write files (generate.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Answers into documents: textbook texts that pass the checks, with their provenance; the rest with the reason.
 
 Does: read the stored answers in the order of the plan, have them judged, and hand out one result after another.
-Does not: know what an exam item is (exam_documents.py), judge (check.py), ask (ask.py), or write files (generate.py).
+Does not: know what an exam item is (exam_documents.py), judge (check.py), ask (ask_writers.py), write (generate.py).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from igakulm.files import Doc, atomic_path, write_documents, write_json
 from igakulm.progress import Progress, track
 from igakulm.recipe.schema import BenchmarksSection, SynthSection
 from igakulm.synth.answer_reader import Reader, Result
-from igakulm.synth.ask import Asked, Asker
+from igakulm.synth.ask_writers import Asked, Asker
 from igakulm.synth.documents import read_answers
 from igakulm.synth.exam_documents import VerifyJobs
 from igakulm.synth.jobs import Assignment, Job, make_job, plan, read_terms

@@ -2,7 +2,7 @@
 
 Does: read the lexicon's terms, choose from them, and make each request's body and key from the seed and the term alone,
 so that more terms, more writers or another order of the list keep the answers that are already paid for.
-Does not: word prompts (prompts.py, exams.py, verify.py), or ask anybody (ask.py).
+Does not: word prompts (prompts.py, exams.py, verify.py), or ask anybody (ask_writers.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """report.json of the tokenizer stage as a typed model.
 
-Does: define and read it. Does not: measure (report.py), or write (build.py, adopt.py).
+Does: define and read it. Does not: measure (report.py), or write (build_tokenizer.py, adopt.py).
 """
 
 from __future__ import annotations

@@ -101,12 +101,12 @@ class World:
         self.agree(problem)
         return cast(T, result)
 
-    def tell(self, number: int, message: dict[str, Any]) -> None:
+    def send(self, number: int, message: dict[str, Any]) -> None:
         """Send message `number` (0, 1, …) to all other processes."""
         if self.size > 1:
             self.store.set(f"igakulm/message/{number}", json.dumps(message))
 
-    def listen(self, number: int) -> dict[str, Any]:
+    def receive(self, number: int) -> dict[str, Any]:
         """Wait for message `number`, however long it takes."""
         key = f"igakulm/message/{number}"
         while not self.store.check([key]):

@@ -25,7 +25,7 @@ AS_PUBLISHED = "take the file as published"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskFile:
     """One task: where its full set lies, which rows of it count, how a row is built, and on what terms it is given."""
 
     full_files: tuple[str, ...]
@@ -36,15 +36,15 @@ class Task:
     licence: str = "CC BY 4.0"
 
 
-TASKS: dict[str, Task] = {
-    "jmmlu_med": Task(("JMMLU-Med",), 4, licence="CC BY-SA 4.0"),
-    "crade": Task(("CRADE",), 4, ordered=True),
-    "rrtnm": Task(("RRTNM",), 5),
-    "smdis": Task(("SMDIS",), 2),
-    "jcsts": Task(("JCSTS",), 6, has_tag=False, ordered=True, licence="CC BY-NC-SA 4.0"),
-    "mrner_disease": Task(("CRNER", "RRNER"), 0, tags=("d",)),
-    "mrner_medicine": Task(("CRNER",), 0, tags=("m-key", "m-val")),
-    "nrner": Task(("NRNER",), 0, licence="CC BY-NC-SA 4.0"),
+TASKS: dict[str, TaskFile] = {
+    "jmmlu_med": TaskFile(("JMMLU-Med",), 4, licence="CC BY-SA 4.0"),
+    "crade": TaskFile(("CRADE",), 4, ordered=True),
+    "rrtnm": TaskFile(("RRTNM",), 5),
+    "smdis": TaskFile(("SMDIS",), 2),
+    "jcsts": TaskFile(("JCSTS",), 6, has_tag=False, ordered=True, licence="CC BY-NC-SA 4.0"),
+    "mrner_disease": TaskFile(("CRNER", "RRNER"), 0, tags=("d",)),
+    "mrner_medicine": TaskFile(("CRNER",), 0, tags=("m-key", "m-val")),
+    "nrner": TaskFile(("NRNER",), 0, licence="CC BY-NC-SA 4.0"),
 }
 
 
@@ -138,7 +138,7 @@ def _items(path: Path, name: str, part: str) -> list[Item]:
     return items
 
 
-def _columns(task: Task) -> list[str]:
+def _columns(task: TaskFile) -> list[str]:
     tag = ["tag"] if task.has_tag else []
     return [*tag, "question", *(f"option{letter}" for letter in LETTERS[: task.options]), "answer"]
 
@@ -192,7 +192,7 @@ def _raw(row: dict[str, str], choices: int) -> tuple[str, ...]:
     return (row["question"], *(row[f"option{letter}"] for letter in LETTERS[:choices]))
 
 
-def _choices(row: dict[str, str], task: Task, where: str) -> tuple[str, ...]:
+def _choices(row: dict[str, str], task: TaskFile, where: str) -> tuple[str, ...]:
     options = [row[f"option{letter}"].strip() for letter in LETTERS[: task.options]]
     while options and not options[-1]:
         options.pop()

@@ -16,7 +16,7 @@ from typing import Protocol
 from igakulm.asking.client import Client, RequestError, ResponseStore, Retry
 from igakulm.asking.llamacpp_server import serve_gguf
 from igakulm.errors import InputError
-from igakulm.progress import Progress, Task
+from igakulm.progress import Bar, Progress
 from igakulm.synth.jobs import Job
 from igakulm.synth.rates import RateLog, model_name
 from igakulm.synth.writers import Author
@@ -54,7 +54,7 @@ class _Desk:
     waiting: Iterator[Job]
     asked: Asked
     rates: RateLog
-    task: Task
+    task: Bar
     in_a_row: int = 0
     failures: int = 0
     done: int = 0
@@ -117,7 +117,7 @@ class Asker:
             for desk in desks:
                 group.create_task(self._ask_at(desk, desk.author.endpoint or ""))
 
-    def _ask_file(self, author: Author, jobs: Jobs, asked: Asked, task: Task) -> _Desk:
+    def _ask_file(self, author: Author, jobs: Jobs, asked: Asked, task: Bar) -> _Desk:
         """Load the file only if something is missing."""
         assert author.gguf is not None
         desk = _Desk(author, iter(jobs), asked, self.rates, task)

@@ -15,7 +15,7 @@ from typing import Any
 from igakulm.asking.client import ResponseStore
 from igakulm.errors import InputError
 from igakulm.evaluation import baselines
-from igakulm.evaluation.ask import Asked, ask, identity_of, precision_of, prompt_style
+from igakulm.evaluation.ask_items import Asked, ask, identity_of, precision_of, prompt_style
 from igakulm.evaluation.board import Board, Column
 from igakulm.evaluation.intervals import FEW
 from igakulm.evaluation.item_files import BASELINE, CHANCE, Answered
