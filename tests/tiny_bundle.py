@@ -63,7 +63,14 @@ def encoder() -> TextEncoder:
 
 def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", seed: int = 0, **sizes: Any) -> Path:
     """Write a random model with tokenizer; `sizes` override config values. Weights are large enough to differ."""
-    from transformers import ArceeConfig, ArceeForCausalLM, LlamaConfig, LlamaForCausalLM
+    from transformers import (
+        ArceeConfig,
+        ArceeForCausalLM,
+        Gemma3ForCausalLM,
+        Gemma3TextConfig,
+        LlamaConfig,
+        LlamaForCausalLM,
+    )
 
     copy_tokenizer(tokenizer_folder(), folder)
     tokenizer = encoder()
@@ -84,6 +91,10 @@ def write_model(folder: Path, kind: str = "arcee", activation: str = "silu", see
     torch.manual_seed(seed)
     if kind == "arcee":
         model: Any = ArceeForCausalLM(ArceeConfig(**values))
+    elif kind == "gemma3":
+        values |= {"num_hidden_layers": 6, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 4, **sizes}
+        values["hidden_activation"] = values.pop("hidden_act")
+        model = Gemma3ForCausalLM(Gemma3TextConfig(**values))
     else:
         model = LlamaForCausalLM(LlamaConfig(**values))
     for parameter in model.parameters():

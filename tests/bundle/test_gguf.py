@@ -95,9 +95,14 @@ def test_vocabulary_is_padded_with_unused_pieces(tmp_path: Path) -> None:
     assert len(set(pieces)) == len(pieces) == encoder().size + 5
 
 
+GEMMA = {"hidden_activation": "gelu_pytorch_tanh", "sliding_window": 4, "rope_parameters": None, "head_dim": 16}
 CONFIGS: dict[str, dict[str, Any]] = {
     "activation 'gelu'": {"hidden_act": "gelu"},
     "no GGUF architecture": {"model_type": "gemma"},
+    "another layer_types": {"model_type": "gemma3_text", **GEMMA, "layer_types": ["full_attention"] * 2},
+    "another query_pre_attn_scalar": {"model_type": "gemma3_text", **GEMMA, "query_pre_attn_scalar": 99},
+    "another final_logit_softcapping": {"model_type": "gemma3_text", **GEMMA, "final_logit_softcapping": 30.0},
+    "another rope_local_base_freq": {"model_type": "gemma3_text", **GEMMA, "rope_local_base_freq": 5.0},
     "attention_bias": {"attention_bias": True},
     "mlp_bias": {"mlp_bias": True},
     "use_sliding_window": {"model_type": "qwen2", "use_sliding_window": True},

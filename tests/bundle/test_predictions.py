@@ -89,6 +89,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("arcee", "relu2", {}),
     ("llama", "silu", {"tie_word_embeddings": True}),
     ("llama", "silu", {"attention_bias": True, "mlp_bias": True}),
+    ("gemma3", "gelu_pytorch_tanh", {}),
 ]
 
 
@@ -99,8 +100,9 @@ def test_llama_cpp_computes_the_same_in_f32(tmp_path: Path, kind: str, activatio
     write_gguf(folder, tmp_path / "m.gguf", "f32", "tiny")
     with LlamaCppEngine(tmp_path / "m.gguf", precise=True) as engine:
         result = compare_predictions(original_predictions(folder, [PROMPT]), engine)
-    refuse_divergence(result, "f32", tmp_path / "m.gguf")
-    assert result["largest_difference"] < 1e-3
+    gemma = kind == "gemma3"  # llama.cpp takes GELU from a table of 16-bit numbers
+    refuse_divergence(result, "f32", tmp_path / "m.gguf", "geglu" if gemma else "")
+    assert result["largest_difference"] < (2e-2 if gemma else 1e-3)
 
 
 @llamacpp

@@ -14,7 +14,8 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.task_file import ColumnsSection, OwnTaskSection, TaskFile
-from igakulm.serving.batch_apply import CUT, NOTE, apply_tasks
+from igakulm.serving.batch_apply import NOTE, apply_tasks
+from igakulm.serving.own_answers import CUT
 from igakulm.serving.result_tables import write_results
 from igakulm.tasks.find_layouts import layouts_of
 from igakulm.tasks.own.items import items_of

@@ -102,11 +102,13 @@ class Asking:
         max_new_tokens: longest answer to a piece; at most a third of the context, and little more than the prompt has.
         hold: what the strings of an answer are held to.
         plain: ask as a model without chat tokens.
+        most_tokens: of the answers to all pieces together, were each as long as it may be; None = any number.
     """
 
     max_new_tokens: int = ANSWER_TOKENS
     hold: Hold = HOLD
     plain: bool = False
+    most_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,21 @@ def extract_all(
 def ask_pieces(
     model: Model, texts: Sequence[Framed], asked: Sequence[Asked], how: Asking, done: Callable[[int], None] = nothing
 ) -> list[Extraction]:
-    """The second half of `extract_all`: `asked` holds the pieces of all `texts`."""
+    """The second half of `extract_all`: `asked` holds the pieces of all `texts`.
+
+    Raises:
+        InputError: the answers could have more than `how.most_tokens`.
+        EngineFailed: the model's process is gone.
+    """
     room = answer_room(model, how.max_new_tokens)
     # Pieces of a text are together not much longer than it; a model that goes on and on is ended there.
     questions = [
         ListQuestion(one.prompt.ids, max(1, min(room, len(one.prompt.ids) + SPARE)), one.document) for one in asked
     ]
+    longest = sum(question.longest for question in questions)
+    if how.most_tokens is not None and longest > how.most_tokens:
+        what = f"{len(questions):,} pieces with answers of up to {longest:,} tokens, at most {how.most_tokens:,}"
+        raise InputError(f"the text is too long to be asked at once: {what}", hint="send it in parts")
     stop = model.encoder.line_end if _is_plain(model, how) else model.encoder.stops
     answers = ask_for_lists(model.engine, model.encoder, questions, stop=stop, hold=how.hold, done=done)
     gathered = {id(framed): _Gathered(framed) for framed in texts}

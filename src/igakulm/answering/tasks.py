@@ -53,6 +53,7 @@ def extract(
     *,
     max_new_tokens: int = ANSWER_TOKENS,
     hold: Hold = HOLD,
+    most_tokens: int | None = None,
     done: Callable[[int, int], None] = _nowhere,
 ) -> Extraction:
     """What a task names in a text, greedy; see `extraction`.
@@ -63,15 +64,17 @@ def extract(
         text: a record.
         max_new_tokens: longest answer to a piece.
         hold: what the strings of an answer are held to.
+        most_tokens: of the answers to all pieces together; None = any number.
         done: told how many pieces of how many are finished.
 
     Raises:
-        InputError: a text of which nothing is left, another kind of task, or a context too small for the task's words.
+        InputError: a text of which nothing is left, another kind of task, or a context too small for the task's words,
+            pieces whose answers could have more than `most_tokens`.
         EngineFailed: the model's process is gone.
     """
     check_task(model, task, max_new_tokens)
     _check(model, task, "extract", text)
-    how = Asking(max_new_tokens, hold)
+    how = Asking(max_new_tokens, hold, most_tokens=most_tokens)
     framed = framed_by(task, text)
     asked, finished = pieces(model, framed, how), 0
 

@@ -101,17 +101,17 @@ def convert(
         path = target / f"{name}-{kind}.gguf"
         entry = write_gguf(source, path, kind, name, progress)
         entry |= check_gguf(path, source, kind)
-        entry |= _compare(path, kind, original, progress) if original else {"llamacpp": NOT_COMPARED}
+        entry |= _compare(path, kind, entry["encoding"], original, progress) if original else {"llamacpp": NOT_COMPARED}
         files[path.name] = entry
     return files
 
 
-def _compare(path: Path, kind: GgufKind, original: Original, progress: Progress) -> dict[str, Any]:
+def _compare(path: Path, kind: GgufKind, encoding: str, original: Original, progress: Progress) -> dict[str, Any]:
     """What llama.cpp makes of a file, beside the original."""
     found: dict[str, Any] = {}
     with LlamaCppEngine(path, precise=True) as converted:
         found["llamacpp"] = compare_predictions(original.predictions, converted)
-        refuse_divergence(found["llamacpp"], kind, path)
+        refuse_divergence(found["llamacpp"], kind, path, encoding)
     if original.answers is not None:
         found["answers"] = _answers(path, kind, original, original.answers, progress).model_dump(exclude_none=True)
     found["reading"] = compare_reading(path, load_encoder(original.folder), SENTENCES)

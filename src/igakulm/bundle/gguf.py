@@ -1,4 +1,4 @@
-"""GGUF files from a stock Hugging Face folder (Arcee, Llama, Qwen 2), written tensor by tensor.
+"""GGUF files from a stock Hugging Face folder (Arcee, Llama, Qwen 2, Gemma 3), written tensor by tensor.
 
 Does: write header, vocabulary and weights; one tensor in memory at a time. Does not: decide what a model's tensors are
 (gguf_layout.py) or their types (quantise.py), or write a file that a runtime would load and compute wrongly.
@@ -116,6 +116,8 @@ def _write_metadata(writer: Any, shape: Shape, vocabulary: Vocabulary, kind: Ggu
     writer.add_rope_freq_base(shape.rope_theta)
     writer.add_rope_dimension_count(shape.head_size)
     writer.add_vocab_size(shape.vocabulary)
+    if shape.window:
+        writer.add_sliding_window(shape.window)
     if shape.encoding == "one-expert":
         writer.add_expert_count(1)
         writer.add_expert_used_count(1)

@@ -116,6 +116,8 @@ def _check_metadata(reader: Any, shape: Shape, source: Path, path: Path) -> None
     }
     vocabulary = vocabulary_fields(read_vocabulary(source, shape.vocabulary))
     wanted |= {f"tokenizer.ggml.{key}": value for key, value in vocabulary.items()}
+    if shape.window:
+        wanted |= {f"{prefix}.attention.sliding_window": shape.window}
     if shape.encoding == "one-expert":
         wanted |= {f"{prefix}.expert_count": 1, f"{prefix}.expert_used_count": 1}
     for key, value in wanted.items():

@@ -9,6 +9,8 @@ Encodings (`architecture/encoding` in bundle.json):
 - `arcee/relu2`: Arcee with squared ReLU, the only activation that llama.cpp's arch `arcee` computes.
 - `llama/one-expert`: Arcee with SiLU. llama.cpp's `arcee` would load it and silently use squared ReLU. A mixture of
   one expert without gate tensors computes down(silu(up(x))) times softmax of one logit, which is 1: the same function.
+- `gemma3/geglu`: Gemma 3 (text). llama.cpp scales the embeddings itself, multiplies by norm weights that hold 1 + w,
+  knows the rotation base 10,000 of its windowed layers, and takes every sixth layer as the one without a window.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from igakulm.bundle.weights import Weights
 from igakulm.errors import InputError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Form = Literal["plain", "permute_q", "permute_k", "expert", "zero_gate", "rope_factors"]
-Architecture = Literal["llama", "arcee", "qwen2"]
-Encoding = Literal["swiglu", "one-expert", "relu2"]
+Form = Literal["plain", "permute_q", "permute_k", "expert", "zero_gate", "rope_factors", "one_more"]
+Architecture = Literal["llama", "arcee", "qwen2", "gemma3"]
+Encoding = Literal["swiglu", "one-expert", "relu2", "geglu"]
 
 ROPE_FACTORS = "rope_freqs.weight"
+GEMMA_PERIOD, GEMMA_WINDOWED_THETA = 6, 10_000.0
+"""What llama.cpp takes for granted of Gemma 3: every sixth layer sees all, the others rotate with this base."""
 _NO_GGUF = "set export.gguf to []"
 
 
@@ -39,6 +43,7 @@ class Shape:
     Attributes:
         attention_biases: the projections with a bias, of "qkvo".
         mlp_bias: whether gate, up and down have one.
+        window: tokens that a layer with a sliding window sees; 0 = there is none.
         rope_factors: what each pair's rotation frequency is divided by (Llama 3.1's scaling); empty = nothing.
     """
 
@@ -58,6 +63,7 @@ class Shape:
     attention_biases: str = ""
     mlp_bias: bool = False
     rope_factors: tuple[float, ...] = ()
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ def model_shape(config: Mapping[str, Any], where: str) -> Shape:
     head_size = int(config.get("head_dim") or hidden // heads)
     architecture, encoding = _encoding(config, where)
     biased = "qkv" if architecture == "qwen2" else "qkvo" if config.get("attention_bias") else ""
-    theta, factors = _rotation(config, head_size, where)
+    gemma = architecture == "gemma3"
+    theta, factors = (_gemma_theta(config, head_size, where), ()) if gemma else _rotation(config, head_size, where)
     return Shape(
         architecture=architecture,
         encoding=encoding,
@@ -97,12 +104,14 @@ def model_shape(config: Mapping[str, Any], where: str) -> Shape:
         attention_biases=biased,
         mlp_bias=bool(config.get("mlp_bias")),
         rope_factors=factors,
+        window=int(config["sliding_window"]) if gemma else 0,
     )
 
 
 def _encoding(config: Mapping[str, Any], where: str) -> tuple[Architecture, Encoding]:
     kind = config["model_type"]
-    activation = config.get("hidden_act", "relu2" if kind == "arcee" else "silu")
+    usual = {"arcee": "relu2", "gemma3_text": "gelu_pytorch_tanh"}.get(kind, "silu")
+    activation = config.get("hidden_activation") or config.get("hidden_act", usual)
     if kind == "qwen2" and config.get("use_sliding_window"):
         raise InputError("GGUF export does not support use_sliding_window", where=where, hint=_NO_GGUF)
     for key in ("attention_bias", "mlp_bias"):
@@ -116,10 +125,12 @@ def _encoding(config: Mapping[str, Any], where: str) -> tuple[Architecture, Enco
         return "llama", "one-expert"
     if (kind, activation) == ("arcee", "relu2"):
         return "arcee", "relu2"
+    if (kind, activation) == ("gemma3_text", "gelu_pytorch_tanh"):
+        return "gemma3", "geglu"
     raise InputError(
         f"no GGUF architecture computes {kind!r} with activation {activation!r} correctly",
         where=where,
-        hint=f"supported are llama and qwen2 with silu, and arcee with silu or relu2; or {_NO_GGUF}",
+        hint=f"supported are llama, qwen2, gemma3 (text), and arcee with silu or relu2; or {_NO_GGUF}",
     )
 
 
@@ -140,6 +151,34 @@ def _rotation(config: Mapping[str, Any], head_size: int, where: str) -> tuple[fl
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"RoPE variant 'llama3' needs {', '.join(keys)}", where=where) from error
     return theta, llama3_factors(theta, head_size, factor, low, high, length)
+
+
+def _gemma_theta(config: Mapping[str, Any], head_size: int, where: str) -> float:
+    """Base of the rotation of Gemma 3's layers without a window.
+
+    Raises:
+        InputError: anything that llama.cpp takes for granted is otherwise in this model.
+    """
+    parameters = config.get("rope_parameters") or {}
+    whole, windowed = parameters.get("full_attention") or {}, parameters.get("sliding_attention") or {}
+    layers = config.get("layer_types") or []
+    period = ["sliding_attention"] * (GEMMA_PERIOD - 1) + ["full_attention"]
+    taken = {
+        "layer_types": all(kind == period[place % GEMMA_PERIOD] for place, kind in enumerate(layers)),
+        "rope_scaling": not config.get("rope_scaling") and whole.get("rope_type", "default") == "default",
+        "rope_local_base_freq": float(
+            windowed.get("rope_theta", config.get("rope_local_base_freq", GEMMA_WINDOWED_THETA))
+        )
+        == GEMMA_WINDOWED_THETA,
+        "query_pre_attn_scalar": int(config.get("query_pre_attn_scalar", head_size)) == head_size,
+        "attn_logit_softcapping": not config.get("attn_logit_softcapping"),
+        "final_logit_softcapping": not config.get("final_logit_softcapping"),
+        "use_bidirectional_attention": not config.get("use_bidirectional_attention"),
+    }
+    other = [key for key, right in taken.items() if not right]
+    if other:
+        raise InputError(f"llama.cpp computes Gemma 3 with another {other[0]}", where=where, hint=_NO_GGUF)
+    return float(whole.get("rope_theta", config.get("rope_theta", 1e6)))
 
 
 def llama3_factors(
@@ -171,21 +210,37 @@ def plan(shape: Shape) -> Iterator[Planned]:
     if shape.rope_factors:
         yield Planned(ROPE_FACTORS, "", "rope_factors")
     yield Planned("token_embd.weight", "model.embed_tokens.weight")
-    yield Planned("output_norm.weight", "model.norm.weight")
+    norm: Form = "one_more" if shape.architecture == "gemma3" else "plain"
+    yield Planned("output_norm.weight", "model.norm.weight", norm)
     if not shape.tied:
         yield Planned("output.weight", "lm_head.weight")
     for layer in range(shape.layers):
         source, target = f"model.layers.{layer}.", f"blk.{layer}."
-        yield Planned(f"{target}attn_norm.weight", f"{source}input_layernorm.weight")
-        yield Planned(f"{target}ffn_norm.weight", f"{source}post_attention_layernorm.weight")
+        yield from (
+            Planned(f"{target}{name}.weight", f"{source}{origin}.weight", norm) for name, origin in _norms(shape)
+        )
         yield from _attention(shape, source, target)
         yield from _mlp(shape, source, target)
+
+
+def _norms(shape: Shape) -> list[tuple[str, str]]:
+    """Names of a layer's norms in the file and in the folder."""
+    if shape.architecture != "gemma3":
+        return [("attn_norm", "input_layernorm"), ("ffn_norm", "post_attention_layernorm")]
+    return [
+        ("attn_norm", "input_layernorm"),
+        ("post_attention_norm", "post_attention_layernorm"),
+        ("ffn_norm", "pre_feedforward_layernorm"),
+        ("post_ffw_norm", "post_feedforward_layernorm"),
+        ("attn_q_norm", "self_attn.q_norm"),
+        ("attn_k_norm", "self_attn.k_norm"),
+    ]
 
 
 def _attention(shape: Shape, source: str, target: str) -> Iterator[Planned]:
     for short, name in (("q", "attn_q"), ("k", "attn_k"), ("v", "attn_v"), ("o", "attn_output")):
         form: Form = "plain"
-        if shape.architecture != "qwen2" and short in "qk":
+        if shape.architecture not in ("qwen2", "gemma3") and short in "qk":
             form = "permute_q" if short == "q" else "permute_k"
         for part in ("weight", "bias") if short in shape.attention_biases else ("weight",):
             yield Planned(f"{target}{name}.{part}", f"{source}self_attn.{short}_proj.{part}", form)
@@ -198,7 +253,7 @@ def _mlp(shape: Shape, source: str, target: str) -> Iterator[Planned]:
         yield Planned(f"{target}ffn_up_exps.weight", up, "expert")
         yield Planned(f"{target}ffn_down_exps.weight", down, "expert")
         return
-    for name in ("gate", "up", "down") if shape.encoding == "swiglu" else ("up", "down"):
+    for name in ("gate", "up", "down") if shape.encoding in ("swiglu", "geglu") else ("up", "down"):
         for part in ("weight", "bias") if shape.mlp_bias else ("weight",):
             yield Planned(f"{target}ffn_{name}.{part}", f"{source}mlp.{name}_proj.{part}")
 
@@ -224,6 +279,8 @@ def tensor_values(tensor: Planned, shape: Shape, weights: Weights) -> Array:
         return permute_rows(array, shape.heads)
     if tensor.form == "permute_k":
         return permute_rows(array, shape.key_value_heads)
+    if tensor.form == "one_more":
+        return array + np.float32(1)
     return array[None] if tensor.form == "expert" else array
 
 
@@ -258,6 +315,8 @@ def check_shapes(planned: list[Planned], shape: Shape, weights: Weights) -> None
         "gate_proj": (shape.intermediate, shape.hidden),
         "up_proj": (shape.intermediate, shape.hidden),
         "down_proj": (shape.hidden, shape.intermediate),
+        "q_norm": (shape.head_size,),
+        "k_norm": (shape.head_size,),
     }
     used = {tensor.source for tensor in planned if tensor.source}
     for name in sorted(used):

@@ -265,3 +265,25 @@ def task_apply(
         print_json(found)
     else:
         print(f"{out}: {found['rows']:,} rows, {found['noted']:,} with a note, {found['resumed']:,} done before")
+
+
+@task_app.command("review")
+def task_review(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")],
+    bundle: Annotated[Path, typer.Option(help="The bundle whose answers are proposed.")],
+    port: Annotated[int, typer.Option(help="Port; 0 = any free one.")] = 8766,
+    by: Annotated[str | None, typer.Option(help="Who decides; default: the name of the account.")] = None,
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+) -> None:
+    """Open a page on this machine: the model proposes, a person accepts or corrects; `task train` takes the decisions.
+
+    Each decision is on the disk, in TASKFILE.decisions.jsonl, before the next row is shown.
+    """
+    import getpass
+
+    from igakulm.progress import for_this_output
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.serving.review_routes import serve_review
+
+    loaded = load_task_file(task_file)
+    serve_review(loaded, bundle, by or getpass.getuser(), for_this_output(), port=port, engine=engine)

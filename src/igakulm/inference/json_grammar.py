@@ -17,6 +17,10 @@ from typing import Any
 from igakulm.errors import InputError
 
 MOST_CHARACTERS, MOST_LEVELS, MOST_REPEATS = 65_536, 32, 2_000
+MOST_WRITTEN, MOST_REPEATS_TOGETHER = 262_144, 8_192
+"""Characters that a schema may become, and repetitions of all its parts: engines write each of them out."""
+LONGEST_IN_PLACE = 64
+"""What occurs twice in a rule and is longer gets a rule of its own: copies of copies would grow with every level."""
 _ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
     | {"$schema", "$id", "$comment", "$defs", "definitions"}
@@ -92,15 +96,34 @@ class _Grammar:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._schema, self._rules = schema, dict[str, str]()
         self._references: dict[str, str] = {}
+        self._written = self._repeated = 0
 
     def text(self) -> str:
         root = self._of(self._schema, MOST_LEVELS)
+        self._spend(root)
         return _BASE + "".join(f"{name} ::= {body}\n" for name, body in self._rules.items()) + f"root ::= {root}\n"
 
     def _rule(self, body: str) -> str:
         name = f"rule{len(self._rules)}"
+        self._spend(body)
         self._rules[name] = body
         return name
+
+    def _once(self, body: str) -> str:
+        """Something short that stands for `body` and may be written more than once."""
+        return body if len(body) <= LONGEST_IN_PLACE else self._rule(body)
+
+    def _spend(self, body: str = "", repeats: int = 0) -> None:
+        """Count what the schema becomes; every rule, and every limit of a repetition.
+
+        Raises:
+            InputError: more than the budget.
+        """
+        self._written += len(body)
+        self._repeated += repeats
+        if self._written > MOST_WRITTEN or self._repeated > MOST_REPEATS_TOGETHER:
+            most = f"{MOST_WRITTEN:,} characters or {MOST_REPEATS_TOGETHER:,} repetitions"
+            raise InputError(f"the JSON schema becomes more than {most}", hint="ask for less at once")
 
     def _of(self, schema: Any, levels: int) -> str:
         """The right side of a rule for one schema, closed against what stands beside it."""
@@ -140,17 +163,20 @@ class _Grammar:
                 found = found[step]
             # Named before it is written: it may refer to itself.
             self._references[target] = name = self._rule("")
-            self._rules[name] = self._of(found, levels - 1)
+            self._rules[name] = body = self._of(found, levels - 1)
+            self._spend(body)
         return self._references[target]
 
     def _typed(self, schema: Mapping[str, Any], levels: int) -> str:
         types = schema.get("type", "value")
         if isinstance(types, list) and types:
+            if any(types.count(name) > 1 for name in types):
+                raise InputError("the JSON schema names a type twice")
             return _one_of([self._of({**schema, "type": name}, levels - 1) for name in types])
         writers: dict[str, Callable[[Mapping[str, Any], int], str]] = {
             "object": self._object,
             "array": self._array,
-            "string": _string,
+            "string": self._string,
             "integer": _integer,
             "number": _number,
         }
@@ -168,12 +194,18 @@ class _Grammar:
         raise InputError(f"the JSON schema has the unknown type {types!r}")
 
     def _array(self, schema: Mapping[str, Any], levels: int) -> str:
-        item = self._of(schema.get("items", True), levels - 1)
+        item = self._once(self._of(schema.get("items", True), levels - 1))
         least, most = _limits(schema, "minItems", "maxItems")
+        self._spend(repeats=most or least)
         if most == 0:
             return '"[]"'
         more = f'("," ws {item})' + _repeats(max(0, least - 1), None if most is None else most - 1)
         return f'"[" {item} {more} "]"' if least else f'"[" ({item} {more})? "]"'
+
+    def _string(self, schema: Mapping[str, Any], _: int) -> str:
+        least, most = _limits(schema, "minLength", "maxLength")
+        self._spend(repeats=most or least)
+        return "string" if (least, most) == (0, None) else f'"\\"" char{_repeats(least, most)} "\\""'
 
     def _object(self, schema: Mapping[str, Any], levels: int) -> str:
         properties, required = schema.get("properties", {}), schema.get("required", [])
@@ -183,10 +215,10 @@ class _Grammar:
             raise InputError("the JSON schema requires a property that it does not describe")
         if not properties:
             other = schema.get("additionalProperties", True)
-            pair = f'string ":" ws {self._of(other, levels - 1)}' if other is not False else ""
+            pair = f'string ":" ws {self._once(self._of(other, levels - 1))}' if other is not False else ""
             return f'"{{" ({pair} ("," ws {pair})*)? "}}"' if pair else '"{}"'
         pairs = [
-            (f'{_literal(str(name))} ":" ws {self._of(part, levels - 1)}', name in required)
+            (self._once(f'{_literal(str(name))} ":" ws {self._of(part, levels - 1)}'), name in required)
             for name, part in properties.items()
         ]
         first, rest = '""', '""'
@@ -195,11 +227,6 @@ class _Grammar:
             first = self._rule(f"{pair} {rest}" if needed else f"{pair} {rest} | {first}")
             rest = self._rule(f'"," ws {pair} {rest}' if needed else f'("," ws {pair})? {rest}')
         return f'"{{" {first} "}}"'
-
-
-def _string(schema: Mapping[str, Any], _: int) -> str:
-    least, most = _limits(schema, "minLength", "maxLength")
-    return "string" if (least, most) == (0, None) else f'"\\"" char{_repeats(least, most)} "\\""'
 
 
 def _integer(schema: Mapping[str, Any], _: int) -> str:

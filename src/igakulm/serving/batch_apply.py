@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from igakulm.answering.tasks import classify, compare, extract, write
+from igakulm.answering.tasks import write
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
@@ -22,13 +22,13 @@ from igakulm.progress import Progress
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
 from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, JOURNAL, TRIES, gives_up
 from igakulm.serving.batch_journal import Journal
+from igakulm.serving.own_answers import CUT, ask_own_task, asked_layouts
 from igakulm.serving.result_tables import check_form, write_results
 from igakulm.tasks.layouts import Task
-from igakulm.tasks.own.items import item_tasks, written_question
+from igakulm.tasks.own.items import written_question
 from igakulm.tasks.own.read import read_table
 from igakulm.tasks.own.tables import Table, TableRow
 
-CUT = "答えが途中で切れており、抜けがあるかもしれません"
 NOTE = "注意"
 """The last column: what a person should know of a row's answers; empty = nothing."""
 
@@ -95,19 +95,8 @@ def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, prog
 
 
 def _asked(task_file: TaskFile, model: Model) -> list[Asked]:
-    known = {task.name: task for task in model.tasks}
-    found = []
-    for task in task_file.tasks:
-        if task.kind in ("question-answer", "free-text"):
-            found.append(Asked(task, ()))  # the question says all
-            continue
-        names = item_tasks(task)
-        missing = [name for name in names if name not in known]
-        if missing:
-            hint = f"its tasks are {', '.join(known) or 'none'}; igakulm task train makes a bundle for a task file"
-            raise InputError(f"the model was not tuned on the task {missing[0]!r}", where=model.name, hint=hint)
-        found.append(Asked(task, tuple(known[name] for name in names)))
-    return found
+    layouts = asked_layouts(task_file, model)
+    return [Asked(task, layouts[task.name]) for task in task_file.tasks]
 
 
 def _check_columns(table: Table, task_file: TaskFile) -> None:
@@ -180,32 +169,17 @@ def _tried(ask: Callable[[], tuple[str, str, str]]) -> tuple[str, str, str]:
 
 def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, str]:
     """Answer, probability or places, and a note."""
-    task, layouts = one.task, one.layouts
+    task = one.task
+    second = row.cells.get(task.second or "", "")
+    if not one.layouts:
+        written = write(model, written_question(task, text, second))
+        return written.text.strip(), "", CUT if written.cut else ""
+    said = ask_own_task(task, one.layouts, text, second, model)
     if task.kind == "extract":
-        return _extracted(layouts[0], text, model)
+        strings = list(dict.fromkeys(item.text for item in said.spans))
+        places = json.dumps([[item.start, item.end, item.text] for item in said.spans], ensure_ascii=False)
+        return "、".join(strings), places, "、".join(said.notes)
     if task.kind == "classify" and task.multiple:
-        chances = [classify(model, layout, text).options[0][2] for layout in layouts]
-        held = [label for label, chance in zip(task.labels, chances, strict=True) if chance >= 0.5]
-        listed = "、".join(f"{label} {chance:.3f}" for label, chance in zip(task.labels, chances, strict=True))
-        return (task.separator or "、").join(held), listed, ""
-    if task.kind in ("classify", "compare"):
-        second = row.cells.get(task.second or "", "")
-        chosen = compare(model, layouts[0], text, second) if task.second else classify(model, layouts[0], text)
-        _, label, chance = next(option for option in chosen.options if option[0] == chosen.answer)
-        return label, f"{chance:.3f}", ""
-    written = write(model, written_question(task, text, row.cells.get(task.second or "", "")))
-    return written.text.strip(), "", CUT if written.cut else ""
-
-
-def _extracted(layout: Task, text: str, model: Model) -> tuple[str, str, str]:
-    found = extract(model, layout, text)
-    strings = list(dict.fromkeys(item.text for item in found.items))
-    places = json.dumps([[item.start, item.end, item.text] for item in found.items], ensure_ascii=False)
-    notes = []
-    if found.cut:
-        notes.append(CUT)
-    if found.unreadable:
-        notes.append("読み取れない答えがありました")
-    if found.unplaced:
-        notes.append(f"本文にない語が {len(found.unplaced)} 個あり、除きました")
-    return "、".join(strings), places, "、".join(notes)
+        listed = "、".join(f"{label} {chance:.3f}" for label, chance in said.chances)
+        return (task.separator or "、").join(said.labels), listed, ""
+    return said.labels[0], f"{dict(said.chances)[said.labels[0]]:.3f}", ""

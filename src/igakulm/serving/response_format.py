@@ -99,6 +99,8 @@ class _Reader:
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) and name in _TYPES for name in names):
             raise _refused(f"has a type other than {', '.join(sorted(_TYPES))}")
+        if len(set(names)) < len(names):
+            raise _refused("names a type twice")
         return list(names) if isinstance(value, list) else value
 
     def _properties(self, value: Any, depth: int) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def app_of(opened: Model, options: Options) -> Guard:
 
     routes.append(Route(OPENAPI, description, methods=["GET"]))
     handlers: dict[Any, Any] = {
-        HTTPException: _http_error,
+        HTTPException: http_error,
         BadRequest: _bad_request,
         ClientGone: _client_gone,
         Exception: _server_error,
@@ -145,7 +145,8 @@ def _health(room: Room) -> Callable[[Request], Any]:
     return health
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def http_error(_: Request, error: Exception) -> Response:
+    """An unknown path or method in OpenAI's form of errors."""
     status = error.status_code if isinstance(error, HTTPException) else 400
     message = {404: "there is no such path", 405: "this method is not allowed here"}.get(status, "refused")
     answer = error_response(status, message, "refused")
@@ -168,7 +169,8 @@ async def _server_error(_: Request, error: Exception) -> Response:
     return error_response(500, "the request failed; the server's log names the kind of error", "failed")
 
 
-def _say(line: str) -> None:
+def say_at_once(line: str) -> None:
+    """Print a line."""
     print(line, flush=True)  # at once, also into a pipe: somebody waits for the address
 
 
@@ -185,7 +187,7 @@ def serve(
     audit_log: Path | None = None,
     audit_key: str | None = None,
     log_prompts: bool = False,
-    say: Callable[[str], None] = _say,
+    say: Callable[[str], None] = say_at_once,
 ) -> None:
     """Serve a bundle until Ctrl-C.
 

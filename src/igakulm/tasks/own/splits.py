@@ -5,6 +5,7 @@ Does: link rows of one patient and rows of one text, deal groups out by a seed, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -96,6 +97,8 @@ def _dealt(groups: Sequence[int], labels: Sequence[str], parts: int, split: OwnS
             where="split",
             hint="give more rows, larger shares of test and validation, or set split.by: document",
         )
+    if max(Counter(labels).values()) < parts:
+        labels = [""] * len(labels)  # every label is rarer than the parts: nothing can be kept alike
     dealer = StratifiedGroupKFold(n_splits=parts, shuffle=True, random_state=split.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a label rarer than the parts: `task check` says so
