@@ -287,3 +287,24 @@ def task_review(
 
     loaded = load_task_file(task_file)
     serve_review(loaded, bundle, by or getpass.getuser(), for_this_output(), port=port, engine=engine)
+
+
+@task_app.command("agreement")
+def task_agreement(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")] = Path("task.yaml"),
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far people who reviewed the same rows agree: Cohen's kappa of labels, F1 of strings, 95 % intervals."""
+    from igakulm.evaluation.agreement import agreements
+    from igakulm.recipe.task_file import load_task_file
+
+    found = agreements(load_task_file(task_file))
+    if as_json:
+        print_json({"agreement": found})
+        return
+    if not found:
+        print("no row was decided by two people")
+    for one in found:
+        scores = ", ".join(f"{score['metric']} {score['value']:.3f} ({score['low']:.3f} to {score['high']:.3f})"
+                           for score in one["scores"])  # fmt: skip
+        print(f"{one['title']}: {' and '.join(one['people'])}, {one['n']:,} rows, {one['same']:,} equal; {scores}")

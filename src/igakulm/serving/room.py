@@ -47,7 +47,6 @@ class Limits:
 
     Attributes:
         new_tokens: of one answer.
-        extract_tokens: of the answers to all pieces of one text that is extracted from.
         queue: how many requests may wait beside those that are answered.
         turn_seconds: longest wait for a turn.
         seconds: longest answer, from its turn on.
@@ -56,7 +55,6 @@ class Limits:
 
     body_bytes: int = 256 * 1024
     new_tokens: int = 1024
-    extract_tokens: int = 8192
     queue: int = 8
     turn_seconds: float = 120.0
     seconds: float = 120.0

@@ -11,6 +11,9 @@ from igakulm.answering.tasks import extract
 from igakulm.inference.model import Model
 from igakulm.tasks.layouts import Task
 
+LONGEST_ANSWERS = 8
+"""All pieces of one text together may have so many times the tokens that one answer may."""
+
 
 class ExtractedItem(Part):
     """One string with its place in the text, in characters."""
@@ -42,7 +45,8 @@ class ExtractRequest(NamedTaskRequest):
     text: Text
 
     def answer(self, model: Model, task: Task, new_tokens: int) -> ExtractAnswer:
-        found = extract(model, task, self.text, max_new_tokens=min(new_tokens, ANSWER_TOKENS))
+        longest, together = min(new_tokens, ANSWER_TOKENS), LONGEST_ANSWERS * new_tokens
+        found = extract(model, task, self.text, max_new_tokens=longest, most_tokens=together)
         return ExtractAnswer(
             items=[ExtractedItem(text=one.text, start=one.start, end=one.end, kind=one.kind) for one in found.items],
             unplaced=list(found.unplaced),
