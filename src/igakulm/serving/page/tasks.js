@@ -7,41 +7,45 @@ import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines,
 const RECORD =
   "（架空の例）75歳女性。昨夜より38.5℃の発熱と咳嗽があり、痰に血液が少量混じる。呼吸困難はない。" +
   "アセトアミノフェン500mgを1回内服し、発熱は軽快した。今朝は食欲不振と倦怠感が続くため、点滴を開始した。";
-const EXAMPLES = {
-  extract: { text: RECORD },
-  classify: { text: "インフルエンザと診断され、今日から仕事を休んでいます。" },
-  compare: { first: "発熱と咳嗽がみられた。", second: "咳と熱を認めた。" },
+// Each kind of task: what its example fills in, and what submitting its form does.
+const KINDS = {
+  extract: { example: { text: RECORD }, work: extractAll },
+  classify: {
+    example: { text: "インフルエンザと診断され、今日から仕事を休んでいます。" },
+    work: (view, { task, text }, signal) => choose(view, { task, text }, signal),
+  },
+  compare: {
+    example: { first: "発熱と咳嗽がみられた。", second: "咳と熱を認めた。" },
+    work: (view, { task, first, second }, signal) => choose(view, { task, first, second }, signal),
+  },
   exam: {
-    question: "血糖値を下げるホルモンはどれか。",
-    choices: "a. インスリン\nb. グルカゴン\nc. アドレナリン\nd. コルチゾール\ne. 成長ホルモン",
+    example: {
+      question: "血糖値を下げるホルモンはどれか。",
+      choices: "a. インスリン\nb. グルカゴン\nc. アドレナリン\nd. コルチゾール\ne. 成長ホルモン",
+    },
+    work: solve,
   },
 };
 const NONE = "このモデルには、この課題がありません。";
 const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
 
 export async function startTasks(loading) {
-  const forms = ["extract", "classify", "compare", "exam"].map(prepare);
+  const views = Object.keys(KINDS).map(prepare);
   const tasks = await loading;
-  for (const form of forms)
+  for (const view of views) {
     offer(
-      form,
-      tasks.filter((task) => task.kind === form.kind),
+      view,
+      tasks.filter((task) => task.kind === view.kind),
     );
-  const [extract, classify, compare, exam] = forms;
-  run(extract, (fields, signal) => extractAll(extract, fields, signal));
-  run(classify, (fields, signal) =>
-    choose(classify, "/api/classify", { task: fields.task, text: fields.text }, signal),
-  );
-  run(compare, (fields, signal) =>
-    choose(compare, "/api/compare", { task: fields.task, first: fields.first, second: fields.second }, signal),
-  );
-  run(exam, (fields, signal) => {
-    const choices = optionLines(fields.choices);
-    const wanted = Number(fields.wanted);
-    if (choices.length < 2 || wanted >= choices.length)
-      throw new Error("選択肢を1行に一つずつ、答えの数より多く書いてください。");
-    return choose(exam, "/api/exam", { question: fields.question, choices, wanted }, signal);
-  });
+    run(view, (fields, signal) => KINDS[view.kind].work(view, fields, signal));
+  }
+}
+
+function solve(view, { question, choices, wanted }, signal) {
+  const options = optionLines(choices);
+  if (options.length < 2 || Number(wanted) >= options.length)
+    throw new Error("選択肢を1行に一つずつ、答えの数より多く書いてください。");
+  return choose(view, { question, choices: options, wanted: Number(wanted) }, signal);
 }
 
 function prepare(kind) {
@@ -51,7 +55,7 @@ function prepare(kind) {
   const stop = el("button", { type: "button", hidden: true }, "停止");
   const example = el(
     "button",
-    { type: "button", class: "plain", click: () => insert(form, EXAMPLES[kind]) },
+    { type: "button", class: "plain", click: () => insert(form, KINDS[kind].example) },
     "例文を入れる",
   );
   const clear = el(
@@ -261,8 +265,8 @@ function copyButton(label, make) {
   return button;
 }
 
-async function choose(view, path, body, signal) {
-  const answer = await postJson(path, body, signal);
+async function choose(view, body, signal) {
+  const answer = await postJson(`/api/${view.kind}`, body, signal);
   const chosen = [answer.answer].flat();
   const rows = answer.options.map((option) => bar(option, chosen.includes(option.letter)));
   view.result.replaceChildren(
