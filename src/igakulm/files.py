@@ -1,7 +1,7 @@
 """Documents, shards, atomic writes, hashes and manifests: everything that touches the disk in a way others rely on.
 
-Does: write to a temporary name, sync, rename; read and write document shards (Parquet, zstd); hash files and folders;
-lock a folder. Does not: know any stage, recipe or model.
+Does: write to a temporary name, sync, rename, replacing regular files only; read and write document shards (Parquet,
+zstd); hash files and folders; lock a folder. Does not: know any stage, recipe or model.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import json
 import os
 import shutil
 import socket
+import stat
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ MANIFEST = "manifest.json"
 BESIDE_THE_RESULT = ("logs/", "checkpoints/")
 """Files below these folders of a stage (times, rates, states to resume from) are kept and hashed one by one, but are no
 part of the stage's content digest: they differ between runs that give the same result."""
+STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 ADD_WAIT = "wait for it, or add --wait to start when it has finished"
 
 
@@ -42,23 +46,76 @@ class Doc:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it and rename it, on failure remove it.
+    """Yield a temporary path; on success what it holds stands at `path`, on failure nothing has changed.
+
+    A regular file is replaced in one step; a symbolic link stays, and the file that it leads to is replaced. A device
+    or a named pipe is never replaced: what was written is copied into it. `-` and `/dev/stdout` are standard output.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full (one line that says so).
+        InputError: the folder cannot be written, the disk is full, a folder or a socket stands there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target = _target(path)
+        if target is None:
+            with tempfile.TemporaryDirectory() as folder:
+                temporary = Path(folder) / "output"
+                yield temporary
+                _copy_into(temporary, path)
+            return
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        temporary.replace(target)
+        sync(target.parent)
     except OSError as error:
         raise explain_os_error(error, path) from error
     finally:
         with suppress(OSError):  # what is wrong was said above: a file where a folder should be
             temporary.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written there passes on: standard output, a device or a named pipe.
+
+    >>> is_stream(Path("-")), is_stream(Path("/dev/null")), is_stream(Path("result.csv"))
+    (True, True, False)
+    """
+    return _target(path) is None
+
+
+def _target(path: Path) -> Path | None:
+    """The regular file, there or to be made, that is meant by a path; None for a stream.
+
+    Raises:
+        InputError: something else stands there.
+    """
+    if str(path) in STANDARD_OUTPUT:
+        return None
+    try:
+        target = path.resolve()
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    except RuntimeError as error:  # links that lead to one another
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+    if stat.S_ISREG(mode):
+        return target
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+        return None
+    what = "a folder" if stat.S_ISDIR(mode) else "a disk" if stat.S_ISBLK(mode) else "a socket"
+    raise InputError(f"this is {what}, no place for a file", where=str(path), hint="name another file")
+
+
+def _copy_into(source: Path, path: Path) -> None:
+    standard = str(path) in STANDARD_OUTPUT
+    if standard:
+        sys.stdout.flush()
+    with source.open("rb") as file, open(1 if standard else path, "wb", closefd=not standard) as out:
+        shutil.copyfileobj(file, out)
 
 
 def explain_os_error(error: OSError, path: Path) -> InputError:

@@ -20,7 +20,7 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import Model
 from igakulm.progress import Progress
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
-from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, JOURNAL, TRIES, gives_up
+from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, TRIES, gives_up, journal_of
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.own_answers import CUT, ask_own_task, asked_layouts
 from igakulm.serving.result_tables import check_form, write_results
@@ -83,7 +83,7 @@ def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, prog
         "model": model.identity,
         "engine": model.kind,
     }  # fmt: skip
-    with Journal(out.with_name(out.name + JOURNAL), work) as journal:
+    with Journal(journal_of(source, out), work) as journal:
         resumed = len(journal)
         _ask_all(table, task_file, asked, model, journal, progress)
         entries = list(journal.entries())

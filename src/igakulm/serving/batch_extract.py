@@ -18,7 +18,7 @@ from igakulm.answering.extraction import ANSWER_TOKENS, Extraction
 from igakulm.answering.lists import HOLD
 from igakulm.answering.tasks import check_task, extract
 from igakulm.errors import InputError, did_you_mean
-from igakulm.files import sha256_file, sha256_json
+from igakulm.files import is_stream, sha256_file, sha256_json
 from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import open_model
@@ -109,7 +109,7 @@ def batch_extract(
         for task in tasks:
             check_task(opened, task, options.max_new_tokens)
         work = _work(records, tasks, opened, options)
-        with Journal(out.with_name(out.name + JOURNAL), work) as journal:
+        with Journal(journal_of(source, out), work) as journal:
             resumed = len(journal)
             progress.say(_plan(records, tasks, resumed))
             _ask_all(records, tasks, opened, journal, options, progress)
@@ -119,6 +119,12 @@ def batch_extract(
     finally:
         opened.close()
     return {**summary, "resumed": resumed, "out": str(out)}
+
+
+def journal_of(source: Path, out: Path) -> Path:
+    """Where a batch keeps what is done: beside its result, or beside its input when the result is a stream."""
+    place = source if is_stream(out) else out
+    return place.with_name(place.name + JOURNAL)
 
 
 def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: TaskKind = "extract") -> list[Task]:
