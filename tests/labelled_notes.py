@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from igakulm.evaluation.personal_spans import Measured, measure
 from igakulm.recipe.personal_data import Kind
 from igakulm.text.personal.finder import Finder
-from igakulm.text.personal.measuring import Measured, measure
 
 Half = Literal["a", "b", "c", "d", "e"]
 HALVES: tuple[Half, ...] = get_args(Half)

@@ -2,7 +2,7 @@
 
 from igakulm.bundle.card import CardFacts, model_card
 from igakulm.bundle.personal_data import personal_data_of
-from igakulm.text.personal.measuring import measured
+from igakulm.evaluation.personal_spans import measured
 
 MODEL = {"architecture": "ArceeForCausalLM", "parameters": 1, "vocabulary": 2, "context_length": 3}
 REPLACED = {

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from igakulm.evaluation.personal_spans import Measured, Share, measured
 from igakulm.report.markdown import cell, table
 from igakulm.report.words import Words
-from igakulm.text.personal.measuring import Measured, Share, measured
 
 
 class PersonalDone(BaseModel):

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from igakulm.errors import InputError
+from igakulm.evaluation.personal_spans import Share, share_of
 from igakulm.files import numbered_jsonl
 from igakulm.inference.model import Model
 from igakulm.progress import Progress, track
 from igakulm.text.personal.finder import Finder
-from igakulm.text.personal.measuring import Share, wilson
 from igakulm.text.prepared import prepare
 
 Manner = Literal["plain", "answer"]
@@ -106,7 +106,7 @@ def audit_memory(
 
 
 def _share(right: int, n: int) -> dict[str, Any]:
-    share: Share = wilson(right, n)
+    share: Share = share_of(right, n)
     return share.model_dump()
 
 

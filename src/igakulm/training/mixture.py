@@ -37,7 +37,7 @@ class Mixture:
 
         >>> mixture = Mixture(0, ((0, 1, 2, 3), (4,)), (500_000, 500_000))
         >>> sorted(mixture.rows(0, 10))
-        [0, 0, 1, 2, 3, 4, 4, 4, 4, 4]
+        [0, 1, 2, 3, 4, 4, 4, 4, 4, 4]
         """
         first, last = step * global_batch, (step + 1) * global_batch
         tasks = _tasks(self.seed, self.shares, 1 << last.bit_length())

@@ -3,8 +3,8 @@
 import pytest
 
 import labelled_notes
+from igakulm.evaluation.personal_spans import measure, measured, share_of
 from igakulm.text.personal.finder import Finder
-from igakulm.text.personal.measuring import measure, measured, wilson
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -21,8 +21,8 @@ def test_the_notes_are_many_and_the_last_set_is_held_out() -> None:
 def test_a_half_found_label_is_missed_and_a_wide_span_is_wrong() -> None:
     text = "電話03-5555-0123まで"
     right = measure("t", [(text, [(2, 14, "telephone")])], ["咳"], Finder())
-    assert right.recall == wilson(1, 1) and right.precision == wilson(1, 1) and right.negatives == wilson(1, 1)
+    assert right.recall == share_of(1, 1) and right.precision == share_of(1, 1) and right.negatives == share_of(1, 1)
     longer = measure("t", [(text, [(0, 14, "telephone")])], [text], Finder())
-    assert longer.recall == wilson(0, 1) and longer.negatives == wilson(0, 1)
+    assert longer.recall == share_of(0, 1) and longer.negatives == share_of(0, 1)
     short = measure("t", [(text, [(2, 4, "telephone")])], [], Finder())
-    assert short.precision == wilson(0, 1)
+    assert short.precision == share_of(0, 1)

@@ -63,8 +63,8 @@ class Finder:
     def find(self, text: str) -> list[Span]:
         """The spans of one document, in order, without overlaps.
 
-        >>> [(span.kind, span.rule) for span in Finder().find("氏名：佐藤花子　ＴＥＬ０３－５５５５－０１２３")]
-        [('name', 'label of a person'), ('telephone', 'telephone')]
+        >>> [(span.kind, span.start) for span in Finder().find("氏名：佐藤花子　ＴＥＬ０３－５５５５－０１２３")]
+        [('name', 3), ('telephone', 11)]
         """
         return self.find_read(read(text))
 

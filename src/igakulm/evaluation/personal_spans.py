@@ -1,7 +1,7 @@
 """How well personal data is found: recall and precision by kind on labelled notes, with 95 % intervals.
 
-Does: compare spans with labels, read and write what was measured for this version of the rules (measured.json), so
-that the card of a model can say it. Does not: find spans, or hold labelled notes.
+Does: compare spans with labels, read and write what was measured for this version of the rules (personal_spans.json),
+so that the card of a model can say it. Does not: find spans, or hold labelled notes.
 A label counts as found when each of its characters but spaces lies in a span; a span is right when at least half of
 its characters are labelled. Intervals are Wilson's (1927); spans of one note are taken as independent.
 """
@@ -9,18 +9,17 @@ its characters are labelled. Intervals are Wilson's (1927); spans of one note ar
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
+from igakulm.evaluation.intervals import wilson
 from igakulm.recipe.personal_data import Kind
 from igakulm.text.personal.finder import Finder
 
-_NORMAL = 1.959964
-MEASURED_FILE = "measured.json"
+MEASURED_FILE = "personal_spans.json"
 Label = tuple[int, int, Kind]
 
 
@@ -56,20 +55,15 @@ class Measured(BaseModel):
     negatives: Share
 
 
-def wilson(right: int, n: int) -> Share:
-    """A share with Wilson's 95 % interval.
+def share_of(right: int, n: int) -> Share:
+    """A share with Wilson's 95 % interval; of nothing, the whole range.
 
-    >>> share = wilson(98, 100)
+    >>> share = share_of(98, 100)
     >>> round(share.low, 3), round(share.high, 3)
-    (0.93, 0.994)
+    (0.93, 0.995)
     """
-    if not n:
-        return Share(right=0, n=0, low=0.0, high=1.0)
-    share, square = right / n, _NORMAL**2
-    centre = share + square / (2 * n)
-    spread = _NORMAL * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    low, high = ((centre + sign * spread) / (1 + square / n) for sign in (-1, 1))
-    return Share(right=right, n=n, low=round(max(0.0, low), 4), high=round(min(1.0, high), 4))
+    low, high = wilson(right, n) if n else (0.0, 1.0)
+    return Share(right=right, n=n, low=round(low, 4), high=round(high, 4))
 
 
 def measure(
@@ -99,15 +93,15 @@ def measure(
     return Measured(
         labelled_set=labelled_set,
         notes=len(notes),
-        recall=wilson(found.total(), labels.total()),
-        precision=wilson(right.total(), spans.total()),
-        recall_by_kind={kind: wilson(found[kind], labels[kind]) for kind in sorted(labels)},
-        precision_by_kind={kind: wilson(right[kind], spans[kind]) for kind in sorted(spans)},
-        negatives=wilson(sum(untouched), len(untouched)),
+        recall=share_of(found.total(), labels.total()),
+        precision=share_of(right.total(), spans.total()),
+        recall_by_kind={kind: share_of(found[kind], labels[kind]) for kind in sorted(labels)},
+        precision_by_kind={kind: share_of(right[kind], spans[kind]) for kind in sorted(spans)},
+        negatives=share_of(sum(untouched), len(untouched)),
     )
 
 
 def measured() -> tuple[Measured, ...]:
     """What was measured for the rules of this version, one entry a labelled set."""
-    text = files("igakulm.text.personal").joinpath(MEASURED_FILE).read_text(encoding="utf-8")
+    text = files("igakulm.evaluation").joinpath(MEASURED_FILE).read_text(encoding="utf-8")
     return tuple(Measured.model_validate(entry) for entry in json.loads(text))
