@@ -25,7 +25,7 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV) (once; a few minutes)"
 	$(PIP) $(TORCH)
-	$(PIP) --editable '.[llamacpp,serve]'
+	$(PIP) --editable '.[llamacpp,serve,excel]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

@@ -21,7 +21,7 @@ from igakulm.shipped import shipped_files
 OPTIONAL_PARTS = {
     "llamacpp": ("xllamacpp", "runs the GGUF file on a CPU, as a hospital PC would"),
     "serve": ("starlette", "igakulm serve"),
-    "excel": ("openpyxl", "reads Manbyo and drug price workbooks as published"),
+    "excel": ("openpyxl", "reads workbooks and documents: rows of your own (igakulm task), Manbyo, drug prices"),
     "tensorboard": ("tensorboard", "curves of a training in TensorBoard"),
     "wiki": ("mwparserfromhell", "raw Wikipedia dumps"),
     "html": ("trafilatura", "saved pages and WARC files as sources"),

@@ -26,6 +26,7 @@ igakulm status                          # どこまで済んだか / what is don
 igakulm chat                            # 対話 / talk to it
 igakulm serve runs/quickstart/latest/export   # 画面 / its page, at http://127.0.0.1:8765
 igakulm evaluate exam --data samples/tasks/exam.test.jsonl --model runs/quickstart/latest/export
+pip install 'igakulm[excel]'            # .xlsx を読むなら / to read workbooks
 igakulm task init samples/own-task/notes.xlsx --yes   # 表計算ファイルから課題を作る / a task out of a spreadsheet
 igakulm task check task.yaml
 ```
