@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from igakulm.bundle import verify
 from igakulm.bundle.verify import verify_bundle
 from igakulm.errors import InputError
-from igakulm.files import write_json
+from igakulm.files import sha256_file, write_json
 from igakulm.inference.bundle_folder import description_digest, read_bundle
 from tiny_bundle import write_bundle
 
@@ -67,6 +68,7 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no description": ("there is no bundle.json", lambda folder: (folder / "bundle.json").unlink()),
     "description linked": ("is a link", lambda folder: link_description(folder)),
     "other format": ("not of format", lambda folder: (folder / "bundle.json").write_text('{"format": 1, "files": {}}')),
+    "an older format": ("not of format", lambda folder: edit(folder, False, format=1)),
     "half a description": ("not valid JSON", lambda folder: (folder / "bundle.json").write_text('{"format": 1,')),
     "nested": ("nested too deeply", lambda folder: (folder / "bundle.json").write_text("[" * 100_000)),
     "edited description": ("bundle.json has changed", lambda folder: edit(folder, False, name="other")),
@@ -124,3 +126,32 @@ def test_reading_a_bundle_needs_no_heavy_library() -> None:
     code = f"import sys, igakulm.bundle.verify; print([n for n in {heavy.split()} if n in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_at_start_only_changed_files_are_hashed_again(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(verify, "sha256_file", counted)
+    folder, cache = shutil.copytree(bundle, tmp_path / "b"), tmp_path / "cache" / "verified.json"
+    facts = verify.verify_at_start(folder, cache)
+    first = len(hashed)
+    assert first == facts["files"]
+    assert verify.verify_at_start(folder, cache) == facts and len(hashed) == first
+    cache.write_text("[")
+    assert verify.verify_at_start(folder, cache) == facts and len(hashed) == 2 * first
+    weights = folder / "huggingface" / "model.safetensors"
+    before, data = weights.stat(), bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))  # size and mtime as before
+    with pytest.raises(InputError, match="has changed"):
+        verify.verify_at_start(folder, cache)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="has changed"):
+        verify.verify_at_start(folder, tmp_path / "file" / "no folder")

@@ -25,6 +25,7 @@ def serve(
     queue: Annotated[int, typer.Option(min=0, help="Requests that may wait; more are refused (429).")] = 8,
     audit_log: Annotated[Path | None, typer.Option(help="File for counts and digests of every request.")] = None,
     log_prompts: Annotated[bool, typer.Option("--log-prompts", help="Write texts to the log, for tests.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Do not hash the bundle's files first.")] = False,
 ) -> None:
     """Serve a bundle on this machine: an OpenAI-compatible API, and a page for a browser.
 
@@ -46,6 +47,7 @@ def serve(
         audit_log=audit_log,
         audit_key=os.environ.get("IGAKULM_AUDIT_KEY"),
         log_prompts=log_prompts,
+        verify=not no_verify,
     )
 
 

@@ -3,7 +3,7 @@
 Does: leave out templates, tables, references, files, categories, headings, the sections after the article (notes,
 literature, links) and list items that are no sentences; keep the words that links and a few templates show, and the
 numbers of powers and short formulas; leave out a sentence that would lose a number.
-Does not: read dumps (mediawiki.py), expand templates, or clean characters (clean.py).
+Does not: read dumps (mediawiki.py), expand templates, or clean characters (text/cleaning.py).
 
 `body_text` is one of two ways to the same text. Plain replacements, innermost first, do what is unambiguous; only what
 still holds markup after them goes to mwparserfromhell, which is more than ten times slower. `parsed_body_text` gives

@@ -1,7 +1,7 @@
 """Which test items a training set already holds.
 
 Does: name the test items that share a document with a training row, and look test items up in any training file.
-Does not: find paraphrases, or keep anything out of training (benchmarks/splits.py does).
+Does not: find paraphrases, or keep anything out of training (tasks/splits.py does).
 
 A training file is streamed once: the first letters of every test document and sentence are indexed by hash, all windows
 of the training texts are hashed in batches, and where a hash is known the letters are compared in full.

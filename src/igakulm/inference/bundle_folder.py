@@ -121,10 +121,10 @@ def read_bundle(folder: Path) -> dict[str, Any]:
         value = read_json(path)
     except RecursionError as error:
         raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
-    if not isinstance(value, dict) or value.get("format") not in (1, FORMAT) or not _well_formed(value):
+    if not isinstance(value, dict) or value.get("format") != FORMAT or not _well_formed(value):
         what = f"this bundle.json is not of format {FORMAT}"
         raise InputError(what, where=str(path), hint="export again with this version, or install the one that wrote it")
-    if value["format"] == FORMAT and value.get(DIGEST) != description_digest(value):
+    if value.get(DIGEST) != description_digest(value):
         raise InputError("bundle.json has changed", where=str(path), hint=_COPY_AGAIN)
     check_sizes(folder, value["files"])
     return value

@@ -4,7 +4,7 @@ Does: put adapters on the linear maps of every layer, freeze what is not trained
 Does not: train, or change the names of the model's own parameters.
 
 Ours rather than peft's: 100 lines against 250 files, no copies between types in the forward pass, and the base's
-frozen matrices stay free for the products in bf16 (fast_linear.py).
+frozen matrices stay free for the products in bf16 (fast_layers.py).
 """
 
 from __future__ import annotations

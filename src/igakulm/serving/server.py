@@ -22,7 +22,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from igakulm.bundle.verify import verify_at_start
 from igakulm.errors import InputError
+from igakulm.inference.bundle_folder import BUNDLE
 from igakulm.inference.engine import Engine
 from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import Endpoint, open_model
@@ -187,6 +189,7 @@ def serve(
     audit_log: Path | None = None,
     audit_key: str | None = None,
     log_prompts: bool = False,
+    verify: bool = True,
     say: Callable[[str], None] = say_at_once,
 ) -> None:
     """Serve a bundle until Ctrl-C.
@@ -203,6 +206,7 @@ def serve(
         audit_log: file that gets a line for every request; see audit.py.
         audit_key: makes its chain one that only its owner can write.
         log_prompts: write bodies and answers to the log on standard error.
+        verify: compare the hashes of a bundle's files before it answers; of files that did not change only once.
         say: where one line with the address goes.
 
     Raises:
@@ -213,6 +217,8 @@ def serve(
         raise InputError("a queue has a length of 0 or more", where="--queue")
     with ExitStack() as stack:
         listener = stack.enter_context(bind(host, port))
+        if (bundle / BUNDLE).is_file() and verify:
+            verify_at_start(bundle)
         opened = open_model(bundle, engine, gguf=gguf, endpoint=endpoint)
         stack.callback(opened.close)
         audit = None
@@ -222,6 +228,8 @@ def serve(
             stack.callback(audit.close)
         logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.WARNING)
         LOG.setLevel(logging.INFO)
+        if not verify:
+            LOG.warning("the files of the bundle are not compared with their hashes (--no-verify)")
         if not opened.tuned_tasks:
             LOG.warning(NOT_TUNED)
         hosts = LOOPBACK_NAMES | {host.lower()} if is_loopback(host) else None

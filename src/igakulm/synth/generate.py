@@ -2,7 +2,7 @@
 
 Does: put the parts of this room together as the stage `synth`. Every answer is in the store of answers before it
 counts, so that a killed run asks again only what was on the wire; the same answers give the same bytes.
-Does not: word prompts (prompts.py, exams.py), judge texts (check.py, exam_checks.py), or talk HTTP (llm.py). With
+Does not: word prompts (prompts.py, exams.py), judge texts (check.py, exam_checks.py), or talk HTTP (asking/). With
 `terms: 0` and `exams: 0` it contacts nothing.
 """
 

@@ -1,7 +1,7 @@
 """Text cleaning of section 2.2.1: one form of every character, nothing that a document does not need.
 
 Does: the rules of `RULES`, on batches of documents, by look-up tables (75 MB/s and more on one core).
-Does not: delete personal data (privacy.py), judge documents (filter.py), or turn spaces into the metaspace (that is
+Does not: delete personal data (personal/), judge documents (filter.py), or turn spaces into the metaspace (that is
 the tokenizer's matter: a document stays readable text).
 
 A batch is joined with U+001E and seen as an array of code points. One table does all 1:1 work at once; only

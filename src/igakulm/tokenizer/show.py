@@ -1,7 +1,7 @@
 """A comparison of tokenizers on a screen or as plain text.
 
 Does: tables, and samples with their token borders: alternating background colours on a terminal, `|` elsewhere.
-Does not: measure, or write HTML (evaluation/tokenizer_page.py does).
+Does not: measure, or write HTML (report/tokenizer.py does).
 Text is shown as it is: no markup in it is obeyed, and control characters become U+FFFD.
 """
 
