@@ -96,4 +96,4 @@ def test_items_of_every_kind(tmp_path: Path) -> None:
         "qa": [("体温は。\n「熱がある。」", (), ("38度",))],
         "free": [("要約は。\n「熱がある。」", (), ("発熱",))],
     }
-    assert {item.group for items in found.values() for item in items} == {"p1"}
+    assert {(item.patient, item.group) for items in found.values() for item in items} == {("p1", "")}

@@ -79,7 +79,8 @@ def _items(task: OwnTaskSection, row: OwnRow) -> list[Item]:
         kind: Kind, question: str, choices: tuple[str, ...], gold: tuple[str, ...], name: str = "", tag: str = ""
     ) -> Item:
         identifier = f"{row.id}#{row.row}"
-        return Item(identifier, name or task.name, kind, question, choices, gold, row.text, tag=tag, group=row.patient)
+        of = name or task.name
+        return Item(identifier, of, kind, question, choices, gold, row.text, tag=tag, patient=row.patient)
 
     if task.kind == "extract":
         return [item("entities", f"{asked(task)}\n{quoted}", (), answer, tag=task.item or task.name)]
