@@ -15,9 +15,11 @@ from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.task_file import ColumnsSection, OwnTaskSection, TaskFile
 from igakulm.serving.batch_apply import NOTE, apply_tasks
+from igakulm.serving.batch_baseline import apply_baseline
 from igakulm.serving.own_answers import CUT
 from igakulm.serving.result_tables import write_results
 from igakulm.tasks.find_layouts import layouts_of
+from igakulm.tasks.item_rows import write_item_rows
 from igakulm.tasks.own.items import items_of
 from igakulm.tasks.own.rows import OwnRow
 from scripted_engine import ScriptedEngine
@@ -125,3 +127,34 @@ def test_a_workbook_holds_texts_and_no_clock(tmp_path: Path) -> None:
     assert not (tmp_path / "s.xlsx").exists()
     write_results(tmp_path / "r.csv", ["a", "b"], rows)
     assert (tmp_path / "r.csv").read_text(encoding="utf-8-sig").splitlines()[1] == "'=1+1,\"咳"
+
+
+def test_a_baseline_answers_from_the_stored_rows(tmp_path: Path) -> None:
+    """What `task train` offers where a method without a language model wins."""
+    texts = {"あり": "床に転んでいた。発熱。", "なし": "廊下を歩いた。頭痛。"}
+    rows = [
+        OwnRow(
+            "f",
+            2 * n + (label == "あり"),
+            str(n),
+            "",
+            "",
+            f"{n}時、{text}",
+            {"fall": (label,), "signs": (text[-3:-1],), "note": ("x",)},
+        )
+        for n in range(8)
+        for label, text in texts.items()
+    ]
+    for name, items in items_of(TASK_FILE, rows).items():
+        write_item_rows(tmp_path / f"{name}.train.jsonl", items)
+    given = source(tmp_path, ["番号,本文", "1,9時、床に転んでいた。頭痛。", "2,", "3,9時、廊下を歩いた。発熱。"])
+    for name, column, wanted in (
+        ("ngram", "転倒（ngram）", ["あり", "", "なし"]),
+        ("dictionary", "症状（dictionary）", ["頭痛", "", "発熱"]),
+    ):
+        done = apply_baseline(TASK_FILE, name, tmp_path, given, tmp_path / "r.jsonl")
+        found = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert done == {"rows": 3, "tasks": 1} and [row[column] for row in found] == wanted
+        assert [row["番号"] for row in found] == ["1", "2", "3"]
+    with pytest.raises(InputError, match="no stored tuning rows"):
+        apply_baseline(TASK_FILE, "ngram", tmp_path / "nowhere", given, tmp_path / "s.jsonl")

@@ -242,8 +242,11 @@ def task_evaluate(
 def task_apply(
     task_file: Annotated[Path, typer.Argument(help="The task file.")],
     source: Annotated[Path, typer.Argument(metavar="IN", help="New rows: .xlsx, .csv, .tsv, .jsonl, or a folder.")],
-    bundle: Annotated[Path, typer.Option(help="The bundle that `task train` made.")],
     out: Annotated[Path, typer.Option(help="Result: .xlsx, .csv, .tsv or .jsonl.")],
+    bundle: Annotated[Path | None, typer.Option(help="The bundle that `task train` made.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Instead of a bundle: a method without a language model, e.g. ngram, dictionary.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -259,6 +262,15 @@ def task_apply(
     from igakulm.serving.batch_apply import apply_tasks
 
     loaded = load_task_file(task_file)
+    if (bundle is None) == (baseline is None):
+        raise InputError("give either a bundle or a baseline", hint="--bundle BUNDLE, or --baseline NAME")
+    if baseline is not None:
+        from igakulm.serving.batch_baseline import apply_baseline
+
+        counts = apply_baseline(loaded, baseline, Path("runs") / loaded.name / "rows", source, out)
+        print_json(counts) if as_json else print(f"{out}: {counts['rows']:,} rows, {counts['tasks']} tasks")
+        return
+    assert bundle is not None
     with closing(open_model(bundle, engine)) as model:
         found = apply_tasks(loaded, model, source, out, for_this_output())
     if as_json:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
+from igakulm.files import sha256_json
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
 from igakulm.tasks.items import LETTERS, Item
 from igakulm.tasks.own.rows import OwnRow
@@ -78,7 +80,8 @@ def _items(task: OwnTaskSection, row: OwnRow) -> list[Item]:
     def item(
         kind: Kind, question: str, choices: tuple[str, ...], gold: tuple[str, ...], name: str = "", tag: str = ""
     ) -> Item:
-        identifier = f"{row.id}#{row.row}"
+        # Two files may have rows of one number and no ids.
+        identifier = f"{row.id[:100]}#{row.row}.{sha256_json(Path(row.file).name)[:6]}"
         of = name or task.name
         return Item(identifier, of, kind, question, choices, gold, row.text, tag=tag, patient=row.patient)
 
