@@ -37,6 +37,10 @@ def command(recipe: Path, runs_folder: Path, *overrides: str) -> list[str]:
     return words
 
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Bytes are the same on the same number of threads: whoever compares runs gives all of them this."""
+
+
 def offline_prefix() -> list[str]:
     """A network namespace without any interface, where the system allows one."""
     unshare = shutil.which("unshare")
@@ -53,7 +57,7 @@ def run_offline(recipe: Path, folder: Path) -> FinishedRun:
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(GUARD), str(SOURCES)]),
         "IGAKULM_TEST_NETWORK_LOG": str(log),
-        "OMP_NUM_THREADS": "1",
+        **ONE_THREAD,
     }
     words = [*offline_prefix(), *command(recipe, folder / "runs")]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=folder)

@@ -11,7 +11,7 @@ import pytest
 
 from igakulm.manifest import read_manifest
 from igakulm.pipeline.stages import STAGES
-from small_quickstart import FinishedRun, command
+from small_quickstart import ONE_THREAD, FinishedRun, command
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -27,8 +27,11 @@ def digests(folder: Path) -> dict[str, str]:
 
 def run_with_kills(words: list[str], moments: list[float]) -> None:
     """Start the command, kill its whole process group after each moment (seconds), then let it finish."""
+    environment = {**os.environ, **ONE_THREAD}
     for moment in moments:
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=environment
+        )
         try:
             process.wait(timeout=moment)
             return  # finished before the last kill
@@ -36,7 +39,7 @@ def run_with_kills(words: list[str], moments: list[float]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             time.sleep(0.2)
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
