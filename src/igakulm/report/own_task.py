@@ -87,7 +87,7 @@ def _sentence(title: str, score: Score, best: Score | None, said: Verdict, patie
     parts = [t("own_task.figure", title=title, metric=metric, value=_figure(score.value), interval=interval,
                n=score.n or 0, whom=whom)]  # fmt: skip
     if best is not None:
-        parts.append(t(f"own_task.{said}", baseline=t.model(best.model), value=_figure(best.value)))
+        parts.append(t(f"own_task.{said}", code=best.model, baseline=t.model(best.model), value=_figure(best.value)))
     if score.documents is not None and score.documents < FEW_DOCUMENTS:
         parts.append(t("own_task.few", n=score.documents))
     return "".join(parts) if language == "ja" else " ".join(parts)
