@@ -54,7 +54,7 @@ class PageEngine:
         try:
             for number, token in enumerate(self.encoder.encode(answer)[:max_new_tokens]):
                 if number == 3:
-                    self.gate.wait(20)
+                    self.gate.wait(60)
                 if number == 3 and self.failures:
                     self.failures -= 1
                     raise EngineFailed("the child is gone")
