@@ -99,20 +99,31 @@ class AuditLog:
         os.ftruncate(self._file, whole)
         return {"torn_bytes": size, "torn_digest": digest(data, self.key)}
 
-    def append(self, *, event: str, counts: bool = True, **fields: Value) -> int:
+    def append(self, *, event: str, **fields: Value) -> int:
         """Write one line; number, time and the MAC of the line before are put in front. Returns its number.
 
-        A line that comes after others that the disk refused tells how many these were (`lost`); one that does not
-        count tells of nothing that happened.
+        A line that comes after others that the disk refused tells how many these were (`lost`).
 
         Raises:
             OSError: the disk refuses; the file is as it was.
+        """
+        try:
+            return self.announce(event=event, **fields)
+        except OSError:
+            self.lost += 1
+            raise
+
+    def announce(self, *, event: str, **fields: Value) -> int:
+        """As `append`, of something that has not happened yet: a line that the disk refuses is none that was lost.
+
+        Raises:
+            OSError: as `append`.
         """
         lost = {"lost": self.lost} if self.lost else {}
         try:
             self._number, self._last = self._write(self._file, {"event": event, **lost, **fields})
         except OSError:
-            self._failing, self.lost = True, self.lost + counts
+            self._failing = True
             raise
         self._failing, self.lost = False, 0
         return self._number
@@ -137,7 +148,7 @@ class AuditLog:
         if not self._failing:
             return True
         try:
-            self.append(event="resumed", counts=False)
+            self.announce(event="resumed")
         except OSError:
             return False
         return True
@@ -156,7 +167,7 @@ class AuditLog:
                 return False
         file = _open(self.path, _NEW)
         try:
-            self.append(event="rotated", counts=False)
+            self.announce(event="rotated")
             found = self._write(file, {"event": "continued", **self._opening(), "pid": os.getpid()})
         except BaseException:
             os.close(file)

@@ -58,7 +58,7 @@ def sealed(record: Mapping[str, Value], key: bytes | None) -> tuple[bytes, str]:
     """A line without its line end, and its MAC; `key` is a `line_key`.
 
     >>> sealed({"n": 1}, None)[0]
-    b'{"n": 1, "mac": "a89dc72b0cb1cab1b5f8bac3dae88e1832ea9e6d6a2ab8bd1eb0d2bdaba97eff"}'
+    b'{"n": 1, "mac": "e5d5f7c1d225fd6b13623ebb1b5b9d075c705659f81868b1e37005a0923b0346"}'
     """
     body = json.dumps(record, ensure_ascii=True).encode()
     mac = digest(body, key)

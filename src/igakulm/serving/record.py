@@ -71,7 +71,7 @@ class Record:
             return {}
         visitor = visitor_of(scope)
         try:
-            return {"begin": self.audit.append(event="begin", counts=False, client=visitor.address, key=visitor.name)}
+            return {"begin": self.audit.announce(event="begin", client=visitor.address, key=visitor.name)}
         except OSError as error:
             LOG.error("the audit log cannot be written, requests are refused: %s", error.strerror or error)
             return None
