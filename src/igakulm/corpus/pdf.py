@@ -40,8 +40,8 @@ def pdf_text(data: bytes, where: str = "") -> PdfText:
         InputError: pdfminer.six is not installed.
     """
     try:
-        from pdfminer.pdfdocument import PDFPasswordIncorrect
-        from pdfminer.pdfpage import PDFPage, PDFTextExtractionNotAllowed
+        from pdfminer.pdfdocument import PDFPasswordIncorrect, PDFTextExtractionNotAllowed
+        from pdfminer.pdfpage import PDFPage
     except ImportError as error:
         hint = "pip install 'igakulm[pdf]'"
         raise InputError("reading PDF files needs the package pdfminer.six", where=where, hint=hint) from error
