@@ -96,7 +96,8 @@ def by_class(
     """Every class of a task as a group of its own: the group of each row, and the share of each group.
 
     Args:
-        tasks, labels: of each row; rows without a class have the label "".
+        tasks: of each row.
+        labels: the class of each row, "" where it has none.
         shares: of the tasks; they stay as they are.
         power: 0 = the classes of a task come as often as they occur, 1 = all alike.
 
