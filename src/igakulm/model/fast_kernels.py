@@ -152,7 +152,29 @@ def _rotate_once(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch
 
 @lru_cache(maxsize=1)
 def compiled_kernels() -> Kernels:
-    """Each as one compiled pass, for tensors of any number of tokens."""
-    one: Any = partial(torch.compile, dynamic=True, fullgraph=True)
-    every = (_norm_once, _norm_back_once, _norm_weight_once, _gate_once, _gate_back_once, _rotate_once)
-    return Kernels(*(one(function) for function in every))
+    """Each as one compiled pass, for tensors of any number of tokens.
+
+    Norms are handed over as matrices that need no gradient: else every rank, and training and validation apart, would
+    be compiled anew. Beyond torch's limit of such variants a kernel runs uncompiled.
+    """
+    one: Any = partial(torch.compile, dynamic=True)
+    forward, backward, weight = one(_norm_once), one(_norm_back_once), one(_norm_weight_once)
+
+    def norm(x: torch.Tensor, factor: torch.Tensor, eps: float) -> Pair:
+        result, scale = forward(_matrix(x), factor.detach(), eps)
+        return result.view(x.shape), scale.view(*x.shape[:-1], 1)
+
+    def norm_back(upstream: torch.Tensor, x: torch.Tensor, factor: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = backward(_matrix(upstream), _matrix(x), factor.detach(), _matrix(scale))
+        return result.view(x.shape)
+
+    def norm_weight(upstream: torch.Tensor, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = weight(_matrix(upstream), _matrix(x), _matrix(scale))
+        return result
+
+    gate, gate_back, rotate = one(_gate_once), one(_gate_back_once), one(_rotate_once)
+    return Kernels(norm, norm_back, norm_weight, gate, gate_back, rotate)
+
+
+def _matrix(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().reshape(-1, x.shape[-1])
