@@ -71,6 +71,17 @@ def audit(
         print("Lines cut off at the end cannot be noticed: note this hash elsewhere from time to time.")
 
 
+def demo(
+    bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")],
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+) -> None:
+    """Ask a bundle one invented question and one invented record, and print what it answers. It can be wrong."""
+    from igakulm.serving.demo import demo as lines
+
+    for line in lines(bundle, engine):
+        print(line, flush=True)
+
+
 def chat(
     bundle: Annotated[Path | None, typer.Option(help="A folder written by the export stage.")] = None,
     recipe: RecipeOption = QUICKSTART,
