@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from igakulm.serving.guards import Guard
-from igakulm.serving.server import bind, server_settings
+from igakulm.serving.listening import bind, server_settings
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class ScriptedEngine:
             self.most_running = max(self.most_running, self.running)
         try:
             for number, token in enumerate(self.tokens[:max_new_tokens]):
-                self.gate.wait(10)
+                self.gate.wait(60)
                 if self.fails:
                     raise RuntimeError("患者の名前")
                 if self.dies_after == number:

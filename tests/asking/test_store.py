@@ -50,7 +50,7 @@ def test_answers_that_arrive_during_a_commit_are_the_next_group(
     put_many, release = ResponseStore.put_many, threading.Event()
 
     def slow(store: ResponseStore, rows: Any) -> None:
-        release.wait(10)
+        release.wait(60)
         put_many(store, rows)
 
     monkeypatch.setattr(ResponseStore, "put_many", slow)

@@ -289,12 +289,12 @@ def test_a_killed_crawl_goes_on_without_loss_or_repeats(tmp_path: Path) -> None:
     pages = {**numbered(6), "/p4": killing}
     with WebSite(pages) as site:
         first = child(tmp_path, site.url, 3)
-        assert first.wait(30) == 9
+        assert first.wait(60) == 9
         assert not list((tmp_path / "out").rglob("*.warc.gz"))  # nothing that a reader would take
         victim.append(child(tmp_path, site.url, 0))
-        assert victim[0].wait(30) == -signal.SIGKILL
+        assert victim[0].wait(60) == -signal.SIGKILL
         last = child(tmp_path, site.url, 0)
-        assert last.wait(30) == 0
+        assert last.wait(60) == 0
         asked = Counter(site.paths())
     assert asked == {"/robots.txt": 3, "/": 1, "/p0": 1, "/p1": 2, "/p2": 1, "/p3": 1, "/p4": 2, "/p5": 1}
     rows = kept_rows(tmp_path / "out")

@@ -121,6 +121,23 @@ def test_dictionary_uses_the_tag_s_names_and_the_lexicon() -> None:
     assert predict("dictionary", test, Setting()) is None
 
 
+def test_tagger_finds_what_no_training_row_named_and_keeps_tags_apart() -> None:
+    frames = ("今朝から{}を訴え、{}を処方。", "{}のため{}を開始した。")
+    train = [
+        note(f"{number}{tag}", frame.format(symptom, drug), (drug if tag == "m-key" else symptom,), tag)
+        for number, (symptom, drug) in enumerate(
+            [("頭痛", "甲錠"), ("発熱", "乙錠"), ("胸痛", "丙錠"), ("動悸", "丁錠")]
+        )
+        for frame in frames
+        for tag in ("d", "m-key")
+    ]
+    test = [note("x", "今朝から悪寒を訴え、戊錠を処方。", tag=tag) for tag in ("d", "m-key")]
+    assert answers("tagger", test, Setting(train)) == [("悪寒",), ("戊錠",)]
+    assert predict("tagger", TRAIN, Setting(TRAIN)) is None
+    assert predict("tagger", test, Setting()) is None
+    assert predict("tagger", test, Setting([note("1", "発熱", ("咳",))])) is None
+
+
 def test_names_are_found_longest_first_and_as_written() -> None:
     assert find_names("ＣＯＰＤとCOPD急性増悪、㎎", frozenset({"COPD", "COPD急性増悪"})) == ("ＣＯＰＤ", "COPD急性増悪")
     assert find_names("", frozenset({"咳嗽"})) == ()

@@ -64,12 +64,12 @@ def said(request: Request, times: int) -> Reply:
 def with_endpoint(folder: Path, questions: int, stop_at: int | None, moments: Sequence[float] = ()) -> None:
     """Kill at the `stop_at`-th request (which never gets its answer), or after each of so many seconds."""
     exam = write_exam(folder / "exam.jsonl", questions)
-    halted = threading.Event()
+    halted, killed = threading.Event(), threading.Event()
 
     def plan(request: Request, times: int) -> Reply:
         if stop_at is not None and len(server.requests) >= stop_at and not halted.is_set():
             halted.set()
-            time.sleep(1.0)
+            killed.wait(60)
         return said(request, times)
 
     words = ("evaluate", "exam", "--data", exam, "--name", "m", "--concurrency", "2", "--samples", "100")
@@ -78,6 +78,7 @@ def with_endpoint(folder: Path, questions: int, stop_at: int | None, moments: Se
         asked = (*words, "--endpoint", server.url, "--out", out)
         for ready in [halted.is_set] if stop_at is not None else map(after, moments):
             kill_when(asked, ready)
+            killed.set()
             if stop_at is not None:
                 assert not (out / "scoreboard.json").exists() and not (out / "manifest.json").exists()
         done_before, sent_before = kept(out, "responses-*.sqlite"), len(server.requests)

@@ -2,6 +2,7 @@ import asyncio
 import math
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -74,7 +75,7 @@ def test_the_first_request_goes_alone_and_then_so_many_at_once_as_wanted() -> No
             time.sleep(0.05)
             open_at_first.append(server.open_now)
         else:
-            everybody.wait(timeout=5)  # breaks unless six requests are open together
+            everybody.wait(timeout=60)  # breaks unless six requests are open together
         return echo(request, times)
 
     with ChatServer(plan) as server:
@@ -249,6 +250,15 @@ def test_malformed_logprobs_are_asked_for_again(value: Any) -> None:
     assert len(server.requests) == 2
 
 
+def rows_in(path: Path) -> int:
+    """Answers kept by another process, at this moment."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        try:
+            return int(database.execute("SELECT count(*) FROM responses").fetchone()[0])
+        except sqlite3.OperationalError:  # in the middle of a commit
+            return 0
+
+
 def stored_rows(store: ResponseStore) -> int:
     return int(store._database.execute("SELECT count(*) FROM responses").fetchone()[0])
 
@@ -314,20 +324,23 @@ Endpoint(sys.argv[1], "small", ResponseStore(Path(sys.argv[2])), concurrency=2).
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
-    path, halted = tmp_path / "answers.sqlite", threading.Event()
+    path, halted, killed = tmp_path / "answers.sqlite", threading.Event(), threading.Event()
 
     def plan(request: Request, times: int) -> Reply:
         if int(request.question) >= 9:
             halted.set()
-            time.sleep(1.0)
+            killed.wait(60)
         return echo(request, times)
 
     with ChatServer(plan) as server:
         child = subprocess.Popen([sys.executable, "-c", KILLED, server.url, str(path)])
-        assert halted.wait(timeout=30)
-        time.sleep(0.2)
+        assert halted.wait(timeout=60)
+        end = time.monotonic() + 60
+        while rows_in(path) < 9 and time.monotonic() < end:
+            time.sleep(0.01)
         os.kill(child.pid, signal.SIGKILL)
-        child.wait(timeout=10)
+        child.wait(timeout=60)
+        killed.set()
     with ChatServer(echo) as server, closing(ResponseStore(path)) as store:
         assert stored_rows(store) == 9, "all that was answered"
         answers = endpoint(server.url, store).answer([question(n) for n in range(30)])

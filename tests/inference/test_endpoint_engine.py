@@ -144,7 +144,7 @@ def test_vllm_form(original: TransformersEngine, vllm: VllmForm) -> None:
     stream = engine.stream([300, 5], 250, [])
     assert len(list(islice(stream, 2))) == 2
     stream.close()  # type: ignore[attr-defined]
-    assert vllm.left.wait(30), "a closed stream closes its connection"
+    assert vllm.left.wait(60), "a closed stream closes its connection"
     engine.close()
 
 

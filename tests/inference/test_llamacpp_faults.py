@@ -82,8 +82,8 @@ def test_who_waits_for_a_lane_learns_of_the_death(gguf: Path) -> None:
     with opened(gguf) as engine, ThreadPoolExecutor(3) as pool:
         stream = engine.stream([5, 6], 20_000, [])
         next(stream)
+        os.kill(engine.pid, signal.SIGSTOP)  # a stopped child finishes nothing
         waiting = [pool.submit(lambda: list(engine.stream([5], 3, []))) for _ in range(3)]
-        time.sleep(0.1)
         os.kill(engine.pid, signal.SIGKILL)
         with pytest.raises(EngineFailed):
             list(stream)

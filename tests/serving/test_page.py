@@ -81,7 +81,7 @@ def test_an_answer_can_be_stopped(browser: Any, how: str) -> None:
         said = answered(page).text_content()
         assert said and SAID.startswith(said) and said != SAID
         engine.gate.set()
-        assert engine.closed.wait(10)
+        assert engine.closed.wait(60)
         assert page.is_visible("#send") and page.is_hidden("#stop")
 
 

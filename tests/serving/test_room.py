@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import socket
 import subprocess
 import sys
@@ -88,8 +90,10 @@ def test_lanes_run_at_once() -> None:
             visits = [asyncio.create_task(web.post(CHAT, json=ASK)) for _ in range(5)]
             while engine.running < 3:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.05)
-            queue = (await web.get("/health")).json()["queue"]
+            queue: dict[str, int] = {}
+            while queue.get("waiting", 0) < 1 or not any(visit.done() for visit in visits):
+                await asyncio.sleep(0.01)
+                queue = (await web.get("/health")).json()["queue"]
             assert (queue["running"], queue["waiting"]) == (3, 1)
             engine.gate.set()
             return await asyncio.gather(*visits)
@@ -112,15 +116,13 @@ def test_a_client_that_goes_ends_the_work_within_a_token(path: str) -> None:
     if path == "work":
         route, body = "/api/extract", {"task": "finding", "text": "咳が出る。"}
     with running(create_app(engine, TINY, "tiny")) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+        connection.request("POST", route, json.dumps(body), {"content-type": "application/json"})
+        while engine.said < 2:
+            time.sleep(0.005)
+        connection.close()
         with httpx.Client(base_url=address) as web:
-            if path == "stream":
-                with web.stream("POST", route, json=body) as events:
-                    next(events.iter_lines())
-            else:
-                with pytest.raises(httpx.TimeoutException):
-                    web.post(route, json=body, timeout=0.4)
-        with httpx.Client(base_url=address) as web:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while engine.running and time.monotonic() < deadline:
                 time.sleep(0.01)
             assert web.get("/health").json()["queue"]["running"] == 0

@@ -10,7 +10,8 @@ import pytest
 
 from http_server import running
 from igakulm.serving import patience
-from igakulm.serving.server import bind, create_app
+from igakulm.serving.listening import bind
+from igakulm.serving.server import create_app
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 
@@ -30,13 +31,13 @@ def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.Mon
     with running(create_app(ScriptedEngine(TINY, "あ"), TINY, "tiny")) as address:
         place = urlsplit(address)
         assert place.hostname and place.port
-        busy = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+        busy = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
         busy.request("GET", "/health")
         assert busy.getresponse().read()
-        crowd = [socket.create_connection((place.hostname, place.port), timeout=10) for _ in range(100)]
+        crowd = [socket.create_connection((place.hostname, place.port), timeout=60) for _ in range(100)]
         start = time.monotonic()
         for _ in range(3):
-            late = http.client.HTTPConnection(place.hostname, place.port, timeout=10)
+            late = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
             late.request("GET", "/health")
             assert late.getresponse().status == 200
             late.close()

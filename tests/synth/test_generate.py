@@ -223,7 +223,7 @@ def test_a_killed_run_asks_nothing_twice(lexicon: Path, tmp_path: Path) -> None:
     def plan(request: Request, times: int) -> Reply:
         if len(server.requests) == 4:
             stuck.set()
-            release.wait(20)
+            release.wait(60)
         return chat_reply(textbook(request.term))
 
     code = (
@@ -236,9 +236,9 @@ def test_a_killed_run_asks_nothing_twice(lexicon: Path, tmp_path: Path) -> None:
         config = section(server.url, concurrency=1)
         arguments = [sys.executable, "-c", code, config.model_dump_json(), str(lexicon), str(tmp_path / "out")]
         process = subprocess.Popen(arguments)
-        assert stuck.wait(20)
+        assert stuck.wait(60)
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(20)
+        process.wait(60)
         release.set()
         unanswered = server.requests[3].term
         generate(config, lexicon, tmp_path / "out")

@@ -88,12 +88,12 @@ def test_random_literals_are_read_as_python_reads_them() -> None:
 )
 @pytest.mark.parametrize("start", ["", "['咳', "])
 def test_deep_nesting_neither_stops_nor_hangs(piece: str, start: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     for length in (MAX_CHARACTERS - 10, 100_000):
         text = start + piece * (length // len(piece))
         assert python_list(text) is None
         assert string_list(text) is None
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 10
 
 
 def test_tolerant_strings_can_be_written_to_a_file() -> None:

@@ -16,7 +16,7 @@ def test_work_goes_on_beside_and_leaving_waits() -> None:
     gate, done = threading.Event(), []
 
     def work() -> None:
-        gate.wait(10)
+        gate.wait(60)
         done.append(1)
 
     with Background() as background:
@@ -32,7 +32,7 @@ def test_the_second_waits_for_the_first() -> None:
     gate = threading.Event()
 
     def first() -> None:
-        gate.wait(10)
+        gate.wait(60)
         order.append(1)
 
     with Background() as background:

@@ -33,7 +33,7 @@ from igakulm.cli.options import (
     write_slurm,
 )
 from igakulm.cli.personal_data import audit_memory, deidentify
-from igakulm.cli.serving import audit, chat, demo, serve
+from igakulm.cli.serving import audit, chat, demo, key, serve
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
@@ -231,6 +231,7 @@ app.command()(serve)
 app.command()(chat)
 app.command()(demo)
 app.command()(audit)
+app.command()(key)
 app.command()(ask)
 app.command()(extract)
 app.command()(deidentify)

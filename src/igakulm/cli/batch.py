@@ -60,6 +60,9 @@ def extract(
     excel: Annotated[bool, typer.Option("--excel", help="CSV for Excel: byte-order mark, its line ends.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many records, for a trial.")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer to a piece of a record.")] = 512,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Records asked at once; default: as many as the engine answers at once.")
+    ] = None,
     engine: EngineOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -76,6 +79,7 @@ def extract(
         limit=limit,
         excel=excel,
         max_new_tokens=max_tokens,
+        at_once=at_once,
     )
     summary = batch_extract(source, bundle, out, options, for_this_output(), engine=engine)
     if as_json:

@@ -247,6 +247,9 @@ def task_apply(
     baseline: Annotated[
         str | None, typer.Option(help="Instead of a bundle: a method without a language model, e.g. ngram, dictionary.")
     ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Rows asked at once; default: as many as the engine answers at once.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -272,7 +275,7 @@ def task_apply(
         return
     assert bundle is not None
     with closing(open_model(bundle, engine)) as model:
-        found = apply_tasks(loaded, model, source, out, for_this_output())
+        found = apply_tasks(loaded, model, source, out, for_this_output(), at_once=at_once)
     if as_json:
         print_json(found)
     else:

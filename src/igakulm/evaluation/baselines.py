@@ -1,6 +1,6 @@
 """Baselines without a language model, answering in the same form as a parsed model answer.
 
-Does: chance, always-a, majority, nearest, ngram, dictionary. Does not: score, or read benchmark files.
+Does: chance, always-a, majority, nearest, ngram, dictionary, tagger. Does not: score, or read benchmark files.
 A baseline that is not defined for a task (no training rows, no entities) gives None and gets no row.
 """
 
@@ -15,10 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from igakulm.answering.placing import place_items
 from igakulm.answering.reading import Prediction
 from igakulm.errors import InputError
 from igakulm.tasks.items import LETTERS, Item
 from igakulm.tasks.load import Split
+from igakulm.text.compared_letters import plain_characters
+from igakulm.text.tagger import Mark, Tagger
 
 Predictions = list[Prediction]
 TAG_KINDS = {"d": "disease", "m-key": "drug"}
@@ -220,8 +223,7 @@ def find_names(text: str, names: frozenset[str]) -> tuple[str, ...]:
     >>> find_names("発熱とＣＲＰ上昇", frozenset({"発熱", "CRP", "CRP上昇"}))
     ('発熱', 'ＣＲＰ上昇')
     """
-    single = (unicodedata.normalize("NFKC", character) for character in text)
-    plain = "".join(wide if len(wide) == 1 else character for wide, character in zip(single, text, strict=True))
+    plain = plain_characters(text)
     lengths = sorted({len(name) for name in names}, reverse=True)
     found: list[str] = []
     place = 0
@@ -231,6 +233,30 @@ def find_names(text: str, names: frozenset[str]) -> tuple[str, ...]:
             found.append(text[place : place + length])
         place += length or 1
     return tuple(dict.fromkeys(found))
+
+
+def tagger(items: Sequence[Item], setting: Setting) -> Predictions | None:
+    """Entities that a linear tagger over characters finds, trained on the training rows of the tag (of all, if the tag
+    is new). Rows without a document, and strings that their document does not hold, teach nothing. Not defined for
+    choices, nor where no training row names a string of its document.
+    """
+    if items[0].kind != "entities":
+        return None
+    found: Predictions = [None] * len(items)
+    for places, rows in _by_tag(items, setting.train):
+        marks = [marks_of(row) for row in rows]
+        if not any(marks):
+            return None
+        trained = Tagger.train([row.document for row in rows], marks)
+        for place in places:
+            text = items[place].document
+            found[place] = tuple(dict.fromkeys(text[one.start : one.end] for one in trained.find(text)))
+    return found
+
+
+def marks_of(item: Item) -> list[Mark]:
+    """Where the answers of a row stand in its document."""
+    return [Mark(place.start, place.end, "") for place in place_items(item.answer, item.document)[0]]
 
 
 def read_terms(folder: Path | None) -> dict[str, list[str]]:
@@ -261,4 +287,5 @@ BASELINES: dict[str, Callable[[Sequence[Item], Setting], Predictions | None]] = 
     "nearest": nearest,
     "ngram": ngram,
     "dictionary": dictionary,
+    "tagger": tagger,
 }

@@ -213,11 +213,12 @@ class LlamaCppEngine:
             yield from self._held(made, longest, sampling)
             return
         start = len(made)
-        complete = start == longest or (yield from self._streamed(made, longest, sampling))
+        process = self._process.current()  # an answer comes from one process: its death is told, whatever was under way
+        complete = start == longest or (yield from self._streamed(process, made, longest, sampling))
         if not complete and sampling.constraint is None:
-            yield from self._single_steps(made, longest, sampling)
+            yield from self._single_steps(process, made, longest, sampling)
         elif not complete:
-            yield from self._said_again(made, start, longest, sampling)
+            yield from self._said_again(process, made, start, longest, sampling)
 
     def _held(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step]:
         """Greedy steps under a list: the model writes freely until a token that is not allowed; the likeliest allowed
@@ -254,10 +255,12 @@ class LlamaCppEngine:
             token for token, one in enumerate(allowed) if one
         )  # llama.cpp leaves out tokens whose probability is 0
 
-    def _streamed(self, made: list[int], longest: int, sampling: Sampling) -> Generator[Step, None, bool]:
+    def _streamed(
+        self, process: LlamaCppProcess, made: list[int], longest: int, sampling: Sampling
+    ) -> Generator[Step, None, bool]:
         """Steps of one request; False = it ends early, at a token that what llama.cpp sends does not tell."""
         start = len(made)
-        with closing(self._process.current().stream(**_request(made, longest - start, sampling))) as stream:
+        with closing(process.stream(**_request(made, longest - start, sampling))) as stream:
             for message in _with_room_to_score(stream, sampling):
                 if "end" in message:
                     return bool(message["count"] == len(made) - start)
@@ -273,19 +276,23 @@ class LlamaCppEngine:
                 yield Step(message["token"], message.get("value"), top)
         return True
 
-    def _single_steps(self, made: list[int], longest: int, sampling: Sampling) -> Iterator[Step]:
+    def _single_steps(
+        self, process: LlamaCppProcess, made: list[int], longest: int, sampling: Sampling
+    ) -> Iterator[Step]:
         """Steps of one request each: slower, but llama.cpp then tells every id."""
         for number in range(longest - len(made)):
             request = _request(made, 1, replace(sampling, top=None, seed=sampling.seed + number + 1))
-            tokens = self._process.current().ask(**request)["tokens"]
+            tokens = process.ask(**request)["tokens"]
             if not tokens:
                 return
             yield self._told(made, int(tokens[0]), sampling)
 
-    def _said_again(self, made: list[int], start: int, longest: int, sampling: Sampling) -> Iterator[Step]:
+    def _said_again(
+        self, process: LlamaCppProcess, made: list[int], start: int, longest: int, sampling: Sampling
+    ) -> Iterator[Step]:
         """What is left of an answer to a schema, which cannot be taken up in the middle: all of it in one piece."""
         request = _request(made[:start], longest - start, sampling)
-        tokens = self._process.current().ask(**request)["tokens"]
+        tokens = process.ask(**request)["tokens"]
         known = len(made) - start
         if tokens[:known] != made[start:]:
             raise EngineFailed("llama.cpp answered differently when it was asked again")

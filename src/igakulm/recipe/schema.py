@@ -200,13 +200,14 @@ class EvaluateSection(Section):
     """How models are asked, and what stands beside them."""
 
     models: tuple[Literal["base", "tuned"], ...] = ("base", "tuned")
-    baselines: tuple[Literal["chance", "always-a", "majority", "nearest", "ngram", "dictionary"], ...] = (
+    baselines: tuple[Literal["chance", "always-a", "majority", "nearest", "ngram", "dictionary", "tagger"], ...] = (
         "chance",
         "always-a",
         "majority",
         "nearest",
         "ngram",
         "dictionary",
+        "tagger",
     )
     baseline_splits: tuple[Literal["published", "document-disjoint"], ...] = ("published", "document-disjoint")
     folds: int = Field(default=5, ge=2, le=20)  # grouped k-fold for the baselines of tasks that become too small

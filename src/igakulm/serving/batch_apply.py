@@ -1,14 +1,14 @@
 """All tasks of a task file on all rows of a table, in one pass: `igakulm task apply`.
 
-Does: ask every task about every row, keep each row's answers in a journal before the next one begins, go on from it
-after a kill, write the rows with their own columns and the answers beside them. Does not: read tables (tasks/own/),
-make answers (answering/), or lay out files (result_tables.py).
+Does: ask every task about every row, keep each row's answers in a journal, go on from it after a kill, write the rows
+with their own columns and the answers beside them. Does not: read tables (tasks/own/), make answers (answering/), keep
+several rows under way (batch_answers.py), or lay out files (result_tables.py).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import Model
 from igakulm.progress import Progress
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
-from igakulm.serving.batch_extract import FAILURES_IN_A_ROW, TRIES, gives_up, journal_of
+from igakulm.serving.batch_answers import TRIES, Answered, answer_all, at_once_of, tried
+from igakulm.serving.batch_extract import journal_of
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.own_answers import CUT, ask_own_task, asked_layouts
 from igakulm.serving.result_tables import check_form, write_results
@@ -54,7 +55,9 @@ class Asked:
         return self.column, f"{self.task.title or self.task.name}（{more}）"
 
 
-def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, progress: Progress) -> dict[str, Any]:
+def apply_tasks(
+    task_file: TaskFile, model: Model, source: Path, out: Path, progress: Progress, *, at_once: int | None = None
+) -> dict[str, Any]:
     """Ask all tasks about all rows of a file and write the table with the answers.
 
     Args:
@@ -63,6 +66,7 @@ def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, prog
         source: rows in any form that `task init` reads; columns of answers need not be there.
         out: .xlsx, .csv, .tsv or .jsonl; until all is done, `OUT.journal` beside it holds what is.
         progress: where to show it.
+        at_once: rows asked at once; None = as many as the engine answers at once.
 
     Returns:
         Counts: rows, answered, noted (rows with a note), failed, resumed.
@@ -85,7 +89,7 @@ def apply_tasks(task_file: TaskFile, model: Model, source: Path, out: Path, prog
     }  # fmt: skip
     with Journal(journal_of(source, out), work) as journal:
         resumed = len(journal)
-        _ask_all(table, task_file, asked, model, journal, progress)
+        _ask_all(table, task_file, asked, model, journal, progress, at_once)
         entries = list(journal.entries())
         columns = [*table.columns, *(name for one in asked for name in one.columns), NOTE]
         write_results(out, columns, _rows(table, entries))
@@ -113,58 +117,47 @@ def _rows(table: Table, entries: Sequence[dict[str, Any]]) -> Iterator[dict[str,
 
 
 def _ask_all(
-    table: Table, task_file: TaskFile, asked: Sequence[Asked], model: Model, journal: Journal, progress: Progress
+    table: Table,
+    task_file: TaskFile,
+    asked: Sequence[Asked],
+    model: Model,
+    journal: Journal,
+    progress: Progress,
+    at_once: int | None,
 ) -> None:
-    waiting: list[tuple[int, dict[str, Any]]] = []
     left = sum(number not in journal for number in range(1, len(table.rows) + 1))
     with progress.task("apply", left, "rows") as bar:
-        for number, row in enumerate(table.rows, 1):
-            if number in journal:
-                continue
-            values, failed = _answered(row, task_file, asked, model)
-            waiting.append((number, {"values": values}))
-            if failed and len(waiting) >= FAILURES_IN_A_ROW:
-                raise gives_up(values[NOTE], len(journal))
-            if not failed:
-                for place, entry in waiting:
-                    journal.add(place, entry)
-                waiting.clear()
-            bar.advance()
-    for place, entry in waiting:
-        journal.add(place, entry)
+        answer_all(
+            enumerate(table.rows, 1),
+            lambda row: _answered(row, task_file, asked, model),
+            journal,
+            at_once_of(at_once, model.engine.lanes),
+            lambda answered: bar.advance(),
+        )
 
 
-def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model: Model) -> tuple[dict[str, str], bool]:
-    """The answers of one row, and whether the model's process failed under it."""
+def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model: Model) -> Answered:
+    """The answers of one row."""
     text = row.cells.get(task_file.columns.text, "")
     problem = row.problem or ("" if text.strip() else "本文がありません")
     if not problem and len(text) > task_file.longest_text:
         problem = f"本文が {task_file.longest_text:,} 字を超えています"
     if problem:
-        return {NOTE: problem}, False
+        return Answered({"values": {NOTE: problem}})
     values: dict[str, str] = {}
     notes: list[str] = []
     for one in asked:
         try:
-            answer, detail, note = _tried(lambda one=one: _one(one, text, row, model))  # type: ignore[misc]
+            answer, detail, note = tried(lambda one=one: _one(one, text, row, model))  # type: ignore[misc]
         except EngineFailed:
-            return {NOTE: f"モデルの処理が {TRIES} 回失敗しました"}, True
+            failure = f"モデルの処理が {TRIES} 回失敗しました"
+            return Answered({"values": {NOTE: failure}}, failure)
         except InputError as error:
             answer, detail, note = "", "", error.what
         values |= dict(zip(one.columns, (answer, detail), strict=False))
         if note:
             notes.append(f"{one.task.title or one.task.name}：{note}")
-    return {**values, NOTE: "。".join(notes)}, False
-
-
-def _tried(ask: Callable[[], tuple[str, str, str]]) -> tuple[str, str, str]:
-    for left in reversed(range(TRIES)):
-        try:
-            return ask()
-        except EngineFailed:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+    return Answered({"values": {**values, NOTE: "。".join(notes)}})
 
 
 def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, str]:

@@ -1,10 +1,11 @@
 """Findings and medicines out of many records: `igakulm extract`.
 
-Does: ask every task about every record, keep each record's answer in a journal beside the result before the next one
-begins, go on from it after a kill, write the result once all is done. Does not: read the input's format
-(batch_records.py), lay out the result (findings.py) or serve.
+Does: ask every task about every record, keep each record's answer in a journal beside the result, go on from it after
+a kill, write the result once all is done. Does not: keep several records under way (batch_answers.py), read the input's
+format (batch_records.py), lay out the result (findings.py) or serve.
 
-Records are asked one after the other, greedily: the same input, bundle and engine give the same bytes.
+Records are asked greedily. One after the other (`at_once` 1), the same input, bundle and engine give the same bytes;
+several at once do so but for what docs/engines.md says of streams beside others.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
+from igakulm.serving.batch_answers import TRIES, Answered, answer_all, at_once_of, tried
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
@@ -36,10 +38,6 @@ DOES: dict[TaskKind, str] = {
     "exam": "answers examination questions",
 }
 """What a task of a kind does, for sentences about it."""
-TRIES = 3
-"""A record is asked again when the model's process died under it; the next try finds a new process."""
-FAILURES_IN_A_ROW = 3
-"""So many records without an answer, one after the other, are the machine's fault and not theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,7 @@ class BatchOptions:
         limit: only so many records from the beginning, for a trial.
         excel: a byte-order mark and line ends for Excel.
         max_new_tokens: longest answer to a piece of a record.
+        at_once: records asked at once; None = as many as the engine answers at once.
     """
 
     column: str | None = None
@@ -63,6 +62,7 @@ class BatchOptions:
     limit: int | None = None
     excel: bool = False
     max_new_tokens: int = ANSWER_TOKENS
+    at_once: int | None = None
 
 
 def batch_extract(
@@ -176,31 +176,23 @@ def _ask_all(
     progress: Progress,
 ) -> None:
     total = records.count if options.limit is None else min(records.count, options.limit)
+    at_once = at_once_of(options.at_once, opened.engine.lanes)
     items = 0
-    waiting: list[tuple[int, dict[str, Any]]] = []
     left = sum(number not in journal for number in range(1, total + 1))  # else rate and time left would be wrong
     with progress.task("extract", left, "records") as bar:
-        for record in _until(records, total):
-            if record.number in journal:
-                continue
-            entry = _entry(record, tasks, opened, options.max_new_tokens, bar.note)
-            waiting.append((record.number, entry))
-            if entry["failed"]:
-                # Not kept yet: when the machine is at fault, they are asked again by the next call.
-                if len(waiting) >= FAILURES_IN_A_ROW:
-                    raise gives_up(entry["problem"], len(journal))
-            else:
-                _keep(waiting, journal)
-                items += sum(len(result["items"]) for result in entry["results"])
+        note = bar.note if at_once == 1 else (lambda text: None)
+
+        def advance(answered: Answered) -> None:
+            nonlocal items
+            items += sum(len(result["items"]) for result in answered.entry["results"])
             bar.advance()
             bar.note(f"{items:,} items")
-    _keep(waiting, journal)
 
+        def answer(record: Record) -> Answered:
+            return _answered(record, tasks, opened, options.max_new_tokens, note)
 
-def _keep(waiting: list[tuple[int, dict[str, Any]]], journal: Journal) -> None:
-    for number, entry in waiting:
-        journal.add(number, entry)
-    waiting.clear()
+        numbered = ((record.number, record) for record in _until(records, total))
+        answer_all(numbered, answer, journal, at_once, advance)
 
 
 def _until(records: Records, total: int) -> Iterator[Record]:
@@ -210,16 +202,7 @@ def _until(records: Records, total: int) -> Iterator[Record]:
         yield record
 
 
-def gives_up(problem: str, kept: int) -> InputError:
-    """The end of a batch under which the engine fails again and again."""
-    what = f"{FAILURES_IN_A_ROW} records in a row failed ({problem})"
-    hint = "see what takes the machine's memory, then run the same command again: what is done is kept"
-    return InputError(what, where=f"after {kept:,} records", hint=hint)
-
-
-def _entry(
-    record: Record, tasks: Sequence[Task], opened: Model, most: int, note: Callable[[str], None]
-) -> dict[str, Any]:
+def _answered(record: Record, tasks: Sequence[Task], opened: Model, most: int, note: Callable[[str], None]) -> Answered:
     results: list[dict[str, Any]] = []
     problem, failed = record.problem, False
     try:
@@ -230,7 +213,8 @@ def _entry(
         problem, failed, results = f"the model's process failed {TRIES} times", True, []
     except InputError as error:
         problem, results = error.what, []
-    return {"id": record.id, "problem": problem, "failed": failed, "results": results}
+    entry = {"id": record.id, "problem": problem, "failed": failed, "results": results}
+    return Answered(entry, problem if failed else "")
 
 
 def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[[str], None]) -> Extraction:
@@ -238,13 +222,7 @@ def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[
         if pieces > 1:
             note(f"record {record.number}: piece {finished} of {pieces}")
 
-    for left in reversed(range(TRIES)):
-        try:
-            return extract(opened, task, record.text, max_new_tokens=most, done=done)
-        except EngineFailed:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+    return tried(lambda: extract(opened, task, record.text, max_new_tokens=most, done=done))
 
 
 def _result(task: Task, found: Extraction) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Letters of many texts at once, in the form in which documents are compared, with the places where sentences end.
 
-Does: what `normalised_document` does (NFKC, letters and digits only), several times as fast. Does not: compare.
+Does: what `normalised_document` does (NFKC, letters and digits only), several times as fast; NFKC that keeps places.
+Does not: compare.
 """
 
 from __future__ import annotations
@@ -29,6 +30,18 @@ class ComparedTexts(NamedTuple):
     codes: NDArray[np.uint32]
     offsets: NDArray[np.int64]
     edges: NDArray[np.bool_]
+
+
+def plain_characters(text: str) -> str:
+    """NFKC character by character, so that places stay: what NFKC makes several characters of stays as it is.
+
+    >>> plain_characters("ＣＲＰ㎎")
+    'CRP㎎'
+    """
+    if text.isascii():
+        return text
+    single = (unicodedata.normalize("NFKC", character) for character in text)
+    return "".join(wide if len(wide) == 1 else character for wide, character in zip(single, text, strict=True))
 
 
 def compared_letters(texts: Sequence[str]) -> ComparedTexts:
