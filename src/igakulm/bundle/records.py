@@ -180,7 +180,8 @@ def started_from_open_model(records: Records) -> bool:
 
 
 def training_of(records: Records) -> dict[str, dict[str, Any]]:
-    """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning.
+    """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning. Of tuning also `conversations`, whether
+    there were any among the rows, and `open_model`, whether the weights began as another's, which may converse.
 
     Times are left to the manifests and the report: the same recipe and seed give the same bundle, killed or not.
     """
@@ -191,6 +192,9 @@ def training_of(records: Records) -> dict[str, dict[str, Any]]:
             keys = ("steps", "tokens", "epochs", "rows", "loss_last")
             facts = {key: manifest.summary[key] for key in keys if key in manifest.summary}
             found[stage] = {**facts, "machine": _machine(manifest)}
+            if stage == "finetune":
+                chats = (manifest.ingredients.get("recipe", {}).get("finetune") or {}).get("chats")
+                found[stage] |= {"conversations": bool(chats), "open_model": started_from_open_model(records)}
     return found
 
 
