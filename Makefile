@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 # Versions are pinned by constraints.txt. PyTorch comes first and exactly: a looser request would bring CUDA libraries.
 # For example QUICKSTART_OPTIONS="--set pretrain.steps=10".
 QUICKSTART_OPTIONS ?=
+QUICKSTART_NAME = $(or $(patsubst name=%,%,$(filter name=%,$(QUICKSTART_OPTIONS))),quickstart)
 TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
@@ -37,6 +38,7 @@ dev: $(VENV)/.installed-dev
 
 quickstart: install
 	$(BIN)/igakulm run recipes/quickstart.yaml $(QUICKSTART_OPTIONS)
+	$(BIN)/igakulm demo runs/$(QUICKSTART_NAME)/latest/export
 
 lint: dev
 	$(BIN)/ruff check .

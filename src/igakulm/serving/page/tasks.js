@@ -4,7 +4,7 @@ import { postJson } from "./api.js";
 import { announce, byId, copyText, el } from "./dom.js";
 import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines, segments } from "./records.js";
 
-const NONE = "このモデルには、この課題がありません。";
+const NONE = "このモデルは、どの課題でも調整されていません。";
 const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
 
 // How an answer is shown, by `data-shows` of a form.
@@ -20,6 +20,10 @@ export async function startTasks(loading) {
     );
     run(view, (signal) => SHOWN[view.section.dataset.shows](view, body(view), signal));
   }
+  // A kind without rows is not offered.
+  const kinds = views.map((view) => view.kind).filter((kind) => !byId(`tab-${kind}`).hidden);
+  if (!kinds.length) byId("tasks").replaceChildren(el("p", {}, NONE));
+  return kinds;
 }
 
 // What the form sends. Places are counted in it: a form's own line breaks would be two characters.
@@ -73,6 +77,11 @@ function prepare(section) {
   return view;
 }
 
+// A title without the name that a recipe gave the task: 症状・所見を取り出す（nursing.d） is for whoever tuned it.
+export function plainTitle({ name, title_ja: title }) {
+  return title.endsWith(`（${name}）`) ? title.slice(0, -name.length - 2) : title;
+}
+
 function insert(form, values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
   Object.keys(values).length && form.elements[Object.keys(values)[0]].focus();
@@ -82,9 +91,8 @@ function offer(view, tasks) {
   view.tasks = tasks;
   const choice = view.form.querySelector("select[name=task]");
   const checks = view.form.querySelector(".checks");
-  if (!tasks.length && (choice || checks)) {
-    view.form.hidden = true;
-    view.result.append(el("p", { class: "quiet" }, NONE));
+  if (!tasks.length) {
+    byId(`tab-${view.kind}`).hidden = true;
     return;
   }
   view.go.disabled = false;
@@ -95,12 +103,12 @@ function offer(view, tasks) {
           "label",
           {},
           el("input", { type: "checkbox", name: "task", value: task.name, checked: true }),
-          task.title_ja.replace("を取り出す", ""),
+          plainTitle(task).replace("を取り出す", ""),
         ),
       ),
     );
   } else if (choice) {
-    choice.append(...tasks.map((task) => el("option", { value: task.name }, task.title_ja)));
+    choice.append(...tasks.map((task) => el("option", { value: task.name }, plainTitle(task))));
   }
 }
 
@@ -139,11 +147,11 @@ async function extractAll(view, { text }, signal) {
     const waiting = el(
       "p",
       { class: "quiet waiting", role: "status" },
-      `${task.title_ja}（${n + 1}／${names.length}）`,
+      `${plainTitle(task)}（${n + 1}／${names.length}）`,
     );
     view.result.replaceChildren(waiting, ...(n ? extraction(text, results) : []));
     const answer = await postJson(`/api/${view.kind}`, { task: name, text }, signal);
-    results.push({ task: name, title: task.title_ja, kind: task.kind_of_item, ...answer });
+    results.push({ task: name, title: plainTitle(task), kind: task.kind_of_item, ...answer });
   }
   view.result.replaceChildren(...extraction(text, results));
   announce(`${allItems(results).length}箇所見つかりました。`);
