@@ -288,6 +288,7 @@ class SynthSection(Section):
     timeout: Annotated[float, Field(gt=0), Unhashed()] = 900.0  # seconds for one answer
     patience: Annotated[float, Field(ge=0), Unhashed()] = 900.0  # seconds that a server may be away once it was met
     answers: Annotated[str | None, Unhashed()] = None  # file of all answers; None: synth-answers.sqlite in the run
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = `corpus.privacy` only
     seed: int | None = None
 
 
