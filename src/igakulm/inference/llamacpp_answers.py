@@ -11,7 +11,10 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
 
 _WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature", "top_p"], "cache_prompt": True}
 Message = dict[str, Any]
@@ -40,7 +43,7 @@ def _body(request: Message) -> Message:
     return body
 
 
-def stream(server: Any, request: Message, send: Callable[[Message], None], cancelled: Callable[[], bool]) -> None:
+def stream(server: Server, request: Message, send: Callable[[Message], None], cancelled: Callable[[], bool]) -> None:
     """Send a message for every token; see `_Chunks`. Ends early, within one token, when `cancelled`."""
     chunks = _Chunks(request, send)
 
@@ -101,7 +104,7 @@ class _Chunks:
         return more
 
 
-def answer(server: Any, request: Message) -> Message:
+def answer(server: Server, request: Message) -> Message:
     """The answer in one piece to a prompt of token ids: `tokens`, also those that are parts of a character."""
     reply = server.handle_completions(_body(request))
     if "error" in reply:
@@ -109,7 +112,7 @@ def answer(server: Any, request: Message) -> Message:
     return {"tokens": reply["__verbose"]["tokens"]}
 
 
-def text_answer(server: Any, request: Message) -> Message:
+def text_answer(server: Server, request: Message) -> Message:
     """The answer to text or messages that llama.cpp tokenises: `text` with `count` and `cut`, `top`, or `refused`."""
     body: Message = {
         **_WITHOUT_LIMIT,
