@@ -170,6 +170,9 @@ def task_train(
         Path | None,
         typer.Option(help="Model to begin from: Hugging Face folder, bundle or GGUF file; default IGAKULM_BASE."),
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Tune on so many rows only, for the learning curve of `task evaluate`.")
+    ] = None,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -184,7 +187,7 @@ def task_train(
     from igakulm.tasks.own.items import titles_of
 
     loaded = load_task_file(task_file)
-    run = train_own_task(loaded, base, set_ or [], for_this_output())
+    run = train_own_task(loaded, base, set_ or [], for_this_output(), rows=rows)
     results = results_of(run.stages["evaluate"], titles_of(loaded), run.stored["patients"]["test"])
     bundle = run.folder / "latest" / "export"
     if as_json:
@@ -209,11 +212,17 @@ def task_evaluate(
     language: Annotated[str, typer.Option(help="Of the sentences: ja or en.")] = "ja",
     as_json: JsonOption = False,
 ) -> None:
-    """Score models on the test rows of a task file, beside methods without a language model."""
+    """Score models on the test rows of a task file, beside methods without a language model.
+
+    Also: what more rows would bring (learning-curve.json), and the wrong answers in the order in which they should be
+    looked at (errors.xlsx).
+    """
+    from igakulm.evaluation.learning_curve import read_curves
     from igakulm.evaluation.target import Target
-    from igakulm.pipeline.own_task import evaluate_own_task
+    from igakulm.pipeline.own_task import errors_file, evaluate_own_task
     from igakulm.progress import for_this_output
     from igakulm.recipe.task_file import load_task_file
+    from igakulm.report.learning_curve import curve_sentences
     from igakulm.report.own_task import results_of
     from igakulm.tasks.own.items import titles_of
 
@@ -229,13 +238,18 @@ def task_evaluate(
         for label in (target.label() for target in targets)
     }
     if as_json:
-        print_json({"folder": str(folder), "rows": stored["rows"], "patients": stored["patients"], "models": results})
+        curves = read_curves(folder)
+        print_json({"folder": str(folder), "rows": stored["rows"], "patients": stored["patients"], "models": results,
+                    "learning_curve": curves})  # fmt: skip
         return
     for label, rows in results.items():
         print(label)
         for row in rows:
             print(f"  {row['sentence']}")
-    print(f"{folder / 'report.html'}: per class and kind, calibration, errors")
+    for line in curve_sentences(folder, titles_of(loaded), spoken):
+        print(line)
+    print(f"{folder / 'report.html'}: per class and kind, calibration, learning curve")
+    print(f"{errors_file(folder)}: wrong answers, those first that should be looked at first")
 
 
 @task_app.command("apply")
