@@ -13,6 +13,7 @@ import uvicorn
 
 from igakulm.inference.engine import GREEDY, Continuation, EngineFailed, Sampling, Step, check_prompt
 from igakulm.inference.model import Model
+from igakulm.serving.keys import Keys
 from igakulm.serving.server import Limits, Options, app_of
 from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.encode import TextEncoder
@@ -85,7 +86,7 @@ def served(
 ) -> Iterator[str]:
     """The address of a running server."""
     opened = Model(engine, encoder, "byoto-1b", "scripted", folder, description or {}, tasks=tuple(tasks))
-    app = app_of(opened, Options(api_key=api_key, limits=limits or Limits()))
+    app = app_of(opened, Options(Keys(api_key), limits=limits or Limits()))
     with running(app) as address:
         yield address
 

@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "version"},
     {"progress"},
     {"files", "machine", "shipped"},
-    {"stored"},
+    {"stored", "hashes"},
     {"manifest", "pretrained"},
     {"recipe"},
     {"text"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,12 @@ class Manifest:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -> dict[str, dict[str, Any]]:
     """Relative path -> size in bytes and SHA-256, for every file below a folder; each file is synced first."""
     described = {}
     for path in files_below(folder):
         sync(path)
-        described[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        described[path.relative_to(folder).as_posix()] = {"bytes": path.stat().st_size, "sha256": hash_of(path)}
     return described
 
 
@@ -117,19 +117,28 @@ def read_manifest(folder: Path) -> Manifest | None:
         ) from error
 
 
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare sizes with the manifest (quick: no hashing), so that a truncated file is not built upon.
+def check_files(folder: Path, manifest: Manifest, hash_of: Callable[[Path], str] = sha256_file) -> None:
+    """Compare sizes with the manifest, and hashes of all that later stages read, so that nothing is built upon a file
+    that was cut short, or changed at the same size. Of logs and checkpoints only sizes are compared.
+
+    Args:
+        folder: of the stage.
+        manifest: of the folder.
+        hash_of: hex SHA-256 of a file.
 
     Raises:
-        InputError: a file is missing or has another size.
+        InputError: a file is missing, has another size or another content.
     """
     for name, entry in manifest.files.items():
         path = folder / name
         size = path.stat().st_size if path.is_file() else None
-        if size != entry["bytes"]:
-            what = "is missing" if size is None else f"has {size} bytes instead of {entry['bytes']}"
-            raise InputError(
-                f"a file of a finished stage {what}",
-                where=str(path),
-                hint=f"remove the folder {folder} and run the same command again",
-            )
+        if size is None:
+            what = "is missing"
+        elif size != entry["bytes"]:
+            what = f"has {size} bytes instead of {entry['bytes']}"
+        elif not name.startswith(BESIDE_THE_RESULT) and hash_of(path) != entry["sha256"]:
+            what = "has changed"
+        else:
+            continue
+        hint = f"remove the folder {folder} and run the same command again"
+        raise InputError(f"a file of a finished stage {what}", where=str(path), hint=hint)

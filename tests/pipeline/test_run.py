@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 import igakulm.pipeline.run as run_module
+from igakulm import hashes
 from igakulm.errors import InputError
-from igakulm.files import locked
+from igakulm.files import locked, sha256_file
 from igakulm.manifest import read_manifest
 from igakulm.pipeline.run import Runner
 from igakulm.pipeline.stages import STAGES, Inputs, Stage, stages_for
@@ -129,6 +131,68 @@ def test_a_truncated_file_of_a_finished_stage_is_not_built_upon(recipe_path: Pat
         runner(recipe_path).run("count")
     shutil.rmtree(folder)
     runner(recipe_path).run("count")
+
+
+def edit_unseen(path: Path, data: bytes) -> None:
+    """Other content, with size and modification time as they were; the kernel's clock for files has gone on."""
+    before = path.stat()
+    assert len(data) == before.st_size
+    while time.time_ns() < before.st_ctime_ns + 100_000_000:
+        time.sleep(0.01)
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.usefixtures("graph")
+@pytest.mark.parametrize("change", ["pack.sequence_length=9", "pack.sequence_length=2048"])
+def test_flipped_bytes_of_a_finished_stage_are_not_built_upon(recipe_path: Path, change: str) -> None:
+    """Neither when another stage reads them now, nor when all that read them are finished."""
+    folder = runner(recipe_path).run("count")["letters"]
+    runner(recipe_path).run("count")  # hashes are known by now
+    edit_unseen(folder / "letters.txt", b"abX")
+    with pytest.raises(InputError, match="has changed"):
+        runner(recipe_path, change).run("count")
+    shutil.rmtree(folder)
+    runner(recipe_path, change).run("count")
+
+
+def test_bytes_flipped_while_another_stage_ran_are_noticed(recipe_path: Path, graph: Callable[..., None]) -> None:
+    def flips(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+        edit_unseen(inputs["letters"] / "letters.txt", b"abX")
+        return {}
+
+    middle = Stage("middle", 1, (), ("letters",), flips, "an accident")
+    graph(LETTERS, middle, dataclasses.replace(COUNT, needs=("letters", "middle")))
+    with pytest.raises(InputError, match="has changed"):
+        runner(recipe_path).run("count")
+
+
+@pytest.mark.usefixtures("graph")
+def test_a_source_edited_at_the_same_size_and_date_is_noticed(recipe_path: Path) -> None:
+    runner(recipe_path).run("count")
+    runner(recipe_path).run("count")
+    edit_unseen(recipe_path.parent / "a.txt", b"ABX")
+    assert states(recipe_path)["letters"][1] == "corpus.sources.0.path.a.txt: the file's content changed"
+
+
+@pytest.mark.usefixtures("graph")
+def test_files_that_did_not_change_are_hashed_once(recipe_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = runner(recipe_path).run("count")["count"]
+    while time.time_ns() < folder.stat().st_ctime_ns + 100_000_000:
+        time.sleep(0.01)
+    runner(recipe_path).run("count")
+    hashed: list[Path] = []
+
+    def counted(path: Path) -> str:
+        hashed.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(hashes, "sha256_file", counted)
+    runner(recipe_path).run("count")
+    assert hashed == []
+    (folder.parent / ".hashes.json").write_text('{"a": [1, 2, "old"]}')
+    runner(recipe_path).run("count")
+    assert len(hashed) == 3  # the source and what the two stages made
 
 
 def test_an_interrupted_stage_starts_afresh_or_continues(recipe_path: Path, graph: Callable[..., None]) -> None:

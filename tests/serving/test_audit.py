@@ -9,7 +9,9 @@ from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
 from igakulm.inference.model import Model
-from igakulm.serving.audit import AuditLog, check_audit_log, digest
+from igakulm.serving.audit import AuditLog
+from igakulm.serving.audit_check import check_audit_log
+from igakulm.serving.audit_lines import digest
 from igakulm.serving.server import Options, app_of
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
@@ -31,8 +33,9 @@ def written(path: Path, key: bytes | None = None, lines: int = 4) -> Path:
 def test_a_chain_goes_on_after_a_restart(tmp_path: Path, key: bytes | None) -> None:
     path = written(written(tmp_path / "a", key), key)
     found = check_audit_log(path, key)
-    assert (found["lines"], found["requests"], found["keyed"]) == (10, 8, key is not None)
-    assert found["last"] == digest(path.read_bytes().splitlines()[-1], key)
+    assert (found.lines, found.requests, found.keyed) == (12, 8, key is not None)
+    assert (found.starts, found.stops, found.lost, found.follows) == (2, 2, 0, "")
+    assert found.last == json.loads(path.read_bytes().splitlines()[-1])["mac"]
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -48,15 +51,15 @@ def test_half_a_line_is_moved_aside_and_told(tmp_path: Path, key: bytes | None, 
     torn = torn[: left or None]
     path.write_bytes(b"".join(line + b"\n" for line in lines) + torn)
     found = check_audit_log(path, key)
-    assert (found["lines"], found["torn_bytes"]) == (len(lines), len(torn))
+    assert (found.lines, found.torn_bytes) == (len(lines), len(torn))
     written(path, key)
     start = json.loads(path.read_bytes().splitlines()[len(lines)])
     assert (start["torn_bytes"], start["torn_digest"]) == (len(torn), digest(torn, key))
     assert Path(f"{path}.torn").read_bytes() == torn + b"\n"
     found = check_audit_log(path, key)
-    assert (found["lines"], found["requests"], found["torn_bytes"]) == (len(lines) + 5, len(lines) + 3, 0)
+    assert (found.lines, found.requests, found.torn_bytes) == (len(lines) + 6, len(lines) + 3, 0)
     path.write_bytes(path.read_bytes().replace(b'"torn_bytes": ', b'"torn_bytes": 1'))
-    with pytest.raises(InputError, match="chain breaks"):
+    with pytest.raises(InputError, match="line was changed"):
         check_audit_log(path, key)
 
 
@@ -111,8 +114,9 @@ def test_a_server_writes_counts_and_digests_but_no_text(tmp_path: Path, stream: 
         web.post("/患者", json={})
     log.close()
     lines = [json.loads(line) for line in (tmp_path / "a").read_text("utf-8").splitlines()]
-    assert check_audit_log(tmp_path / "a", KEY)["requests"] == 3
-    assert [line.get("status") for line in lines] == [None, 200, 400, 404]
+    assert check_audit_log(tmp_path / "a", KEY).requests == 3
+    assert [line.get("status") for line in lines] == [None, 200, 400, 404, None]
+    assert [line["event"] for line in lines] == ["start", "request", "request", "request", "stop"]
     assert lines[1]["request"] == digest(body, KEY) and lines[1]["answer"] == digest(SAY.encode(), KEY)
     assert lines[1]["completion_tokens"] == len(TINY.encode(SAY)) and lines[1]["finish"] == "stop"
     written = (tmp_path / "a").read_text("utf-8")

@@ -21,12 +21,15 @@ pytestmark = pytest.mark.skipif(not available(), reason="xllamacpp is not instal
 ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "糖尿病"}], "max_tokens": 3000, "temperature": 1.0}
 
 
-def test_a_killed_child_is_an_error_and_then_a_new_child(tmp_path: Path) -> None:
+def test_a_killed_child_is_an_error_and_then_a_new_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IGAKULM_API_KEY", "IGAKULM_AUDIT_KEY", "IGAKULM_ENDPOINT_KEY"):
+        monkeypatch.setenv(name, "a key of ours")
     # A long context, so that the answer is still under way when the child is killed.
     opened = open_model(write_bundle(tmp_path / "b", ("f32",), max_position_embeddings=4096), "llamacpp")
     engine = opened.engine
     assert isinstance(engine, LlamaCppEngine)
     first = engine.pid
+    assert b"a key of ours" not in Path(f"/proc/{first}/environ").read_bytes(), "the child has no need of keys"
     try:
         with running(app_of(opened, Options())) as address, httpx.Client(base_url=address, timeout=60) as web:
             told = _killed_while_streaming(web, first)

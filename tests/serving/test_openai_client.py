@@ -10,6 +10,7 @@ import pytest
 
 from http_server import running
 from igakulm.inference.model import Model
+from igakulm.serving.keys import Keys
 from igakulm.serving.server import Limits, Options, app_of
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
@@ -24,7 +25,7 @@ ASK = [{"role": "user", "content": "熱は？"}]
 @contextmanager
 def client(engine: ScriptedEngine | None = None, key: str = KEY, **limits: float) -> Iterator[Any]:
     opened = Model(engine or ScriptedEngine(TINY, SAY), TINY, "tiny", "scripted")
-    app = app_of(opened, Options(api_key=KEY, limits=Limits(**limits)))  # type: ignore[arg-type]
+    app = app_of(opened, Options(Keys(KEY), limits=Limits(**limits)))  # type: ignore[arg-type]
     with running(app) as address, openai.OpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0) as web:
         yield web
 

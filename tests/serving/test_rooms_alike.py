@@ -23,7 +23,8 @@ from igakulm.recipe.schema import BenchmarksSection, RowTask
 from igakulm.serving.ask import Question, answer, ask
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
 from igakulm.serving.chat import chat, chat_loop
-from igakulm.serving.server import Limits, Options, app_of, serve
+from igakulm.serving.server import Limits, Options, app_of
+from igakulm.serving.service import serve
 from igakulm.tasks.layouts import Task, default_tasks
 from scripted_engine import ScriptedEngine
 from small_evaluation import write_exam

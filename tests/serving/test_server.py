@@ -15,7 +15,10 @@ from starlette.testclient import TestClient
 
 from igakulm.errors import InputError
 from igakulm.inference.endpoint_engine import EndpointEngine
-from igakulm.serving.server import Limits, create_app, serve
+from igakulm.inference.model import Model
+from igakulm.serving.place import Place
+from igakulm.serving.server import Limits, Options, app_of, create_app
+from igakulm.serving.service import serve
 from igakulm.tokenizer.chat import render_chat
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, write_bundle
@@ -161,7 +164,8 @@ def test_other_hosts_origins_and_keys() -> None:
     assert code(web.post(CHAT, json=ASK, headers={**good, "origin": "http://evil.example"}))[0] == 403
     assert code(web.post(CHAT, json=ASK, headers={**good, "origin": "null"}))[0] == 403
     assert web.post(CHAT, json=ASK, headers={**good, "origin": "http://127.0.0.1:8765"}).status_code == 200
-    assert client(hosts=None).get("/health", headers={"host": "ward-pc:8765"}).status_code == 200
+    anywhere = app_of(Model(ScriptedEngine(TINY, SAY), TINY, "tiny", "x"), Options(place=Place(hosts=None)))
+    assert TestClient(anywhere).get("/health", headers={"host": "ward-pc:8765"}).status_code == 200
 
 
 def test_a_failing_engine_tells_nothing_and_lets_the_next_one_in(caplog: pytest.LogCaptureFixture) -> None:
@@ -266,7 +270,7 @@ def test_serve_refuses_before_it_loads(tmp_path: Path) -> None:
 
 def test_a_real_server_answers_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     bundle = write_bundle(tmp_path / "b")
-    words = "import signal, sys; from igakulm.serving.server import serve; from pathlib import Path\n"
+    words = "import signal, sys; from igakulm.serving.service import serve; from pathlib import Path\n"
     words += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
     words += "serve(Path(sys.argv[1]), port=0, say=lambda line: print(line, flush=True))"
     log = (tmp_path / "log").open("w+")

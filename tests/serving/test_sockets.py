@@ -10,7 +10,8 @@ import pytest
 
 from http_server import running
 from igakulm.serving import patience
-from igakulm.serving.server import bind, create_app
+from igakulm.serving.listening import bind
+from igakulm.serving.server import create_app
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 

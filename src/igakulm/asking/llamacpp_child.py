@@ -57,8 +57,16 @@ def available() -> bool:
     return importlib.util.find_spec("xllamacpp") is not None
 
 
-def start_child(module: str, settings: ChildSettings, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a child; it ends when its input ends. `errors`: where it writes what went wrong.
+def start_child(
+    module: str, settings: ChildSettings, errors: IO[bytes], *, keep: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a child; it ends when its input ends. It inherits none of our keys.
+
+    Args:
+        module: what the child runs.
+        settings: what it is told.
+        errors: where it writes what went wrong.
+        keep: the one variable with a key that it needs.
 
     Raises:
         InputError: xllamacpp is missing.
@@ -70,8 +78,17 @@ def start_child(module: str, settings: ChildSettings, errors: IO[bytes]) -> subp
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
+        env=_environment(keep),
         start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
     )
+
+
+def _environment(keep: str | None) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == keep or not (name.startswith("IGAKULM_") and name.endswith("_KEY"))
+    }
 
 
 def wait_or_kill(child: subprocess.Popen[bytes], seconds: float = 5) -> None:

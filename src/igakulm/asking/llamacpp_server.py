@@ -56,7 +56,7 @@ def serve_gguf(
         whole_window=True,
     )
     with tempfile.TemporaryFile() as errors:
-        child = start_child("igakulm.asking.llamacpp_server", settings, errors)
+        child = start_child("igakulm.asking.llamacpp_server", settings, errors, keep=API_KEY_VARIABLE)
         try:
             yield _address(child, path, errors)
         finally:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from igakulm.errors import InputError
-from igakulm.files import read_json, sha256_file, write_json
+from igakulm.files import explain_os_error, files_below, sha256_file, sha256_json
+from igakulm.hashes import FileHashes
 from igakulm.inference.bundle_folder import DIGEST, description_digest, read_bundle
 from igakulm.progress import Progress, SilentProgress
 
-MOST_CACHED = 1000
-"""Files whose hashes are kept: those of some dozens of bundles."""
 _COPY_AGAIN = "copy the bundle again"
 
 
@@ -59,36 +57,34 @@ def verify_bundle(
     return {"name": value["name"], "digest": digest, "files": len(value["files"]), "bytes": size}
 
 
-def verify_at_start(folder: Path, cache: Path | None = None) -> dict[str, Any]:
+def verify_at_start(folder: Path, memory: Path | None = None) -> dict[str, Any]:
     """As `verify_bundle`, but a file is hashed again only when its inode, size, mtime or ctime is another.
 
-    Whoever writes to a file changes its ctime, which only the kernel sets; whoever can write the cache too can write
+    Whoever writes to a file changes its ctime, which only the kernel sets; whoever can write the memory too can write
     bundle.json, see above.
 
     Args:
         folder: the bundle.
-        cache: a file with what was hashed before; None = in the user's cache folder.
+        memory: a file with what was hashed before; None = in the user's cache folder.
     """
-    cache = cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "igakulm" / "verified.json"
-    known, seen = _read_cache(cache), dict[str, str]()
-
-    def hash_of(path: Path) -> str:
-        status = path.stat()
-        parts = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        key = ":".join(map(str, parts))
-        seen[key] = known.get(key) or sha256_file(path)
-        return seen[key]
-
-    found = verify_bundle(folder, hash_of=hash_of)
-    if seen.items() - known.items():
-        with suppress(InputError):  # a folder that cannot be written costs the time of hashing again, nothing else
-            write_json(cache, dict(list({**known, **seen}.items())[-MOST_CACHED:]))
+    hashes = FileHashes(memory or _memory())
+    found = verify_bundle(folder, hash_of=hashes.of)
+    hashes.save()
     return found
 
 
-def _read_cache(path: Path) -> dict[str, str]:
+def files_digest(folder: Path, memory: Path | None = None) -> str:
+    """One hash for the content of a model folder that is no bundle; empty where there is none."""
+    if not folder.is_dir():
+        return ""
+    hashes = FileHashes(memory or _memory())
     try:
-        value = read_json(path)
-    except (InputError, OSError, RecursionError):
-        return {}
-    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+        found = {path.relative_to(folder).as_posix(): hashes.of(path) for path in files_below(folder)}
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    hashes.save()
+    return sha256_json(found)
+
+
+def _memory() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "igakulm" / "verified.json"

@@ -33,7 +33,7 @@ from igakulm.cli.options import (
     write_slurm,
 )
 from igakulm.cli.personal_data import audit_memory, deidentify
-from igakulm.cli.serving import audit, chat, serve
+from igakulm.cli.serving import audit, chat, key, serve
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
@@ -230,6 +230,7 @@ app.command()(sbom)
 app.command()(serve)
 app.command()(chat)
 app.command()(audit)
+app.command()(key)
 app.command()(ask)
 app.command()(extract)
 app.command()(deidentify)

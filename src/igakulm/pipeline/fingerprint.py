@@ -14,40 +14,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from igakulm.errors import InputError
-from igakulm.files import sha256_file, sha256_json, write_json
+from igakulm.files import sha256_json
+from igakulm.hashes import FileHashes
 from igakulm.recipe.loading import data_fields, data_files
 from igakulm.recipe.schema import Unhashed
 
 
-class ContentHashes:
-    """SHA-256 of input files, remembered by size and modification time so that large dumps are read once."""
-
-    def __init__(self, memory: Path) -> None:
-        self._memory = memory
-        self._known: dict[str, list[Any]] = {}
-        if memory.is_file():
-            try:
-                self._known = json.loads(memory.read_text(encoding="utf-8"))
-            except ValueError:
-                self._known = {}  # only a cache: a damaged one is rebuilt
-
-    def of(self, path: Path) -> str:
-        """The hash of a file's content."""
-        status = path.stat()
-        stamp = [status.st_size, status.st_mtime_ns]
-        known = self._known.get(str(path))
-        if known and known[:2] == stamp:
-            return str(known[2])
-        digest = sha256_file(path)
-        self._known[str(path)] = [*stamp, digest]
-        return digest
-
-    def save(self) -> None:
-        """Write the memory."""
-        write_json(self._memory, self._known)
-
-
-def section_ingredients(section: Any, hashes: ContentHashes) -> Any:
+def section_ingredients(section: Any, hashes: FileHashes) -> Any:
     """A section as JSON: paths replaced by names and hashes of their files, keys that change no result left out."""
     if isinstance(section, BaseModel):
         paths = data_fields(section)
@@ -73,7 +46,7 @@ def _existing(pattern: str) -> Sequence[Path]:
 
 
 def ingredients(
-    stage: str, version: int, sections: Mapping[str, BaseModel], inputs: Mapping[str, str], hashes: ContentHashes
+    stage: str, version: int, sections: Mapping[str, BaseModel], inputs: Mapping[str, str], hashes: FileHashes
 ) -> dict[str, Any]:
     """The structure that is hashed; `inputs` maps earlier stages to their content digests."""
     return {

@@ -21,6 +21,7 @@ from typing import Any, Literal, TypeVar
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, locked, read_json, sync, write_json
+from igakulm.hashes import FileHashes
 from igakulm.manifest import (
     Manifest,
     check_files,
@@ -30,7 +31,7 @@ from igakulm.manifest import (
     read_manifest,
     write_manifest,
 )
-from igakulm.pipeline.fingerprint import ContentHashes, differences, fingerprint, ingredients
+from igakulm.pipeline.fingerprint import differences, fingerprint, ingredients
 from igakulm.pipeline.stages import Stage, stage_named, stages_for, stages_of
 from igakulm.progress import Progress, SilentProgress
 from igakulm.recipe.schema import Recipe
@@ -88,7 +89,7 @@ class Runner:
     def __init__(self, recipe: Recipe, progress: Progress) -> None:
         self.recipe, self.progress = recipe, progress
         self.folder = run_folder(recipe)
-        self._hashes = ContentHashes(self.folder / ".hashes.json")
+        self._hashes = FileHashes(self.folder / ".hashes.json")
         self._messages = 0
 
     def run(self, target: str = "report", *, wait: bool = False) -> dict[str, Path]:
@@ -118,6 +119,7 @@ class Runner:
                 manifest, folders[stage.name] = self._ensure(stage, done, folders, f"{number}/{len(stages)}")
                 done[stage.name] = manifest
                 self._point_latest(stage.name, folders[stage.name])
+            self._hashes.save()
             return folders
 
     def _follow(self, world: World) -> None:
@@ -168,12 +170,15 @@ class Runner:
         folder = self._stage_folder(stage, fingerprint(structure))
         manifest = read_manifest(folder)
         if manifest is not None:
-            check_files(folder, manifest)
+            check_files(folder, manifest, self._hashes.of)
             self.progress.say(f"[{place}] {stage.name}: done before ({folder.name})")
             return manifest, folder
         self.progress.say(f"[{place}] {stage.name}: {stage.purpose}")
+        inputs = _present(stage, folders)
+        for name, path in inputs.items():
+            check_files(path, done[name], self._hashes.of)
         try:
-            return self._build(stage, structure, folder, _present(stage, folders)), folder
+            return self._build(stage, structure, folder, inputs), folder
         except OSError as error:
             raise explain_os_error(error, folder) from error
         except InputError:
@@ -202,7 +207,7 @@ class Runner:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         (partial / BEGUN).unlink(missing_ok=True)
-        files = describe_files(partial)
+        files = describe_files(partial, self._hashes.of)
         manifest = Manifest(
             stage=stage.name,
             version=stage.version,

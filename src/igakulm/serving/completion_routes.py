@@ -22,9 +22,10 @@ from igakulm.serving.answer import Answer
 from igakulm.serving.answer_forms import ChatForm, CompletionForm, Form
 from igakulm.serving.chat_request import parse_chat_request
 from igakulm.serving.completion_request import parse_completion_request
+from igakulm.serving.keys import CHAT, COMPLETIONS
 from igakulm.serving.record import places
 from igakulm.serving.request_fields import Generation
-from igakulm.serving.room import BadRequest, Room, until_gone
+from igakulm.serving.room import BadRequest, Room, check_allowed, until_gone
 from igakulm.serving.tally import current_tally
 
 LOG = logging.getLogger("igakulm.serving")
@@ -44,6 +45,7 @@ def completion_routes(room: Room) -> list[Route]:
         return JSONResponse(_model(room))
 
     async def chat(request: Request) -> Response:
+        check_allowed(request, CHAT)
         body = await room.json_body(request)
         asked = parse_chat_request(body, room.name, room.limits.new_tokens)
         try:
@@ -54,6 +56,7 @@ def completion_routes(room: Room) -> list[Route]:
         return await _respond(room, request, prompt.ids, asked.generation, form, "messages")
 
     async def complete(request: Request) -> Response:
+        check_allowed(request, COMPLETIONS)
         body = await room.json_body(request)
         asked = parse_completion_request(body, room.name, room.limits.new_tokens, room.model.encoder.size)
         prompt = asked.prompt

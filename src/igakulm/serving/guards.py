@@ -6,15 +6,18 @@ not come from here. Does not: parse requests.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import json
+import math
 from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from igakulm.errors import InputError
+from igakulm.serving.keys import Keys
+from igakulm.serving.refusals import Refusals
+from igakulm.serving.visitor import Visitor, client_address, remember
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_KEY = 16
@@ -38,6 +41,7 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
+_ONCE = frozenset({b"host", b"origin", b"authorization", b"content-length", b"content-type"})
 _OPEN = ("/health", "/", "/openapi.json")
 """Paths that tell nothing of the model's work; with `/page/…` the only ones that never need a key."""
 
@@ -56,11 +60,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_address(host: str, api_key: str | None) -> None:
+def check_address(host: str, api_key: str | None, *, has_keys: bool = False, public_url: str | None = None) -> None:
     """Refuse to open a model to a network without a key.
 
     Raises:
-        InputError: another host than loopback without a key, or a key that can be guessed.
+        InputError: another host than loopback, or a public address, without a key; a key that can be guessed.
     """
     if api_key is not None and len(api_key.encode()) < SHORTEST_KEY:
         raise InputError(
@@ -68,12 +72,15 @@ def check_address(host: str, api_key: str | None) -> None:
             where="IGAKULM_API_KEY",
             hint="make one with: openssl rand -hex 24",
         )
-    if not is_loopback(host) and api_key is None:
-        raise InputError(
-            f"{host} can be reached from other machines, and without a key everybody there could use the model",
-            where="--host",
-            hint="set IGAKULM_API_KEY, or stay with 127.0.0.1",
-        )
+    if has_keys or api_key is not None:
+        return
+    everybody = "can be reached from other machines, and without a key everybody there could use the model"
+    if not is_loopback(host):
+        hint = "set IGAKULM_API_KEY or give --keys, or stay with 127.0.0.1"
+        raise InputError(f"{host} {everybody}", where="--host", hint=hint)
+    if public_url is not None:
+        hint = "set IGAKULM_API_KEY or give --keys"
+        raise InputError(f"{public_url} {everybody}", where="--public-url", hint=hint)
 
 
 def error_response(status: int, message: str, code: str, param: str | None = None) -> Response:
@@ -117,13 +124,25 @@ class Guard:
 
     Args:
         app: what is guarded.
-        api_key: None = no key is asked for.
+        keys: None, or empty = no key is asked for.
         hosts: names that a Host header may carry; None = any (with a key, rebinding gains nothing).
+        origins: of pages that may ask, beside pages of the request's own host.
+        proxies: addresses whose X-Forwarded-For is believed.
+        refusals: hears of everything that is refused here.
     """
 
-    def __init__(self, app: ASGIApp, *, api_key: str | None, hosts: frozenset[str] | None) -> None:
-        self.app, self.hosts = app, hosts
-        self._key = None if api_key is None else api_key.encode()
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: Keys | None,
+        hosts: frozenset[str] | None,
+        origins: frozenset[str] = frozenset(),
+        proxies: frozenset[str] = frozenset(),
+        refusals: Refusals | None = None,
+    ) -> None:
+        self.app, self.hosts, self._keys, self._refusals = app, hosts, keys, refusals
+        self._origins, self._proxies = origins, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on and add headers to the answer."""
@@ -142,22 +161,41 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers: dict[bytes, bytes] = {}
+        forwarded = []
         for name, value in scope["headers"]:
             name = name.lower()
-            if name in headers and name in (b"host", b"origin", b"authorization", b"content-length", b"content-type"):
+            if name == b"x-forwarded-for":
+                forwarded.append(value.decode("latin-1"))
+            if name in headers and name in _ONCE:
                 return error_response(400, "a header is there twice", "repeated_header")
             headers[name] = value
+        visitor = Visitor(client_address(scope, ",".join(forwarded), self._proxies))
         host = headers.get(b"host", b"").decode("latin-1")
         if self.hosts is not None and host_name(host) not in self.hosts:
-            return error_response(421, "this host name is not served here", "host_not_allowed")
-        origin = headers.get(b"origin")
-        if origin is not None and not same_origin(origin.decode("latin-1"), host):
-            return error_response(403, "requests from pages of another origin are refused", "origin_not_allowed")
-        if self._key is not None and not _is_open(scope):
-            given = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, b"Bearer " + self._key):
-                return error_response(401, "a valid key is needed: Authorization: Bearer KEY", "invalid_api_key")
+            return self._refused(421, "this host name is not served here", "host_not_allowed", visitor)
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if b"origin" in headers and origin not in self._origins and not same_origin(origin, host):
+            message = "requests from pages of another origin are refused"
+            return self._refused(403, message, "origin_not_allowed", visitor)
+        if self._keys and not _is_open(scope):
+            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+            owner = self._keys.owner(given) if scheme == b"Bearer" else None
+            if owner is None:
+                message = "a valid key is needed: Authorization: Bearer KEY"
+                return self._refused(401, message, "invalid_api_key", visitor)
+            visitor = Visitor(visitor.address, owner)
+            if scope["method"] == "POST" and (wait := owner.wait(self._keys.clock())):
+                message = "this key has had its requests of this minute"
+                answer = self._refused(429, message, "rate_limit_exceeded", visitor)
+                answer.headers["Retry-After"] = str(math.ceil(wait))
+                return answer
+        remember(scope, visitor)
         return None
+
+    def _refused(self, status: int, message: str, code: str, visitor: Visitor) -> Response:
+        if self._refusals is not None:
+            self._refusals.add(code, visitor)
+        return error_response(status, message, code)
 
 
 def _is_open(scope: Scope) -> bool:

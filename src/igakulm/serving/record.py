@@ -10,13 +10,23 @@ import logging
 import time
 import traceback
 from pathlib import Path
+from typing import TypedDict
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from igakulm.serving.audit import AuditLog, Digest, digest
+from igakulm.serving.audit import AuditLog
+from igakulm.serving.audit_lines import Digest, digest
+from igakulm.serving.guards import error_response
 from igakulm.serving.tally import CURRENT, Tally
+from igakulm.serving.visitor import visitor_of
 
 LOG = logging.getLogger("igakulm.serving")
+
+
+class Begun(TypedDict, total=False):
+    """Number of the line that a strict log got when a request came."""
+
+    begin: int
 
 
 class Record:
@@ -36,6 +46,11 @@ class Record:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        begun = self._begin(scope)
+        if begun is None:
+            message = "the audit log cannot be written, and nothing is done without it"
+            await error_response(503, message, "audit_unavailable")(scope, receive, send)
+            return
         visit = _Visit(self.audit.key if self.audit else None, receive, send, keep=self.log_prompts)
         token = CURRENT.set(visit.tally)
         try:
@@ -48,9 +63,21 @@ class Record:
             visit.tally.ended.set()
             CURRENT.reset(token)
             if scope["method"] == "POST":
-                self._write(scope["path"], visit)
+                self._write(scope, visit, begun)
 
-    def _write(self, path: str, visit: _Visit) -> None:
+    def _begin(self, scope: Scope) -> Begun | None:
+        """What the last line of a request repeats of its first; None = the audit log is strict and refuses."""
+        if self.audit is None or not self.audit.strict or scope["method"] != "POST":
+            return {}
+        visitor = visitor_of(scope)
+        try:
+            return {"begin": self.audit.announce(event="begin", client=visitor.address, key=visitor.name)}
+        except OSError as error:
+            LOG.error("the audit log cannot be written, requests are refused: %s", error.strerror or error)
+            return None
+
+    def _write(self, scope: Scope, visit: _Visit, begun: Begun) -> None:
+        path, visitor = scope["path"], visitor_of(scope)
         tally, seconds = visit.tally, time.monotonic() - visit.tally.started
         name = path if visit.status not in (404, 405) else "unknown path"
         words = "%s: %d, %d + %d tokens, %.2f s %s"
@@ -64,7 +91,10 @@ class Record:
         try:
             self.audit.append(
                 event="request",
+                **begun,
                 path=name,
+                client=visitor.address,
+                key=visitor.name,
                 status=visit.status,
                 prompt_tokens=tally.prompt_tokens,
                 completion_tokens=tally.completion_tokens,

@@ -28,10 +28,12 @@ from igakulm.progress import Progress
 from igakulm.recipe.keys import Section
 from igakulm.recipe.task_file import TaskFile
 from igakulm.serving.guards import LOOPBACK_NAMES, Guard, error_response
+from igakulm.serving.listening import bind, server_settings
 from igakulm.serving.page_routes import page_routes
 from igakulm.serving.review import FILTERS, Review, Sent
 from igakulm.serving.review_proposals import Proposals
-from igakulm.serving.server import bind, http_error, say_at_once, server_settings
+from igakulm.serving.server import http_error
+from igakulm.serving.service import say_at_once
 from igakulm.tasks.own.decisions import Given
 from igakulm.tasks.own.rows import rows_to_review
 
@@ -59,7 +61,7 @@ def review_app(review: Review) -> Guard:
         *page_routes(PAGE),
     ]
     handlers: dict[Any, Any] = {HTTPException: http_error, _Refused: _refused, InputError: _explained}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), api_key=None, hosts=LOOPBACK_NAMES)
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), keys=None, hosts=LOOPBACK_NAMES)
 
 
 class _Refused(Exception):

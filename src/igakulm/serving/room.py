@@ -23,6 +23,7 @@ from igakulm.inference.engine import EndpointFailed, EngineFailed
 from igakulm.inference.model import Model
 from igakulm.serving.tally import CountingEngine, Ended, current_tally
 from igakulm.serving.turns import Busy, Turns, WaitedTooLong
+from igakulm.serving.visitor import visitor_of
 from igakulm.text.broken import whole_characters
 
 T = TypeVar("T")
@@ -171,6 +172,16 @@ def _retrieve(work: asyncio.Future[Any]) -> None:
         work.exception()
 
 
+def check_allowed(request: Request, task: str) -> None:
+    """Refuse what the request's key is not for: a task's name, `chat` or `completions`.
+
+    Raises:
+        BadRequest: 403.
+    """
+    if not visitor_of(request.scope).may(task):
+        raise BadRequest("this key is not for this task", "task", "task_not_allowed", 403)
+
+
 def refusal(error: EngineFailed | InputError) -> BadRequest:
     """The answer when work with the engine ends in an error that is not ours."""
     if isinstance(error, InputError):
@@ -240,4 +251,14 @@ def _mended(value: Any) -> Any:
     return value
 
 
-__all__ = ["BadRequest", "ClientGone", "Ended", "Limits", "Room", "parse_json", "refusal", "until_gone"]
+__all__ = [
+    "BadRequest",
+    "ClientGone",
+    "Ended",
+    "Limits",
+    "Room",
+    "check_allowed",
+    "parse_json",
+    "refusal",
+    "until_gone",
+]

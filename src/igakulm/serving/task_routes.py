@@ -18,7 +18,7 @@ from igakulm.answering.kinds.kind import Part, TaskRequest
 from igakulm.answering.kinds.registry import task_kinds
 from igakulm.errors import did_you_mean
 from igakulm.serving.request_fields import check_fields
-from igakulm.serving.room import BadRequest, Room
+from igakulm.serving.room import BadRequest, Room, check_allowed
 from igakulm.tasks.layouts import Task, TaskKind
 
 
@@ -72,6 +72,7 @@ def _route(room: Room, tasks: Sequence[Task], kind: type[TaskRequest]) -> Route:
         asked = _read(kind, value)
         named = "task" in kind.model_fields
         task = _task(value["task"], of_kind) if named else Task(kind.KIND, kind.KIND, "", "")
+        check_allowed(request, task.name)
         most = room.limits.new_tokens
         return JSONResponse(await room.run(lambda: asked.answer(room.model, task, most).model_dump(), request))
 
