@@ -48,8 +48,10 @@ from igakulm.tasks.wording import told
 STAGE = "evaluation"
 RowKind = Literal["classification", "extraction", "similarity", "exam", "free-text"]
 """What the rows of a user's own file ask."""
-RESULTS = (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html", LEFT_OUT_FILE, CURVE, "errors.xlsx", "errors.csv")
-OURS = {*RESULTS, "items", "logs", "lock"}
+OF_OWN_TASKS = (CURVE, "errors.xlsx", "errors.csv")
+"""What `beside` may write, for own tasks."""
+RESULTS = (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html", LEFT_OUT_FILE)
+OURS = {*RESULTS, *OF_OWN_TASKS, "items", "logs", "lock"}
 """Everything that an evaluation's folder holds."""
 
 
@@ -194,7 +196,7 @@ def _claimed(out_dir: Path) -> Iterator[None]:
 
 def _remove_results(out_dir: Path) -> None:
     """Remove an earlier evaluation's results; answers that were kept stay."""
-    for name in RESULTS:
+    for name in (*RESULTS, *OF_OWN_TASKS):
         (out_dir / name).unlink(missing_ok=True)
     if (out_dir / "items").exists():
         shutil.rmtree(out_dir / "items")

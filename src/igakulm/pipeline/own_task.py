@@ -36,11 +36,17 @@ from igakulm.tasks.own.items import DOES_NOT, HOLDS, item_tasks, titles_of
 from igakulm.tasks.own.rows import OwnRows, read_own_rows
 from igakulm.tasks.own.splits import Sides, groups_of, split_rows
 from igakulm.tasks.own.stored import Stored, store_sides
+from igakulm.tasks.prompts import chat_answer
 from igakulm.tasks.rows import read_rows
 from igakulm.tasks.splits import nested_groups
+from igakulm.training.model_size import size_of_recipe
+from igakulm.training.plan_text import tuning_sentence
+from igakulm.training.tuning_plan import TuningPlan, tuning_plan
 
 ROWS, RECIPE, STORED = "rows", "recipe.yaml", "stored.json"
 FEWEST_ROWS = 10
+FRAME = 10
+"""Tokens of a chat around question and answer."""
 BASE_VARIABLE = "IGAKULM_BASE"
 
 
@@ -62,6 +68,8 @@ def train_own_task(
     progress: Progress,
     runs_folder: str = "runs",
     rows: int | None = None,
+    *,
+    dry_run: bool = False,
 ) -> OwnRun:
     """Tune a base on own rows; a killed call goes on where it was when it is repeated.
 
@@ -73,6 +81,7 @@ def train_own_task(
         runs_folder: the run stands in `runs_folder/NAME`.
         rows: tune on so many rows only, a beginning of the order in which learning curves take them; the run then
             stands in `runs_folder/NAME.ROWS-rows`, where `evaluate_own_task` finds it.
+        dry_run: store the rows, say what tuning will cost, and end.
 
     Raises:
         InputError: too few rows, no base, and all that the stages raise.
@@ -90,8 +99,25 @@ def train_own_task(
     write_text(path, _recipe_text(task_file, stored, start, folder, runs_folder))
     recipe = load_recipe(path, overrides)
     progress.say(f"{len(read.rows):,} rows, {len(read.left_out):,} left out; rows by side: {stored['rows']}")
+    progress.say(
+        f"tuning {tuning_sentence(_planned(recipe, stored, folder))} (estimated; a character taken for a token)"
+    )
+    if dry_run:
+        return OwnRun(run_folder(recipe), recipe, {}, stored, read)
     stages = Runner(recipe, progress).run("report")
     return OwnRun(run_folder(recipe), recipe, stages, stored, read)
+
+
+def _planned(recipe: Recipe, stored: Stored, folder: Path) -> TuningPlan:
+    """Memory and hours of the tuning, from the characters of its rows."""
+    rows: list[tuple[int, int]] = []
+    for name in stored["tasks"]:
+        for item in read_rows(folder / ROWS / f"{name}.train.jsonl", RowTask(name=name, kind="items")):
+            answer = len(chat_answer(item))
+            rows.append((len(item.question) + answer + FRAME, answer + 1))
+    whole, answers = (sum(lengths) / len(rows) for lengths in zip(*rows, strict=True))
+    longest = min(recipe.finetune.max_length, max(row for row, _ in rows))
+    return tuning_plan(size_of_recipe(recipe), recipe.finetune, (whole, answers, longest))
 
 
 def _first_rows(task_file: TaskFile, sides: Sides, count: int) -> tuple[TaskFile, Sides]:
