@@ -67,6 +67,27 @@ def main() -> None:
             found["model"] = of_model(rows, test, given.base, given.out / f"run-{len(rows)}")
         write_json(path, found)
         print(json.dumps(found, ensure_ascii=False), flush=True)
+    print(table(given.out))
+
+
+def table(folder: Path) -> str:
+    """All sizes that are there, as Markdown: overlap F1 [95 % interval], CPU seconds in brackets."""
+    found = sorted((json.loads(path.read_text()) for path in folder.glob("*.json")), key=lambda one: one["rows"])
+    lines = ["| rows | documents | " + " | ".join(METHODS) + " | tuned model |", "|---" * (len(METHODS) + 3) + "|"]
+    for one in found:
+        cells = [f"{_figure(way['overlap_f1'])} ({way['cpu_seconds']:g} s)" for way in one["methods"]]
+        model = one.get("model")
+        tuned = "not run"
+        if model:
+            tuned = f"{_figure(model['overlap_f1'])} ({model['cpu_minutes']:g} min; {model['steps']} steps)"
+            tuned += f"; minus {model['against']} {_figure(model['difference'])}, p {model['p']:.3g}"
+        lines.append(f"| {one['rows']:,} | {one['documents']:,} | {' | '.join(cells)} | {tuned} |")
+    return "\n".join(lines)
+
+
+def _figure(three: Sequence[float]) -> str:
+    value, low, high = (f"{one:.3f}".replace("0.", ".", 1) for one in three)
+    return f"{value} [{low}, {high}]"
 
 
 def of_method(name: str, rows: Sequence[Item], test: Sequence[Item]) -> dict[str, Any]:

@@ -248,7 +248,7 @@ def test_every_count_gives_the_place_back(pieces: list[str], data: st.DataObject
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
     for units in ("code-points", "utf-16"):
-        assert span_of(text, *counted_span(text, start, end, units), units) == (start, end)  # type: ignore[arg-type]
+        assert span_of(text, *counted_span(text, start, end, units), units) == (start, end)
     assert counted_span(text, start, end, "utf-16") == (
         len(text[:start].encode("utf-16-le")) // 2,
         len(text[:end].encode("utf-16-le")) // 2,

@@ -154,7 +154,7 @@ def _place(value: Mapping[str, Any], text: str) -> Span | None:
         found = span_of(text, start, end, "code-points")
         return span(text, *found) if found else None
     for units in ("code-points", "utf-16"):
-        found = span_of(text, start, end, units)  # type: ignore[arg-type]
+        found = span_of(text, start, end, units)
         if found and own.replace("\\n", "\n") == text[slice(*found)].replace("\\n", "\n"):
             return span(text, *found)
     return None
