@@ -1,0 +1,69 @@
+"""MinHash signatures of the documents of finished parts, which stay in the files of the parts.
+
+Does: read the keys of one band of all documents, and the signatures of some. Does not: compare them (dedup.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from igakulm.corpus.dedup import Numbers, Signatures
+from igakulm.text.ngrams import Hashes
+
+
+class PartSignatures:
+    """What the parts left behind: files with the arrays `signatures`, `long_enough` and `keys_NN`, one a band.
+
+    Args:
+        files: the files of the parts, in order.
+        starts: the number of the first document of each part, with the total behind.
+        width: values of a signature.
+    """
+
+    def __init__(self, files: Sequence[Path], starts: NDArray[np.int64], width: int) -> None:
+        self._files, self._starts, self._width = list(files), starts, width
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def long_enough(self) -> NDArray[np.bool_]:
+        """Whether each document has an n-gram."""
+        return self._column("long_enough", bool)
+
+    def keys(self, band: int) -> Hashes:
+        """The key of one band of each document."""
+        return self._column(keys_name(band), np.uint64)
+
+    def take(self, documents: Numbers) -> Signatures:
+        """The signatures of some documents in ascending order; memory holds those and one part."""
+        found = np.empty((documents.size, self._width), np.uint16)
+        cuts = np.searchsorted(documents, self._starts)
+        for part, file in enumerate(self._files):
+            own = slice(int(cuts[part]), int(cuts[part + 1]))
+            if own.start < own.stop:
+                found[own] = _array(file, "signatures")[documents[own] - self._starts[part]]
+        return found
+
+    def _column(self, name: str, kind: type) -> NDArray[np.generic]:
+        column = np.zeros(len(self), kind)
+        for part, file in enumerate(self._files):
+            own = slice(int(self._starts[part]), int(self._starts[part + 1]))
+            if own.start < own.stop:
+                column[own] = _array(file, name)
+        return column
+
+
+def keys_name(band: int) -> str:
+    """The array of a part's file that holds the keys of a band."""
+    return f"keys_{band:02d}"
+
+
+def _array(file: Path, name: str) -> NDArray[np.generic]:
+    """One array of a .npz file; the others are not read."""
+    with np.load(file, allow_pickle=False) as stored:
+        array: NDArray[np.generic] = stored[name]
+        return array
