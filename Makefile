@@ -10,11 +10,12 @@ QUICKSTART_NAME = $(or $(patsubst name=%,%,$(filter name=%,$(QUICKSTART_OPTIONS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: quickstart test golden install dev lint clean help
+.PHONY: quickstart pictures test golden install dev lint clean help
 
 help:
 	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 5 minutes on 2 cores)"
 	@echo "make test         ruff, mypy and pytest"
+	@echo "make pictures     the pictures of README and docs from the quickstart's own bundle (needs Chromium)"
 	@echo "make golden       write anew what the stages write for the small run (tests/golden), after raising a version"
 	@echo "make install      only the environment (.venv)"
 	@echo "make clean        remove .venv and runs/"
@@ -39,6 +40,9 @@ dev: $(VENV)/.installed-dev
 quickstart: install
 	$(BIN)/igakulm run recipes/quickstart.yaml $(QUICKSTART_OPTIONS)
 	$(BIN)/igakulm demo runs/$(QUICKSTART_NAME)/latest/export
+
+pictures: dev
+	$(BIN)/python benchmarks/pictures.py
 
 lint: dev
 	$(BIN)/ruff check .

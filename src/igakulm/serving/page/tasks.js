@@ -2,7 +2,9 @@
 
 import { postJson } from "./api.js";
 import { announce, byId, copyText, el } from "./dom.js";
+import { takesFiles } from "./drop.js";
 import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines, segments } from "./records.js";
+import * as store from "./store.js";
 
 const RECORD =
   "（架空の例）75歳女性。昨夜より38.5℃の発熱と咳嗽があり、痰に血液が少量混じる。呼吸困難はない。" +
@@ -76,13 +78,47 @@ function prepare(kind) {
     "消す",
   );
   const keys = el("span", { class: "quiet keys" }, "Ctrl＋Enterでも実行");
-  form.querySelector(".actions").append(go, stop, example, clear, keys);
+  const area = form.querySelector("textarea[name=text]");
+  form.querySelector(".actions").append(...[go, stop, example, area && takesFiles(area), clear, keys].filter(Boolean));
+  remember(form, kind);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !go.hidden)
       form.requestSubmit(go);
   });
   const view = { kind, section, form, go, stop, result: section.querySelector(".result"), tasks: [] };
   return view;
+}
+
+const STANDING = {
+  above: "言語モデルを使わない最良の方法を上回りました",
+  below: "言語モデルを使わない方法のほうが良い結果でした",
+  equal: "言語モデルを使わない方法と同じ値でした",
+  open: "言語モデルを使わない方法との差は示されませんでした",
+};
+
+// Beside each form, how the model stood on the test rows beside a method without a language model.
+export function showStanding(beside, tasks) {
+  for (const kind of Object.keys(KINDS)) {
+    const names = tasks.filter((task) => task.kind === kind).map((task) => task.name);
+    const rows = beside.filter((row) => names.some((name) => name === row.task || name.startsWith(`${row.task}.`)));
+    const notes = rows.filter((row) => row.best !== null && row.verdict in STANDING).map(standing);
+    byId(kind).querySelector("h2").after(...notes);
+  }
+}
+
+function standing({ metric_ja: metric, value, best, best_ja: method, verdict }) {
+  const figures = `${metric}：このモデル${value.toFixed(3)}、${method}${best.toFixed(3)}`;
+  return el("p", { class: "quiet standing" }, `テスト用の行では、${STANDING[verdict]}（${figures}）。`);
+}
+
+// What stands in the form is there again after a reload.
+function remember(form, kind) {
+  const areas = [...form.querySelectorAll("textarea")];
+  const kept = store.form(kind);
+  for (const area of areas) area.value = kept[area.name] ?? "";
+  const keep = () => store.keepForm(kind, Object.fromEntries(areas.map((area) => [area.name, area.value])));
+  form.addEventListener("input", keep);
+  form.addEventListener("reset", () => setTimeout(keep));
 }
 
 // A title without the name that a recipe gave the task: 症状・所見を取り出す（nursing.d） is for whoever tuned it.
@@ -92,6 +128,7 @@ export function plainTitle({ name, title_ja: title }) {
 
 function insert(form, values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  form.dispatchEvent(new Event("input"));
   Object.keys(values).length && form.elements[Object.keys(values)[0]].focus();
 }
 
