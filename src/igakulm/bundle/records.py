@@ -147,7 +147,9 @@ def personal_of(records: Records) -> dict[str, PersonalDone]:
     """Source or task -> what was done about personal data."""
     manifest = records.manifest("finetune")
     tuning = manifest.summary.get("personal_data", {}) if manifest else {}
-    sources = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    sources: dict[str, object] = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    written = records.manifest("synth")
+    sources |= (written.summary.get("personal_data") or {}) if written else {}
     return personal_data_of(sources, tuning, list(tuning_of(records)))
 
 
