@@ -92,8 +92,8 @@ def _chat(page: Page) -> dict[str, Any]:
 def _tasks(page: Page) -> dict[str, Any]:
     page.click("#tab-tasks")
     page.click("#tab-extract")
-    page.fill("#record", RECORD)
-    page.press("#record", "Control+Enter")
+    page.fill("#extract-text", RECORD)
+    page.press("#extract-text", "Control+Enter")
     page.wait_for_selector("#extract .result:not(:has(.waiting)) .record")
     page.locator("#extract .result").scroll_into_view_if_needed()
     return {"record": RECORD, "found": page.locator("#extract .record mark").all_text_contents()}

@@ -25,13 +25,13 @@ def test_reload_and_back_lose_nothing(browser: Any) -> None:
         answered(page)
         page.fill("#question", "書きかけ")
         page.click("#tab-tasks")
-        page.fill("#record", "発熱の記録")
+        page.fill("#extract-text", "発熱の記録")
         page.click("#tab-model")
         page.go_back()
         page.wait_for_selector("#tasks:not([hidden])")
         page.reload()
         ready(page)
-        assert page.is_visible("#tasks") and page.input_value("#record") == "発熱の記録"
+        assert page.is_visible("#tasks") and page.input_value("#extract-text") == "発熱の記録"
         page.click("#tab-chat")
         assert page.input_value("#question") == "書きかけ"
         assert page.text_content(".asked .text") == ASKED and page.text_content(".answer .text") == SAID
@@ -154,20 +154,20 @@ def test_a_file_fills_the_task(browser: Any, tmp_path: Path) -> None:
             files.items(), ("発熱\nあり", "咳嗽あり", "一段落目　発熱\n二段落目\t咳嗽"), strict=True
         ):
             page.set_input_files("#extract [type=file]", {"name": name, "mimeType": "", "buffer": content})
-            until(page, f"document.getElementById('record').value === {json.dumps(wanted)}")
+            until(page, f"document.getElementById('extract-text').value === {json.dumps(wanted)}")
         table = '番号,本文\r\n1,"発熱、""38.5℃""\r\nあり"\r\n2,頭痛を訴える。\r\n'.encode("utf-8-sig")
         page.evaluate(
             """([bytes]) => {
                 const data = new DataTransfer();
                 data.items.add(new File([new Uint8Array(bytes)], "notes.csv"));
-                const area = document.getElementById("record");
+                const area = document.getElementById("extract-text");
                 area.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
             }""",
             [list(table)],
         )
-        until(page, """document.getElementById('record').value === '発熱、"38.5℃"\\nあり'""")
+        until(page, """document.getElementById('extract-text').value === '発熱、"38.5℃"\\nあり'""")
         page.select_option("#extract .rows select", "1")
-        assert page.input_value("#record") == "頭痛を訴える。" and "「本文」の列" in page.text_content("#extract .rows")
+        assert page.input_value("#extract-text") == "頭痛を訴える。" and "「本文」の列" in page.text_content("#extract .rows")
         broken = io.BytesIO()
         with zipfile.ZipFile(broken, "w") as archive:
             archive.writestr("other.xml", "a")
@@ -179,4 +179,4 @@ def test_a_file_fills_the_task(browser: Any, tmp_path: Path) -> None:
         }.items():
             page.set_input_files("#extract [type=file]", {"name": name, "mimeType": "", "buffer": content})
             page.wait_for_selector("#extract .rows .error")
-            assert page.input_value("#record") == "頭痛を訴える。"
+            assert page.input_value("#extract-text") == "頭痛を訴える。"
