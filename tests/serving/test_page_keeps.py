@@ -167,7 +167,9 @@ def test_a_file_fills_the_task(browser: Any, tmp_path: Path) -> None:
         )
         until(page, """document.getElementById('extract-text').value === '発熱、"38.5℃"\\nあり'""")
         page.select_option("#extract .rows select", "1")
-        assert page.input_value("#extract-text") == "頭痛を訴える。" and "「本文」の列" in page.text_content("#extract .rows")
+        assert page.input_value("#extract-text") == "頭痛を訴える。" and "「本文」の列" in page.text_content(
+            "#extract .rows"
+        )
         broken = io.BytesIO()
         with zipfile.ZipFile(broken, "w") as archive:
             archive.writestr("other.xml", "a")
