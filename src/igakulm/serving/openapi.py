@@ -60,6 +60,8 @@ def _paths() -> dict[str, Value]:
     named = [{"name": "name", "in": "path", "required": True, "schema": TEXT}]
     return {
         "/health": {"get": _operation("health", "Whether the model answers, and how long the queue is", "Health")},
+        "/ready": {"get": _ready()},
+        "/metrics": {"get": _metrics()},
         "/v1/models": {"get": _operation("models", "The model that is served", "Models")},
         "/v1/models/{name:path}": {"get": {**_operation("model", "One model", "Model"), "parameters": named}},
         "/v1/chat/completions": {
@@ -76,6 +78,19 @@ def _paths() -> dict[str, Value]:
         },
         "/openapi.json": {"get": _operation("description", "This document", "Description")},
     }
+
+
+def _ready() -> Value:
+    operation = _operation("ready", "Whether a request would be answered now, found out by asking for a token", "Ready")
+    content = {"application/json": {"schema": ref("Ready")}}
+    operation["responses"]["503"] = {"description": "not now, and why", "content": content}
+    return operation
+
+
+def _metrics() -> Value:
+    operation = _operation("metrics", "Counts for Prometheus, in its text format", "Ready")
+    operation["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
+    return operation
 
 
 def _operation(
