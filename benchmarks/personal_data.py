@@ -4,7 +4,7 @@
 
 The notes are those of tests/clinical_notes: set "a" was looked at while the rules were written; "b", "c" and "d"
 were held out until each had been measured once, and then looked at too; "e" was never looked at.
-`--write` stores the result in src/igakulm/text/personal/measured.json, which the card of a model quotes; a test
+`--write` stores the result in src/igakulm/evaluation/personal_spans.json, which the card of a model quotes; a test
 measures again and compares. `--text` names JSON Lines (.zst) whose text is read for the speed.
 """
 
@@ -49,6 +49,7 @@ def speed(paths: list[Path], megabytes: float) -> dict[str, float]:
 
 def main() -> None:
     import labelled_notes
+    from igakulm.evaluation.personal_spans import MEASURED_FILE
     from igakulm.files import write_json
     from igakulm.text.personal.finder import Finder
 
@@ -71,8 +72,7 @@ def main() -> None:
     if options.text:
         print(json.dumps({"MB/s": speed(options.text, options.megabytes)}))
     if options.write:
-        target = PROJECT / "src" / "igakulm" / "text" / "personal" / "measured.json"
-        write_json(target, [one.model_dump() for one in results])
+        write_json(PROJECT / "src" / "igakulm" / "evaluation" / MEASURED_FILE, [one.model_dump() for one in results])
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ class ChatServer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.requests: list[Request] = []
+        self.models: list[dict[str, Any]] | None = None
         self.open_now = self.most_open = 0
         self.lock = threading.Lock()
         outer = self
@@ -82,6 +83,9 @@ class ChatServer:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.answer(self, Request(self.path, json.loads(raw), dict(self.headers.items())))
 
+            def do_GET(self) -> None:
+                outer.listed(self)
+
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
 
@@ -93,6 +97,15 @@ class ChatServer:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+
+    def listed(self, handler: BaseHTTPRequestHandler) -> None:
+        """What the server says about its models; a server without `models` has no such route."""
+        body = json.dumps({"object": "list", "data": self.models or []}).encode()
+        handler.send_response(404 if self.models is None else 200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
 
     def answer(self, handler: BaseHTTPRequestHandler, request: Request) -> None:
         with self.lock:

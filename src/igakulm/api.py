@@ -297,7 +297,8 @@ def evaluate(
     folder = Path(out) if out else default_folder(name, first.label())
     options = Options(baselines=baselines, max_items=max_items)
     evaluate_model(section, first, options, folder, progress or for_this_output(), more=more)
-    table = pandas.DataFrame([cells(row) for row in read_scoreboard(folder).rows], columns=list(COLUMNS))
+    board = read_scoreboard(folder)
+    table = pandas.DataFrame([cells(row, board) for row in board.rows], columns=list(COLUMNS))
     table.attrs["folder"] = str(folder)
     return table
 

@@ -11,6 +11,7 @@ from igakulm.bundle.records import (
     licences_of,
     lists_of,
     model_folder,
+    personal_of,
     scoreboard_of,
     sources_of,
     training_of,
@@ -81,6 +82,16 @@ def test_a_tuned_model_is_followed_back_and_forth(run: Path) -> None:
     assert training["pretrain"]["steps"] == 10
     assert training["pretrain"]["machine"] == "2 x H100, 8 CPU cores, Linux"
     assert not {"hours", "seconds", "finished"} & training["finetune"].keys()  # a killed run gives the same bundle
+    assert (training["finetune"]["conversations"], training["finetune"]["open_model"]) == (False, False)
+
+
+def test_what_was_done_about_synthetic_texts_wins_over_the_corpus(run: Path) -> None:
+    told = {"ward": {"how": "replaced", "layers": ["rules"], "replaced": {"name": 3}}}
+    stage(run, "synth", "s", {}, summary={"personal_data": told})
+    records = find_records(model_folder(run / "finetune-66666666"))
+    assert personal_of(records)["ward"].how == "kept"  # that stage did not lead to this model
+    linked = {**records.stages, "synth": (run, Manifest("synth", 1, "f", {}, "s", {}, {"personal_data": told}))}
+    assert personal_of(Records(linked, records.corpus_dir))["ward"].replaced == {"name": 3}
 
 
 def test_given_folders_win(run: Path, tmp_path: Path) -> None:
@@ -94,9 +105,12 @@ def test_given_folders_win(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_open_base_model_is_named(run: Path) -> None:
-    folder = stage(run, "finetune", "b", {}, recipe={"model": {"from_folder": {"config.json": "0" * 64}}})
+    recipe = {"model": {"from_folder": {"config.json": "0" * 64}}, "finetune": {"chats": [{"path": "a.jsonl"}]}}
+    folder = stage(run, "finetune", "b", {}, recipe=recipe)
     write_json(folder / "model" / "config.json", {})
-    assert licences_of(find_records(folder / "model")) == {"base model": ["unknown"]}
+    records = find_records(folder / "model")
+    assert licences_of(records) == {"base model": ["unknown"]}
+    assert training_of(records)["finetune"] == {"machine": "", "conversations": True, "open_model": True}
 
 
 def test_a_folder_from_elsewhere_has_no_records(run: Path, tmp_path: Path) -> None:

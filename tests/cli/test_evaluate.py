@@ -15,6 +15,7 @@ import pytest
 from chat_server import ChatServer, Clock, Reply, Request, chat_reply, letters_reply, unused_url
 from igakulm.asking.client import Retry
 from igakulm.evaluation.baselines import BASELINES
+from igakulm.evaluation.same_model import WITNESSES
 from igakulm.files import read_json, read_jsonl
 from small_evaluation import (
     Done,
@@ -447,14 +448,22 @@ def test_several_ways_of_answering_at_once(data: Path, tmp_path: Path) -> None:
     assert modes == ["options-letter", "generate", "options-text", "options-text-normalised"]
 
 
-def test_half_of_a_small_context_is_left_to_the_prompt(data: Path, tmp_path: Path) -> None:
+def test_a_question_longer_than_half_of_the_context_is_not_asked_but_counted_and_listed(
+    data: Path, tmp_path: Path
+) -> None:
     write_rows(tmp_path / "exam.jsonl", [question(0), question(1), question(2, question="長い。" * 9000)])
     words = ("evaluate", "exam", "--data", tmp_path / "exam.jsonl", "--model", data / "model", "--answer", "generate")
     done = igakulm(*words, "--max-new-tokens", "100000", "--json", "--out", tmp_path / "out", *QUICK)
     assert done.code == 0, done.err
-    assert (done.json["n"], done.json["truncated"]) == (3, 1), "the model's context is 256 tokens"
+    assert (done.json["n"], done.json["truncated"], done.json["unanswered"]) == (3, 0, 1)
+    assert "the question does not fit the model; counts as wrong 1" in done.err
     short, _, long = read_jsonl(_items(tmp_path / "out", "tiny"))
-    assert "問0はどれか" in short["prompt"] and "長い。\nA. ア" in long["prompt"] and len(long["prompt"]) < 256
+    assert "問0はどれか" in short["prompt"] and not short["failure"]
+    assert (long["parsed"], long["score"], long["answer"]) == (None, 0.0, "") and "does not fit" in long["failure"]
+    (listed,) = read_jsonl(tmp_path / "out" / "left_out.jsonl")
+    assert (listed["id"], listed["reason"], listed["where"]) == (long["id"], "too-long", "tiny")
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "回答なし 1" in report and "without answer" in (tmp_path / "out" / "scoreboard.md").read_text()
 
 
 @pytest.mark.parametrize("points", [0, 1])
@@ -557,9 +566,10 @@ def test_a_server_that_dies_and_comes_back_is_not_asked_again(data: Path, tmp_pa
         server.plan, before = answers, len(server.requests)
         done = igakulm(*asked)
         assert done.code == 0, done.err
-        assert len(server.requests) - before == 12 - 5
+        asked_twice = 2 * WITNESSES  # a few, before and after: is it still the same model?
+        assert len(server.requests) - before == 12 - 5 + asked_twice
         again = igakulm(*asked)
-        assert again.out == done.out and len(server.requests) - before == 12 - 5
+        assert again.out == done.out and len(server.requests) - before == 12 - 5 + asked_twice
         whole = igakulm(*words, "--endpoint", server.url + "/", *_out(tmp_path / "whole"))
         assert whole.code == 0
     assert results(tmp_path / "out") == results(tmp_path / "whole")

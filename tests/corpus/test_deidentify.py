@@ -127,6 +127,15 @@ def test_a_key_undoes_it_and_may_not_lie_beside_the_copy(tmp_path: Path) -> None
         deidentify_file(source, tmp_path / "b.csv", config.model_copy(update={"key": str(tmp_path / "key.jsonl")}))
 
 
+@pytest.mark.parametrize("config", [Deidentification(dates="shift"), Deidentification(style="invented")])
+def test_what_is_invented_or_shifted_needs_a_key(tmp_path: Path, config: Deidentification) -> None:
+    with pytest.raises(InputError, match="key file"):
+        deidentify_file(table(tmp_path / "in.csv", ROWS), tmp_path / "out.csv", config)
+    with pytest.raises(InputError, match="key file"):
+        list(deidentify_stream([b"a"], config))
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_the_dates_of_a_patient_move_together(tmp_path: Path) -> None:
     rows = [
         ["患者", "日", "経過"],

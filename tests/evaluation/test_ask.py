@@ -15,8 +15,8 @@ from igakulm.errors import InputError
 from igakulm.evaluation.ask_items import Reply, ask
 from igakulm.evaluation.ask_tokens import CHUNK
 from igakulm.evaluation.kept import KeptAnswers
-from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner
-from igakulm.inference.engine import Continuation, TextAnswer, TextRequest
+from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Answer, Manner
+from igakulm.inference.engine import Continuation, EngineFailed, TextAnswer, TextRequest
 from igakulm.tasks.items import Item
 from igakulm.tasks.wording import Wording
 
@@ -169,18 +169,89 @@ def test_two_answers_are_the_likeliest_set_and_not_the_likeliest_letters() -> No
     assert replies(Pairs(), [EXAM])[0].parsed == ("A", "C")
 
 
-def test_a_prompt_without_a_document_in_it_loses_the_front_of_the_question() -> None:
-    engine = RuleEngine(context_length=21)
-    item = Item("1", "t", "choice", "前" * 50 + "問い", ("甲", "乙"), ("A",), document="別の文")
-    (reply,) = replies(engine, [item])
-    assert reply.truncated and "問い" in reply.prompt and len(engine.prompts[0]) == 20
+@pytest.mark.parametrize("answer", ["options", "options-text", "generate"])
+@pytest.mark.parametrize(
+    ("question", "document", "choice"),
+    [
+        ("前" * 50 + "問い", "別の文", "甲"),
+        ("前" * 50 + "問い", "前" * 50 + "問い", "甲"),
+        ("問い", "", "甲" * 50),
+        ("所見は" * 20 + "\n「咳があるようだがわからない」", "咳があるようだがわからない", "甲"),
+    ],
+)
+def test_a_question_that_does_not_fit_is_not_asked(question: str, document: str, choice: str, answer: Answer) -> None:
+    engine, counts = RuleEngine(context_length=40, text="A", rank="CABDEいる甲乙"), list[int]()
+    long = Item("1", "t", "choice", question, (choice, "乙"), ("A",), document=document)
+    short = Item("2", "t", "choice", "いるか", ("甲", "乙"), ("A",))
+    manner = Manner(answer=answer, max_new_tokens=5)
+    for replies in ask(opened(engine), [long, short, long], manner, KeptAnswers(), counts.append).values():
+        assert [reply.asked for reply in replies] == [False, True, False]
+        assert [reply.parsed for reply in replies] == [None, ("A",), None]
+        assert "does not fit" in replies[0].failure and question in replies[0].prompt and not replies[0].truncated
+    assert len(engine.prompts) == 1 and sum(counts) == 3, "only the short one was asked"
 
 
-def test_even_options_that_do_not_fit_are_no_error() -> None:
-    engine = RuleEngine(context_length=8)
-    item = Item("1", "t", "choice", "問い", ("甲" * 50, "乙" * 50), ("A",))
-    (reply,) = replies(engine, [item])
-    assert reply.truncated and len(engine.prompts[0]) == 7
+def test_an_answer_at_the_limit_of_length_is_marked() -> None:
+    text = Item("5", "t", "text", "要約せよ。", (), ("咳",))
+    assert [reply.cut for reply in replies(RuleEngine(text="咳がある"), [text], Manner(max_new_tokens=4))] == [True]
+    assert [reply.cut for reply in replies(RuleEngine(text="咳がある"), [text], Manner(max_new_tokens=5))] == [False]
+    (found,) = replies(RuleEngine(text='["咳がある'), [LIST], Manner(max_new_tokens=6))
+    assert found.cut
+    server = Server(TextAnswer("咳が", cut=True), TextAnswer("咳"))
+    (found_texts,) = ask(server, [text, text], Manner("published", "generate"), KeptAnswers(), nothing).values()
+    assert [reply.cut for reply in found_texts] == [True, False]
+
+
+class Mortal(RuleEngine):
+    """Dies when it is asked for the n-th time, for each n of `deaths`, in the middle of a chunk."""
+
+    def __init__(self, *deaths: int) -> None:
+        super().__init__()
+        self.deaths, self.asked = deaths, 0
+
+    def score(self, prompts: Sequence[Sequence[int]], options: object, **rest: object) -> list[list[Continuation]]:
+        for number in range(len(prompts)):
+            self.asked += 1
+            if self.asked in self.deaths:
+                raise EngineFailed("the process ended")
+            super().score(prompts[number : number + 1], options[number : number + 1], **rest)  # type: ignore[index,arg-type]
+        return super().score(prompts, options)  # type: ignore[arg-type]
+
+
+def test_a_process_that_dies_under_an_evaluation_is_asked_again() -> None:
+    items = [Item(str(n), "t", "choice", f"問い{n}", ("甲", "乙"), ("A",)) for n in range(6)]
+    counts: list[int] = []
+    wanted = replies(RuleEngine(), items)
+    assert replies(Mortal(3), items, done=counts.append) == wanted
+    assert replies(Mortal(3, 5, 9), items) == wanted
+    assert sum(counts) == len(items)
+
+
+def test_a_question_that_kills_the_process_twice_ends_in_one_sentence() -> None:
+    items = [Item(str(n), "t", "choice", f"問い{n}", ("甲", "乙"), ("A",)) for n in range(6)]
+    with pytest.raises(InputError, match="the process ended, 2 times at one question") as told:
+        replies(Mortal(2, 4, 5), items)
+    assert told.value.hint and "same command" in told.value.hint
+
+
+def test_text_of_a_local_model_is_kept_and_asked_again(tmp_path: Path) -> None:
+    class Local(Server):
+        identity = "weights"
+
+        def answer(self, requests: Sequence[TextRequest], *, done: Callable[[int], None] = nothing) -> list[TextAnswer]:
+            self.requests += requests
+            if len(self.requests) in (2, 5):
+                raise EngineFailed("the process ended")
+            return [TextAnswer("答えはＢ", {"B": -0.5}, tokens=3, cut=True) for _ in requests]
+
+    items = [replace(CHOICE, id=str(n), question=f"問い{n}") for n in range(3)]
+    path, manner, counts = tmp_path / "answers.sqlite", Manner("published", "generate"), list[int]()
+    first, second = Local(), Local()
+    with closing(ResponseStore(path)) as store:
+        (found,) = ask(first, items, manner, KeptAnswers(store), counts.append).values()
+        assert ask(second, items, manner, KeptAnswers(store), nothing) == {GENERATE: found}
+    assert [reply.parsed for reply in found] == [("B",)] * 3 and found[0].cut
+    assert len(first.requests) == 4 and not second.requests and sum(counts) == 3
 
 
 def test_a_prompt_that_just_fits_is_left_alone() -> None:

@@ -228,8 +228,8 @@ def test_split_and_item_limit(tmp_path: Path, benchmarks: BenchmarksSection) -> 
 
 def test_the_engine_s_context_is_honoured_and_counted(tmp_path: Path, benchmarks: BenchmarksSection) -> None:
     summary = run(tmp_path, BenchmarksSection(rows=benchmarks.rows[:1]), BARE, context_length=30)
-    assert summary["truncated"] == 12
-    assert "6 prompts of " in render_markdown(read_scoreboard(tmp_path / "out"))
+    assert (summary["truncated"], summary["unanswered"]) == (0, 12)
+    assert "6 items of " in render_markdown(read_scoreboard(tmp_path / "out"))
 
 
 def test_no_benchmark_is_an_input_error(tmp_path: Path) -> None:

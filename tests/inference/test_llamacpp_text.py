@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from foreign_tokenizers import STRICT
 from igakulm.bundle.gguf import write_gguf
-from igakulm.inference.engine import TextRequest
+from igakulm.inference.engine import EngineFailed, TextRequest
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.llamacpp_text import LlamaCppText
 from igakulm.tokenizer.chat import render_chat
@@ -116,11 +117,16 @@ def test_a_template_without_system_role_and_none_at_all(tmp_path: Path) -> None:
         assert plain.answer([chat]) == plain.answer([text])
 
 
-def test_a_child_that_dies(path: Path) -> None:
+def test_a_child_that_dies_fails_its_request_and_the_next_one_finds_another(path: Path) -> None:
     model = LlamaCppText(path, threads=1)
-    assert model.answer([TextRequest(prompt="糖", max_tokens=1)])
-    os.kill(model._process.pid, signal.SIGKILL)
-    with pytest.raises(RuntimeError, match=r"process ended \(exit code -9\)"):
-        model.answer([TextRequest(prompt="糖", max_tokens=1)])
+    request = TextRequest(prompt="糖", max_tokens=1)
+    said = model.answer([request])
+    process = model._process.current()
+    os.kill(process.pid, signal.SIGSTOP)
+    threading.Timer(0.1, os.kill, (process.pid, signal.SIGKILL)).start()
+    with pytest.raises(EngineFailed, match=r"process ended \(exit code -9\)"):
+        model.answer([request])
+    assert model.answer([request]) == said and model._process.restarts == 1
+    assert said[0].cut, "one token is no whole answer"
     model.close()
     model.close()

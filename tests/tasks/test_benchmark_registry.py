@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,28 @@ def test_names_are_checked() -> None:
         chosen(BenchmarksSection(jmed=Jmed(path="."), sets=(BenchmarkSet(name="jmed", path="."),)))
 
 
+@pytest.mark.parametrize(
+    ("chosen_set", "said"),
+    [
+        (BenchmarkSet(name="jmedbench", path=".", years=(2020,)), r"(?s)does not read years.*igakuqa,.*yakugakuqa"),
+        (BenchmarkSet(name="yakugakuqa", path=".", parts=("A",)), r"(?s)does not read parts.*igakuqa"),
+        (BenchmarkSet(name="kokushimd", path=".", text_only=False), r"(?s)does not read text_only.*igakuqa"),
+        (BenchmarkSet(name="jmed", path=".", years=(2020,)), "JMED-LLM does not read years"),
+        (BenchmarkSet(name="jmedbench", path=".", tasks=("jmedbench-smdiss",)), "did you mean jmedbench-smdis"),
+        (BenchmarkSet(name="kokushimd", path=".", tasks=("獣医",)), "known tasks: kokushimd-1"),
+    ],
+)
+def test_what_a_benchmark_does_not_read_is_refused(chosen_set: BenchmarkSet, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        chosen(BenchmarksSection(sets=(chosen_set,)))
+
+
+def test_tasks_go_by_their_authors_names_too() -> None:
+    sets = (BenchmarkSet(name="kokushimd", path=".", tasks=("看護", "kokushimd-3"), years=(2023,)),)
+    ((_, one),) = chosen(BenchmarksSection(sets=sets))
+    assert one.tasks == ("kokushimd-3",)
+
+
 def test_a_clone_without_one_full_set_loads_and_says_so(real_data: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     (clone / "datasets" / "all").mkdir(parents=True)
@@ -68,3 +91,6 @@ def test_a_clone_without_one_full_set_loads_and_says_so(real_data: Path, tmp_pat
     loaded = load_split(BenchmarksSection(jmed=Jmed(path=str(clone))), "published")
     assert len(loaded.test) == 8 and sorted(set(loaded.test) - set(loaded.train)) == ["jcsts"]
     assert [(row.task, row.reason) for row in loaded.screen.missing] == [("jcsts", "no-file")]
+    shutil.rmtree(clone / "datasets" / "all")
+    without = load_split(BenchmarksSection(jmed=Jmed(path=str(clone))), "published", strict=True, need_train=False)
+    assert len(without.test) == 8 and not without.train and len(without.screen.missing) >= 8

@@ -250,6 +250,7 @@ def tuned(base: Path, tokenizer: Path, tmp_path: Path) -> Any:
         ("sampling_temperature", 9.0, {"chats": 1, "sampling": "temperature"}),
         ("weights", {"chats": 9.0}, {"chats": 1}),
         ("class_balance", 1.0, {}),
+        ("class_sampling", 1.0, {}),
         ("early_stopping", 1, {"validation_share": 0.3, "validate_every": 1, "learning_rate": 0.1}),
         ("method", "lora", {}),
         ("lora_rank", 2, {"method": "lora"}),

@@ -26,7 +26,7 @@ from igakulm.model.presets import model_config, new_model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import FinetuneSection, ModelSection
 from igakulm.training.loop import History, Job, Validation, identity_of, train
-from igakulm.training.mixture import UNIT, Mixture, mixture, task_shares
+from igakulm.training.mixture import UNIT, Mixture, by_class, mixture, task_shares
 from igakulm.training.objectives import OBJECTIVES, objective_maker
 from igakulm.training.row_shares import with_shares
 from igakulm.training.tuning_rows import TuningRow
@@ -140,6 +140,26 @@ def test_shares_by_size_temperature_and_weight() -> None:
         task_shares(sizes, {"aa": 1.0}, 1.0)
     with pytest.raises(InputError, match="weight 0"):
         task_shares(sizes, {"a": 0.0, "b": 0.0}, 1.0)
+
+
+@given(
+    rows=st.lists(st.sampled_from([("a", "X"), ("a", "Y"), ("a", "Z"), ("b", "X"), ("c", "")]), min_size=1),
+    power=st.floats(0, 1),
+)
+def test_classes_share_what_their_task_has(rows: list[tuple[str, str]], power: float) -> None:
+    tasks, labels = [task for task, _ in rows], [label for _, label in rows]
+    shares = task_shares(Counter(tasks), {}, 2.0)
+    groups, found = by_class(tasks, labels, shares, power)
+    assert groups == [f"{task}/{label}" for task, label in rows]
+    sizes = Counter(rows)
+    for task, share in shares.items():
+        own = {label: count for (name, label), count in sizes.items() if name == task}
+        assert math.fsum(found[f"{task}/{label}"] for label in own) == pytest.approx(share)
+        for label, count in own.items():
+            for other, more in own.items():
+                ratio = found[f"{task}/{label}"] / found[f"{task}/{other}"]
+                assert ratio == pytest.approx((count / more) ** (1 - power))
+    assert sum(mixture(groups, found, 1).shares) == UNIT
 
 
 def mixed(folder: Path, **keys: Any) -> Job:
@@ -316,6 +336,7 @@ def test_frozen_ends_stay_bit_for_bit(tmp_path: Path) -> None:
         ({"method": "lora", "freeze_embeddings": False}, "freeze_embeddings"),
         ({"sampling_temperature": 0.5}, "sampling_temperature"),
         ({"class_balance": 1.5}, "class_balance"),
+        ({"class_sampling": -0.1}, "class_sampling"),
         ({"weights": {"a": -1}}, "weights"),
         ({"epochs": 0}, "epochs"),
         ({"loss": "mean"}, "loss"),
@@ -334,6 +355,7 @@ def test_every_new_key_but_none_of_speed_is_part_of_the_identity() -> None:
         "sampling_temperature": 3.0,
         "weights": {"a": 2.0},
         "class_balance": 0.5,
+        "class_sampling": 0.5,
         "method": "lora",
         "lora_rank": 8,
         "lora_alpha": 8.0,

@@ -106,7 +106,12 @@ def endpoint_url(endpoint: str) -> str:
     return address
 
 
-def _read_api_key(variable: str) -> str:
+def read_api_key(variable: str = API_KEY_VARIABLE) -> str:
+    """The server's key; empty where there is none.
+
+    Raises:
+        InputError: it cannot be part of a request.
+    """
     key = os.environ.get(variable, "").strip()
     if not re.fullmatch(r"[\x21-\x7e]*", key):
         raise InputError("the key holds white space or characters beyond ASCII", where=f"${variable}")
@@ -162,7 +167,7 @@ class Client:
         self.url = endpoint_url(endpoint)
         self.counts = {"attempts": 0, "failures": 0, "answered": 0, "stored": 0}
         self._store, self._retry, self._revision = store, retry or Retry(), revision
-        self._key_variable, self._key = key_variable, _read_api_key(key_variable)
+        self._key_variable, self._key = key_variable, read_api_key(key_variable)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._given_up = asyncio.Event()
         self._contact = False
@@ -383,7 +388,7 @@ def stored_chat(store: ResponseStore, body: Body, revision: str = "") -> Answer 
     return stored_answer(store, request_key("chat/completions", body, revision))
 
 
-def stored_answer(store: ResponseStore, key: str) -> Answer | None:
-    """The stored answer to the chat request of a key, or None; asks nobody."""
+def stored_answer(store: ResponseStore, key: str, route: str = "chat/completions") -> Answer | None:
+    """The stored answer to the request of a key, or None; asks nobody."""
     found = store.get(key)
-    return None if found is None else Answer(*_choice_text("chat/completions", found), found, True)
+    return None if found is None else Answer(*_choice_text(route, found), found, True)

@@ -147,7 +147,9 @@ def personal_of(records: Records) -> dict[str, PersonalDone]:
     """Source or task -> what was done about personal data."""
     manifest = records.manifest("finetune")
     tuning = manifest.summary.get("personal_data", {}) if manifest else {}
-    sources = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    sources: dict[str, object] = {name: entry.personal_data for name, entry in sources_of(records).items()}
+    written = records.manifest("synth")
+    sources |= (written.summary.get("personal_data") or {}) if written else {}
     return personal_data_of(sources, tuning, list(tuning_of(records)))
 
 
@@ -178,7 +180,8 @@ def started_from_open_model(records: Records) -> bool:
 
 
 def training_of(records: Records) -> dict[str, dict[str, Any]]:
-    """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning.
+    """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning. Of tuning also `conversations`, whether
+    there were any among the rows, and `open_model`, whether the weights began as another's, which may converse.
 
     Times are left to the manifests and the report: the same recipe and seed give the same bundle, killed or not.
     """
@@ -189,6 +192,9 @@ def training_of(records: Records) -> dict[str, dict[str, Any]]:
             keys = ("steps", "tokens", "epochs", "rows", "loss_last")
             facts = {key: manifest.summary[key] for key in keys if key in manifest.summary}
             found[stage] = {**facts, "machine": _machine(manifest)}
+            if stage == "finetune":
+                chats = (manifest.ingredients.get("recipe", {}).get("finetune") or {}).get("chats")
+                found[stage] |= {"conversations": bool(chats), "open_model": started_from_open_model(records)}
     return found
 
 

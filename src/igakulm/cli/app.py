@@ -35,7 +35,7 @@ from igakulm.cli.options import (
     write_slurm,
 )
 from igakulm.cli.personal_data import audit_memory, deidentify
-from igakulm.cli.serving import audit, chat, key, serve
+from igakulm.cli.serving import audit, chat, demo, key, serve
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
@@ -90,7 +90,7 @@ def run(
     if until == "report":
         report = folders["report"].parent / "latest" / "report" / "report.html"
         bundle = folders["report"].parent / "latest" / "export"
-        print(f"\nReport: {report}\nChat:   igakulm chat --bundle {bundle}")
+        print(f"\nReport: {report}\nPage:   igakulm serve {bundle}\nTry it: igakulm demo {bundle}")
 
 
 @app.command()
@@ -232,6 +232,7 @@ app.command(name="pack-offline")(pack_offline)
 app.command()(sbom)
 app.command()(serve)
 app.command()(chat)
+app.command()(demo)
 app.command()(audit)
 app.command()(key)
 app.command()(ask)

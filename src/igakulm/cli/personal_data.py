@@ -99,7 +99,7 @@ def _filter(config: object) -> None:
 
     assert isinstance(config, Deidentification)
     try:
-        for line in deidentify_stream(sys.stdin.buffer, config, Path(config.key) if config.key else None):
+        for line in deidentify_stream(sys.stdin.buffer, config):
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
     except BrokenPipeError:

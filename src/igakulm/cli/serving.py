@@ -112,6 +112,17 @@ def key(name: Annotated[str, typer.Argument(help="Who gets it: a ward, a program
     print(f"in keys.yaml, below `keys:` (tasks and requests_a_minute may follow):\n{entry}", end="")
 
 
+def demo(
+    bundle: Annotated[Path, typer.Argument(help="A folder written by the export stage.")],
+    engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
+) -> None:
+    """Ask a bundle one invented question and one invented record, and print what it answers. It can be wrong."""
+    from igakulm.serving.demo import demo as lines
+
+    for line in lines(bundle, engine):
+        print(line, flush=True)
+
+
 def chat(
     bundle: Annotated[Path | None, typer.Option(help="A folder written by the export stage.")] = None,
     recipe: RecipeOption = QUICKSTART,

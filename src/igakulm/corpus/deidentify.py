@@ -21,11 +21,12 @@ from igakulm.corpus.deidentify_excel import deidentify_workbook
 from igakulm.errors import InputError
 from igakulm.files import atomic_path, explain_os_error, sha256_file, write_json
 from igakulm.recipe.personal_data import Deidentification
-from igakulm.text.personal.key_file import Undo, add_to_key, open_key, read_key, restored, undo_of
+from igakulm.text.personal.key_file import Undo, add_to_key, deidentifier_of, read_key, restored, undo_of
 from igakulm.text.personal.replacing import Deidentifier, Replaced
 from igakulm.text.personal.spans import Span
 from igakulm.text.personal.surrogates import Surrogates, reference_year
 
+_KEY_OPTION = "--key"
 _LONGEST_CELL = 2**30
 _TABLES = {".csv": ",", ".tsv": "\t"}
 _LINES = (".jsonl", ".ndjson")
@@ -124,16 +125,16 @@ def deidentify_file(
         The report.
 
     Raises:
-        InputError: a file that cannot be read or written, no such column, the output is the input or of another form.
+        InputError: a file that cannot be read or written, no such column, the output is the input or of another form;
+            dates are shifted or names invented without a key, so that a second copy would not agree with the first.
     """
     if path.resolve() == out.resolve():
         raise InputError("the output would overwrite the input", where=str(out), hint="name another file")
     form = path.suffix.lower()
     if (form in (".xlsx", *_TABLES, *_LINES) or out.suffix.lower() == ".xlsx") and out.suffix.lower() != form:
         raise InputError(f"the output must be a {form or 'text'} file as the input is", where=str(out))
-    key = Path(config.key) if config.key else None
-    deidentifier = Deidentifier(config, open_key(key, out) if key else b"")
-    records = Records(deidentifier, patient, tuple(fields), key)
+    deidentifier = deidentifier_of(config, _KEY_OPTION, out)
+    records = Records(deidentifier, patient, tuple(fields), Path(config.key) if config.key else None)
     with atomic_path(out) as temporary:
         _change(path, temporary, encoding, records, records.fields, patient)
     found = {"input_sha256": sha256_file(path), **records.report()}
@@ -270,12 +271,12 @@ def _with_strings(value: object, path: _Path, strings: Mapping[_Path, str]) -> o
     return value
 
 
-def deidentify_stream(lines: Iterable[bytes], config: Deidentification, key: Path | None = None) -> Iterator[bytes]:
+def deidentify_stream(lines: Iterable[bytes], config: Deidentification) -> Iterator[bytes]:
     """The filter of `igakulm deidentify -`: one record a line; everything but the spans stays as it is, byte for byte.
 
     Bytes that are not UTF-8 pass unchanged around what is found beside them.
     """
-    records = Records(Deidentifier(config, open_key(key) if key else b""), key=key)
+    records = Records(deidentifier_of(config, _KEY_OPTION), key=Path(config.key) if config.key else None)
     for line in lines:
         text = line.decode("utf-8", "surrogateescape")
         body = text.rstrip("\r\n")

@@ -115,6 +115,13 @@ def _mediawiki(fields: Mapping[str, Any], source: Source) -> Parts:
     return Parts(body, fields.get("id"), meta)
 
 
+def _office(fields: Mapping[str, Any], source: Source) -> Parts:
+    """A PDF file or a Word document."""
+    if not fields["text"].strip():
+        raise Unusable("the document holds no text")
+    return Parts(fields["text"], None, {key: fields.get(key) for key in ("title", "pages_without_text")})
+
+
 def _page(fields: Mapping[str, Any], source: Source) -> Parts:
     """A saved page, or a page of a WARC file, whose `body` is bytes."""
     try:
@@ -141,4 +148,6 @@ PARTS: dict[str, Callable[[Mapping[str, Any], Source], Parts]] = {
     "mediawiki": _mediawiki,
     "html": _page,
     "warc": _page,
+    "pdf": _office,
+    "docx": _office,
 }

@@ -14,7 +14,7 @@ from igakulm.answering.reading import Prediction, parse_answer, upstream_letter,
 from igakulm.errors import InputError
 from igakulm.evaluation.ask_text import choose_by_text, write_by_text
 from igakulm.evaluation.ask_tokens import choose_by_tokens, write_by_tokens
-from igakulm.evaluation.kept import KeptAnswers, KeptEngine
+from igakulm.evaluation.kept import KeptAnswers, KeptEngine, KeptText
 from igakulm.evaluation.manner import GENERATE, OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
 from igakulm.evaluation.recorded import Recorded
 from igakulm.inference.engine import TextModel
@@ -32,6 +32,7 @@ class Reply:
 
     `failure`: why the model gave no answer to this one item (an endpoint refused it); it counts as unreadable.
     `shares`: the probability of each option, where the options were weighed.
+    `asked`, `cut`: see `manner.Raw`.
     """
 
     prompt: str
@@ -42,6 +43,8 @@ class Reply:
     upstream: Prediction
     failure: str = ""
     shares: tuple[float, ...] = ()
+    asked: bool = True
+    cut: bool = False
 
 
 def ask(
@@ -57,6 +60,8 @@ def ask(
     """
     if isinstance(model, Model):
         model = replace(model, engine=KeptEngine(model.engine, kept, model.identity))
+    elif not isinstance(model, Recorded) and (identity := getattr(model, "identity", "")):
+        model = KeptText(model, kept, identity)
     by_options = manner.answer != "generate" and not isinstance(model, Recorded)
     chosen = [place for place, item in enumerate(items) if item.kind == "choice" and item.wanted and by_options]
     written = sorted(set(range(len(items))) - set(chosen))
@@ -119,13 +124,16 @@ def _write(model: Asked, items: Sequence[Item], manner: Manner, done: Callable[[
 
 def read_reply(item: Item, raw: Raw, mode: str) -> Reply:
     """Parse what came back in one mode."""
+    if not raw.asked:
+        return Reply(raw.prompt, raw.truncated, "", mode, None, None, raw.failure, asked=False)
     if raw.held:
         # What the published scorer would read in the list as the document writes it.
-        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, raw.named, raw.named, raw.failure)
+        named = (raw.named, raw.named)
+        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, *named, raw.failure, cut=raw.cut)
     if raw.options is None:
         parsed = None if raw.failure else parse_answer(item, raw.text)
         upstream = upstream_list(raw.text) if item.kind == "entities" else upstream_letter(raw.text)
-        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, parsed, upstream, raw.failure)
+        return Reply(raw.prompt, raw.truncated, raw.text, GENERATE, parsed, upstream, raw.failure, cut=raw.cut)
     chosen = choose(raw.options[mode], len(item.choices), item.wanted)
     letters = tuple(LETTERS[number] for number in chosen.chosen) if chosen else None
     text = chat_answer(replace(item, answer=letters)) if letters else ""

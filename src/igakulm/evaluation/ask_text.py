@@ -37,7 +37,7 @@ def write_by_text(
     requests = [_request(item, manner, chat, ()) for item in items]
     answers = model.answer(requests, done=done)
     return [
-        Raw(_shown(request), False, answer.text, failure=answer.failure)
+        Raw(_shown(request), False, answer.text, failure=answer.failure, cut=answer.cut)
         for request, answer in zip(requests, answers, strict=True)
     ]
 

@@ -10,26 +10,32 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from igakulm.answering.extraction import Asked, Asking, Extraction, Framed, ask_pieces, pieces
+from igakulm.answering.extraction import LEAST_TEXT, Asked, Asking, Extraction, Framed, ask_pieces, pieces
 from igakulm.answering.options import answer_ids, set_sums, set_texts
 from igakulm.errors import InputError
 from igakulm.evaluation.manner import OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED, Manner, Raw
+from igakulm.inference.engine import Continuation
 from igakulm.inference.model import Model
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import BASE_SUFFIX
 from igakulm.text.prepared import Form
+from igakulm.tokenizer.encoder import Encoder
 
 CHUNK = 256
 """Items between two writes to the disk; lengths are sorted within a chunk."""
 
 
+TOO_LONG = "the question does not fit the model's context; it was not asked"
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt that fits: its text, its ids, and whether something was cut."""
+    """A prompt: its text and ids, whether something was cut so that it fits, and whether its question `fits` at all."""
 
     text: str
     ids: list[int]
     truncated: bool
+    fits: bool = True
 
 
 def choose_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
@@ -42,12 +48,33 @@ def choose_by_tokens(model: Model, items: Sequence[Item], manner: Manner, done: 
         options = [[ids_of(text) for text in choices] for choices in texts]
         longest = [max(map(len, choices), default=1) for choices in options]
         prompts = [fit_prompt(model, item, manner, room) for item, room in zip(chunk, longest, strict=True)]
-        scores = model.engine.score([prompt.ids for prompt in prompts], options, done=done)
+        scores = _scored(model, prompts, options, done)
         for item, prompt, choices, continuations in zip(chunk, prompts, texts, scores, strict=True):
+            if continuations is None:
+                found.append(not_asked(prompt))
+                continue
             sums: list[float | None] = [one.log_probability for one in continuations]
             values = _by_mode(choices, sums, item.wanted) if by_text else {OPTIONS: sums}
             found.append(Raw(prompt.text, prompt.truncated, options=values))
     return found
+
+
+def _scored(
+    model: Model, prompts: Sequence[Prompt], options: Sequence[Sequence[list[int]]], done: Callable[[int], None]
+) -> list[list[Continuation] | None]:
+    """The options' log-probabilities; None where the question does not fit."""
+    fitting = [place for place, prompt in enumerate(prompts) if prompt.fits]
+    done(len(prompts) - len(fitting))
+    scores = model.engine.score(
+        [prompts[place].ids for place in fitting], [options[place] for place in fitting], done=done
+    )
+    found = dict(zip(fitting, scores, strict=True))
+    return [found.get(place) for place in range(len(prompts))]
+
+
+def not_asked(prompt: Prompt) -> Raw:
+    """What stands for an answer to a question that does not fit."""
+    return Raw(prompt.text, False, failure=TOO_LONG, asked=False)
 
 
 def _answers(item: Item, manner: Manner) -> Sequence[str]:
@@ -111,7 +138,7 @@ def _listed(
         try:
             asked[place] = pieces(model, framed, how)
         except InputError as error:
-            found[place] = Raw(_render(model, items[place], manner)[0], False, failure=error.what)
+            found[place] = Raw(_render(model, items[place], manner)[0], False, failure=error.what, asked=False)
     whole = all(len(parts) == 1 for parts in asked.values())
     flat = [part for parts in asked.values() for part in parts]
     answers = ask_pieces(model, [frames[place] for place in asked], flat, how, done if whole else _nowhere)
@@ -126,7 +153,7 @@ def _nowhere(_: int) -> None:
 
 
 def _raw(prompt: str, extraction: Extraction) -> Raw:
-    return Raw(prompt, False, extraction.raw, named=extraction.named, held=True)
+    return Raw(prompt, False, extraction.raw, named=extraction.named, held=True, cut=extraction.cut)
 
 
 def _free(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[int], None]) -> list[Raw]:
@@ -140,11 +167,14 @@ def _free(model: Model, items: Sequence[Item], manner: Manner, done: Callable[[i
     stop = encoder.line_end if manner.plain or not model.chat else encoder.stops
     most = max(1, min(manner.max_new_tokens, model.context_length // 2))
     prompts = [fit_prompt(model, item, manner, most) for item in items]
-    answers = model.engine.generate([prompt.ids for prompt in prompts], most, stop, done=done)
-    return [
-        Raw(prompt.text, prompt.truncated, encoder.decode(answer))
-        for prompt, answer in zip(prompts, answers, strict=True)
-    ]
+    fitting = [prompt for prompt in prompts if prompt.fits]
+    done(len(prompts) - len(fitting))
+    answers = iter(model.engine.generate([prompt.ids for prompt in fitting], most, stop, done=done))
+    return [_written(encoder, prompt, next(answers), most) if prompt.fits else not_asked(prompt) for prompt in prompts]
+
+
+def _written(encoder: Encoder, prompt: Prompt, answer: Sequence[int], most: int) -> Raw:
+    return Raw(prompt.text, prompt.truncated, encoder.decode(answer), cut=len(answer) >= most)
 
 
 def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
@@ -155,9 +185,9 @@ def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 def fit_prompt(model: Model, item: Item, manner: Manner, answer: int) -> Prompt:
     """The prompt of an item within the engine's context, room for `answer` tokens kept.
 
-    A prompt that is too long loses its worked examples first, then characters from the front of its document (of its
-    question, where the document does not stand in it), as few as needed. If even that is not enough, token ids are
-    dropped from the front.
+    A prompt that is too long loses its worked examples first, then characters from the front of its document, as few as
+    needed. Where the document is the whole question, does not stand in it, or would be lost but for `LEAST_TEXT`
+    characters, nothing is cut: the prompt does not fit, and is not to be asked.
     """
     room = max(1, model.context_length - answer)
     text, ids = _render(model, item, manner)
@@ -168,20 +198,23 @@ def fit_prompt(model: Model, item: Item, manner: Manner, answer: int) -> Prompt:
         text, ids = _render(model, item, manner)
         if len(ids) <= room:
             return Prompt(text, ids, truncated=True)
-    start = item.question.find(item.document) if item.document else -1
-    document = item.document if start >= 0 else item.question
-    start = max(start, 0)
+    start = item.question.rfind(item.document) if item.document else -1
+    longest = len(item.document) - LEAST_TEXT
+    if start < 0 or item.document == item.question or longest < 1:
+        return Prompt(text, ids, truncated=False, fits=False)
 
     def without(characters: int) -> Item:
         return replace(item, question=item.question[:start] + item.question[start + characters :])
 
-    low, high = 1, len(document)
+    low, high = 1, longest
     while low < high:
         middle = (low + high) // 2
         fits = len(_render(model, without(middle), manner)[1]) <= room
         low, high = (low, middle) if fits else (middle + 1, high)
-    text, ids = _render(model, without(low), manner)
-    return Prompt(text, ids[-room:], truncated=True)
+    shorter = _render(model, without(low), manner)
+    if len(shorter[1]) > room:
+        return Prompt(text, ids, truncated=False, fits=False)
+    return Prompt(*shorter, truncated=True)
 
 
 def _render(model: Model, item: Item, manner: Manner) -> tuple[str, list[int]]:

@@ -158,6 +158,31 @@ def ngram(items: Sequence[Item], setting: Setting) -> Predictions | None:
         return None
     if len(classes) == 1:
         return [classes[0]] * len(items)
+    vectorise, model = _ngram_model(rows, setting.seed)
+    return [(str(letter),) for letter in model.predict(vectorise.transform(items))]
+
+
+def ngram_shares(items: Sequence[Item], setting: Setting) -> list[tuple[float, ...]] | None:
+    """The probability of each option of each item, as the classifier of `ngram` sees it; letters that no training row
+    answers get none. Defined where `ngram` is.
+    """
+    rows = [row for row in setting.train if len(row.answer) == 1]
+    classes = sorted({row.answer[0] for row in rows})
+    if items[0].kind != "choice" or not classes:
+        return None
+    if len(classes) == 1:
+        return [tuple(float(letter == classes[0]) for letter in LETTERS[: len(item.choices)]) for item in items]
+    vectorise, model = _ngram_model(rows, setting.seed)
+    found = model.predict_proba(vectorise.transform(items))
+    places = {str(letter): place for place, letter in enumerate(model.classes_)}
+    return [
+        tuple(float(row[places[letter]]) if letter in places else 0.0 for letter in LETTERS[: len(item.choices)])
+        for item, row in zip(items, found, strict=True)
+    ]
+
+
+def _ngram_model(rows: Sequence[Item], seed: int) -> tuple[Any, Any]:
+    """What turns items into features, and the fitted classifier of scikit-learn."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.multiclass import OneVsRestClassifier
@@ -165,9 +190,8 @@ def ngram(items: Sequence[Item], setting: Setting) -> Predictions | None:
     vectorise = TfidfVectorizer(
         analyzer=_features, min_df=2 if len(rows) > 100 else 1, max_features=50_000, sublinear_tf=True
     )
-    one = LogisticRegression(C=10.0, class_weight="balanced", solver="liblinear", tol=1e-3, random_state=setting.seed)
-    model = OneVsRestClassifier(one).fit(vectorise.fit_transform(rows), [row.answer[0] for row in rows])
-    return [(str(letter),) for letter in model.predict(vectorise.transform(items))]
+    one = LogisticRegression(C=10.0, class_weight="balanced", solver="liblinear", tol=1e-3, random_state=seed)
+    return vectorise, OneVsRestClassifier(one).fit(vectorise.fit_transform(rows), [row.answer[0] for row in rows])
 
 
 def _features(item: Item) -> list[str]:

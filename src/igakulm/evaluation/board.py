@@ -25,6 +25,7 @@ from igakulm.evaluation.significance import paired
 from igakulm.files import write_json
 from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.items import Item
+from igakulm.tasks.left_out import LeftOut
 from igakulm.tasks.prompts import prompt_sha256
 
 FEWEST = 5
@@ -63,6 +64,7 @@ class Board:
     groups: list[dict[str, Any]] = field(default_factory=list)
     models: dict[str, str] = field(default_factory=dict)
     details: list[dict[str, Any]] = field(default_factory=list)
+    unanswered: list[LeftOut] = field(default_factory=list)
     _headlines: dict[tuple[str, str], list[_Headline]] = field(default_factory=dict)
     _items: dict[tuple[str, str], Sequence[Item]] = field(default_factory=dict)
     _resamplers: dict[tuple[str, str], Resampler] = field(default_factory=dict)
@@ -95,6 +97,11 @@ class Board:
         write_items(self.out_dir / name, column.items, answered, column.shared)
         where = {"model": answered.model, "task": column.task, "split": column.split, "answer_mode": answered.mode}
         self.files.append({**where, "file": name})
+        self.unanswered += [
+            LeftOut(column.task, answered.model, item.id, "refused" if reply.asked else "too-long", reply.failure)
+            for item, reply in zip(column.items, answered.replies, strict=bool(answered.replies))
+            if reply.failure
+        ]
         return where
 
     def _details(self, column: Column, answered: Answered) -> dict[str, Any]:
@@ -137,6 +144,8 @@ class Board:
             "unparsed": sum(prediction is None for prediction in answered.parsed) / len(column.items),
             "role": answered.role,
             "truncated": sum(reply.truncated for reply in answered.replies),
+            "cut": sum(reply.cut for reply in answered.replies),
+            "unanswered": sum(bool(reply.failure) for reply in answered.replies),
             "documents": resampler.documents,
             "few_documents": resampler.documents < FEW,
         }

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from igakulm.evaluation.intervals import FEW
-from igakulm.evaluation.score_tables import Board
-from igakulm.evaluation.scoreboard import PairRow, Score
+from igakulm.evaluation.score_tables import Board, TaskScores
+from igakulm.evaluation.scoreboard import BASELINE_MODE, PairRow, Score
 from igakulm.evaluation.significance import holm
 
 LEVEL = 0.05
@@ -100,3 +100,29 @@ def verdict(score: Score, other: Score | None, pairs: Iterable[Pair]) -> Verdict
                 return "untested"
             return "above" if sign > 0 else "below" if sign < 0 else "equal" if pair.difference == 0 else "open"
     return "untested"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The tuned model on one task beside guessing and beside the best baseline of all."""
+
+    task: TaskScores
+    tuned: Score
+    guess: Score | None
+    best: Score | None
+    against_guess: Verdict
+    against_best: Verdict
+
+
+def comparisons(board: Board) -> list[Comparison]:
+    """One comparison for each task that the tuned model was evaluated on, on the split that stands first."""
+    pairs = pairs_of(board)
+    scored = [(task, task.main("tuned")) for task in board.first_tasks]
+    return [_comparison(task, tuned, pairs) for task, tuned in scored if tuned]
+
+
+def _comparison(task: TaskScores, tuned: Score, pairs: Sequence[Pair]) -> Comparison:
+    guess = next((score for name in GUESSES if (score := task.main(name))), None)
+    baselines = [score for score in task.main_scores if score.role == BASELINE_MODE]
+    best = max(baselines, key=lambda score: score.value, default=None)
+    return Comparison(task, tuned, guess, best, verdict(tuned, guess, pairs), verdict(tuned, best, pairs))

@@ -69,7 +69,8 @@ def evaluate(
 
     Returns:
         {"tasks": {task: items}, "models": {name: {task: headline value}}, "truncated": prompts that were cut,
-        "unparsed": answers that could not be read}.
+        "cut": answers that were cut, "unanswered": items without an answer, "unparsed": answers that could not be
+        read}.
 
     Raises:
         InputError: no task is configured, a benchmark file is wrong, or a model cannot be asked.
@@ -90,6 +91,7 @@ def evaluate(
             _add_baselines(board, config, columns, terms, progress, name)
     _add_folds(board, config, benchmarks, terms, progress)
     _tell_few(board, progress)
+    _tell_unanswered(board, own.screen, out_dir, progress)
     written = board.write(list(own.test), _context(splits, own.screen, config.max_items))
     return _summary(own.test, written["rows"])
 
@@ -105,6 +107,14 @@ def _tell_left_out(split: Split, out_dir: Path, progress: Progress) -> None:
         progress.say(line)
     if found := split.screen.rows + split.screen.missing:
         write_left_out(out_dir / LEFT_OUT_FILE, found)
+
+
+def _tell_unanswered(board: Board, screen: Screen, out_dir: Path, progress: Progress) -> None:
+    """Say how many items a model gave no answer to, and list them beside what was left out of the files."""
+    if board.unanswered:
+        for line in Screen(rows=board.unanswered).lines():
+            progress.say(line)
+        write_left_out(out_dir / LEFT_OUT_FILE, screen.rows + screen.missing + board.unanswered)
 
 
 def _tell_few(board: Board, progress: Progress) -> None:
@@ -266,5 +276,7 @@ def _summary(test: Mapping[str, Sequence[Item]], rows: Sequence[Mapping[str, Any
         "tasks": {task: len(items) for task, items in test.items()},
         "models": headlines,
         "truncated": sum(row["truncated"] for row in first.values()),
+        "cut": sum(row["cut"] for row in first.values()),
+        "unanswered": sum(row["unanswered"] for row in first.values()),
         "unparsed": round(sum(row["unparsed"] * row["n"] for row in first.values() if row["role"] == "model")),
     }

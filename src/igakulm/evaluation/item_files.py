@@ -92,6 +92,7 @@ def _rows(items: Sequence[Item], answered: Answered, shared: Collection[str]) ->
             **_asked(item, answered),
             "truncated": bool(reply and reply.truncated),
             "answer": whole_characters(reply.text) if reply else "",
+            "cut": bool(reply and reply.cut),
             "failure": whole_characters(reply.failure) if reply else "",
             "probabilities": list(reply.shares) if reply else [],
             "answer_mode": reply.mode if reply else answered.mode,

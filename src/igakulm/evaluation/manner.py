@@ -27,7 +27,8 @@ class Raw:
     `options`: answer mode -> a value for each set of options (see `answering.options.sets_of`), the higher the better
     (None: the model gave none).
     `named`: what a list that was held to its document names, as the document writes it; `held`: whether it was.
-    `failure`: why there is no answer to this one item.
+    `failure`: why there is no answer to this one item; `asked`: False = it does not fit, and nobody was asked.
+    `cut`: the answer reached the limit of length; it is no whole answer.
     """
 
     prompt: str
@@ -37,6 +38,8 @@ class Raw:
     failure: str = ""
     named: tuple[str, ...] | None = None
     held: bool = False
+    asked: bool = True
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

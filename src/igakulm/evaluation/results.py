@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-CONTEXT = ("n", "documents", "split", "answer_mode", "prompt_style", "prompt_sha256", "unparsed", "truncated")
+CONTEXT = (
+    *("n", "documents", "split", "answer_mode", "prompt_style", "prompt_sha256"),
+    *("unparsed", "truncated", "cut", "unanswered"),
+)
 
 
 def task_results(board: Mapping[str, Any], model: str) -> dict[str, dict[str, Any]]:
@@ -17,7 +20,8 @@ def task_results(board: Mapping[str, Any], model: str) -> dict[str, dict[str, An
     """
     found: dict[str, dict[str, Any]] = {}
     for column in _columns([row for row in board["rows"] if row["model"] == model]):
-        entry = {key: column[0][key] for key in CONTEXT} | {row["metric"]: _figure(row) for row in column}
+        entry = {key: column[0][key] for key in CONTEXT if key in column[0]}
+        entry |= {row["metric"]: _figure(row) for row in column}
         where = [column[0][key] for key in ("model", "task", "split", "answer_mode")]
         for detail in board.get("details", ()):
             if [detail[key] for key in ("model", "task", "split", "answer_mode")] == where:

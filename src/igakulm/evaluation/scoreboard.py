@@ -31,7 +31,9 @@ class Score(Part):
     """One figure with its 95 % interval.
 
     `n` items of `documents` documents; `precision` of the model's weights, as far as it is known; `unparsed` is a share
-    of the answers (0 to 1), `truncated` the number of prompts that were cut to fit. `wording`: whose sentences a prompt
+    of the answers (0 to 1), `truncated` the number of prompts that were cut to fit, `cut` of answers that reached the
+    limit of length, `unanswered` of items that were not asked because their question does not fit, or that the server
+    refused (they count as wrong, and are listed in `left_out.jsonl`). `wording`: whose sentences a prompt
     in the published layout had: "own", "published" (from the benchmark's own source) or "given" (a file of sentences);
     empty in other layouts, and where an older version did not say.
     """
@@ -54,6 +56,8 @@ class Score(Part):
     answer_mode: Text = ""
     unparsed: Figure = None
     truncated: int = 0
+    cut: int = 0
+    unanswered: int = 0
     role: Role = "model"
 
     @model_validator(mode="before")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -108,17 +109,19 @@ def open_target(target: Target, name: str, store: ResponseStore | None) -> Asked
             threads=target.threads,
             lanes=1,
         )
+    from igakulm.evaluation.same_model import SameModel
     from igakulm.inference.endpoint import Endpoint
 
-    return Endpoint(
+    opened = partial(
+        Endpoint,
         target.endpoint,
         name,
-        store,
         concurrency=target.concurrency,
         route=target.route,
         system_role=target.system_role,
         tokens_parameter=target.tokens_parameter,
     )
+    return SameModel(opened(store), opened(None), store)
 
 
 def manners_for(model: Asked, options: Options) -> tuple[Manner, ...]:

@@ -28,6 +28,8 @@ from igakulm.asking.client import (
     Retry,
     chat_body,
     endpoint_url,
+    request_key,
+    stored_answer,
 )
 from igakulm.errors import InputError
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
@@ -81,7 +83,8 @@ class Endpoint:
     """A model behind an OpenAI-compatible server; implements `TextModel`.
 
     `counts` (for logs, over all calls): "attempts" and "failures" on the wire, "answered" requests, "stored" answers
-    that were not asked for again, "refused" requests, and "empty" answers that ended at the token limit.
+    that were not asked for again, "refused" requests, and "empty" answers that ended at the token limit. `models`: what
+    the answers, kept ones too, say that their model is called.
 
     Args:
         url: the address up to and including /v1; a key comes from the environment variable IGAKULM_API_KEY.
@@ -118,7 +121,9 @@ class Endpoint:
         self._store, self._concurrency, self._retry = store, max(1, concurrency), retry or Retry()
         self.chat, self._system_role = route == "chat", system_role
         self._limit = tokens_parameter if self.chat else "max_tokens"
+        self._path = "chat/completions" if self.chat else "completions"
         self._answered = self._logprobs_seen = False
+        self.models: set[str] = set()
 
     def answer(self, requests: Sequence[TextRequest], *, done: Callable[[int], None] = nothing) -> list[TextAnswer]:
         """Greedy answers in the order of the requests; `done(1)` is called as each finishes.
@@ -184,16 +189,28 @@ class Endpoint:
 
     async def _ask(self, call: _Call, request: TextRequest) -> TextAnswer:
         """One answer from the store or the server; errors as of `Client.chat`, and _NoLogprobsError."""
-        route = "chat/completions" if self.chat else "completions"
-        answer = await call.client.ask_completion(route, self._body(request), lambda body: self._check(request, body))
+        body = self._body(request)
+        answer = await call.client.ask_completion(self._path, body, lambda found: self._check(request, found))
         if not answer.stored:
             self._answered, call.in_a_row = True, 0
         self.counts["empty"] += not answer.text and answer.finish_reason == "length"
+        return self._read(request, answer)
+
+    def stored(self, request: TextRequest) -> TextAnswer | None:
+        """The kept answer to a request, or None; asks nobody."""
+        key = request_key(self._path, self._body(request))
+        answer = stored_answer(self._store, key, self._path) if self._store is not None else None
+        return None if answer is None else self._read(request, answer)
+
+    def _read(self, request: TextRequest, answer: Answer) -> TextAnswer:
+        if isinstance(named := answer.body.get("model"), str):
+            self.models.add(named)
         letters: dict[str, float] = {}
         if request.letters and (first := first_token_logprobs(answer.body)) is not None:
             self._logprobs_seen = True
             letters = letter_logprobs(first, request.letters)
-        return TextAnswer(answer.text, letters, tokens=_tokens(answer))
+        cut = answer.finish_reason == "length" and not request.letters
+        return TextAnswer(answer.text, letters, tokens=_tokens(answer), cut=cut)
 
     def _body(self, request: TextRequest) -> Body:
         """The JSON body of a request."""

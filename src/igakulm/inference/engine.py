@@ -154,12 +154,14 @@ class TextAnswer:
         letters: natural log-probability by letter; a letter outside the list that the server gave is absent.
         failure: why this one request has no answer (refused, too long, filtered); `text` is then "".
         tokens: length of the answer in the model's tokens, where the server says it.
+        cut: it reached the limit of length and is no whole answer.
     """
 
     text: str
     letters: Mapping[str, float] = field(default_factory=dict)
     failure: str = ""
     tokens: int | None = None
+    cut: bool = False
 
 
 class TextModel(Protocol):

@@ -110,7 +110,7 @@ def answer(server: Any, request: Message) -> Message:
 
 
 def text_answer(server: Any, request: Message) -> Message:
-    """The answer to text or messages that llama.cpp itself tokenises: `text` and `count`, `top`, or `refused`."""
+    """The answer to text or messages that llama.cpp tokenises: `text` with `count` and `cut`, `top`, or `refused`."""
     body: Message = {
         **_WITHOUT_LIMIT,
         "max_tokens": request["max_tokens"],
@@ -139,7 +139,8 @@ def text_answer(server: Any, request: Message) -> Message:
         letters = set(request["letters"])
         return {"top": [[entry["token"], entry["logprob"]] for entry in entries if entry["token"].strip() in letters]}
     text = choice["message"].get("content") if "messages" in request else choice["text"]
-    return {"text": text or "", "count": reply["usage"]["completion_tokens"]}
+    cut = choice.get("finish_reason") == "length"
+    return {"text": text or "", "count": reply["usage"]["completion_tokens"], "cut": cut}
 
 
 class Tokenizer(http.client.HTTPConnection):

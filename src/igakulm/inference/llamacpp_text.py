@@ -1,6 +1,7 @@
 """A foreign GGUF file as a model that takes text: llama.cpp tokenises, and applies the file's own chat template.
 
-Does: greedy answers, and exact log-probabilities of letters as the first token, one request after the other.
+Does: greedy answers, and exact log-probabilities of letters as the first token, one request after the other; start a
+new child for the next request when one died.
 Does not: use our tokenizer (`LlamaCppEngine` does, for our own files), batch, or sample.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 from igakulm.inference.engine import TextAnswer, TextRequest, nothing
 from igakulm.inference.letters import letter_logprobs
 from igakulm.inference.llamacpp_process import LlamaCppProcess
+from igakulm.inference.llamacpp_restart import LastingProcess
 from igakulm.inference.messages import render_plain
 from igakulm.text.broken import whole_characters
 from igakulm.tokenizer.gguf_header import GgufHeader
@@ -52,7 +54,7 @@ class LlamaCppText:
         self._vocabulary, self._end = header.vocabulary, header.end or 0
         spellings = sorted(header.control_tokens, key=lambda spelling: (-len(spelling), spelling))
         self._control = re.compile("|".join(re.escape(word) for word in spellings if len(word) > 1) or r"(?!)")
-        self._process = LlamaCppProcess(path, self.context_length, threads)
+        self._process = LastingProcess(lambda: LlamaCppProcess(path, self.context_length, threads))
 
     def __enter__(self) -> LlamaCppText:
         return self
@@ -68,7 +70,7 @@ class LlamaCppText:
         """Greedy answers in the order of the requests; a request that llama.cpp refuses has a `failure`.
 
         Raises:
-            RuntimeError: the llama.cpp process ended.
+            EngineFailed: the llama.cpp process ended; the next call starts another one.
         """
         answers = []
         for request in requests:
@@ -80,7 +82,7 @@ class LlamaCppText:
         reply = self._ask(request, {"max_tokens": request.max_tokens, "stop": list(request.stop)})
         if "refused" in reply:
             return TextAnswer("", failure=reply["refused"])
-        return TextAnswer(reply["text"], tokens=reply["count"])
+        return TextAnswer(reply["text"], tokens=reply["count"], cut=reply["cut"])
 
     def _letters(self, request: TextRequest) -> TextAnswer:
         """The first token's log-probabilities; a letter that is not among the likely tokens costs a longer look."""
@@ -98,9 +100,9 @@ class LlamaCppText:
     def _ask(self, request: TextRequest, how: Mapping[str, Any]) -> dict[str, Any]:
         if not request.messages or not self.chat:
             text = render_plain(request.messages) if request.messages else request.prompt
-            return self._process.ask(text=self._plain(text), **how)
+            return self._process.current().ask(text=self._plain(text), **how)
         messages = [{**message, "content": self._plain(message["content"])} for message in request.messages]
-        return self._process.ask(messages=messages, **how)
+        return self._process.current().ask(messages=messages, **how)
 
     def _plain(self, text: str) -> str:
         """The text with control tokens broken, and without characters that JSON cannot carry."""

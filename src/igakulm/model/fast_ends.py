@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from igakulm.model.fast_functions import LOW, call
+from igakulm.model.fast_functions import call
+from igakulm.model.fast_kernels import LOW
 from igakulm.model.fast_layers import LowCopies
 from igakulm.model.init import embedding_of, head_of
 

@@ -19,7 +19,8 @@ from transformers import PreTrainedModel
 
 from igakulm.model.adapters import AdaptedLinear
 from igakulm.model.attention import attend_documents
-from igakulm.model.fast_functions import LOW, Gated, Linear, RMSNorm, Rotate, call
+from igakulm.model.fast_functions import Gated, Linear, RMSNorm, Rotate, call
+from igakulm.model.fast_kernels import LOW, PLAIN, Kernels, compiled_kernels
 
 KINDS = ("Arcee", "Llama", "Mistral", "Qwen2", "Qwen3", "Gemma3")
 ATTENTIONS = tuple(f"{kind}Attention" for kind in KINDS)
@@ -52,20 +53,22 @@ class LowCopies:
         self._stale = {weight for weight in self._copies if weight.requires_grad}
 
 
-def use_fast_layers(model: PreTrainedModel) -> LowCopies:
-    """Compute the layers of a stock model, with or without adapters, by the fast functions."""
-    copies = LowCopies()
+def use_fast_layers(model: PreTrainedModel, *, compiled: bool = False) -> LowCopies:
+    """Compute the layers of a stock model, with or without adapters, by the fast functions; `compiled`: what lies
+    between the products as compiled passes (fast_kernels.py).
+    """
+    copies, kernels = LowCopies(), compiled_kernels() if compiled else PLAIN
     for layer in model.model.layers:
         for module in layer.modules():
             kind = type(module).__name__
             if isinstance(module, nn.Linear):
                 module.__dict__["forward"] = partial(_linear, module, copies)
             elif kind in NORMS:
-                module.__dict__["forward"] = partial(_norm, module, NORMS[kind])
+                module.__dict__["forward"] = partial(_norm, module, kernels, NORMS[kind])
             elif kind in ATTENTIONS:
-                module.__dict__["forward"] = partial(_attention, module)
+                module.__dict__["forward"] = partial(_attention, module, kernels)
             elif kind in MLPS and type(module.act_fn).__name__ in _ACTIVATIONS:
-                module.__dict__["forward"] = partial(_mlp, module, _ACTIVATIONS[type(module.act_fn).__name__])
+                module.__dict__["forward"] = partial(_mlp, module, kernels, _ACTIVATIONS[type(module.act_fn).__name__])
     return copies
 
 
@@ -75,9 +78,9 @@ def use_stock_layers(model: PreTrainedModel) -> None:
         module.__dict__.pop("forward", None)
 
 
-def _norm(module: Any, above: float, x: torch.Tensor) -> torch.Tensor:
+def _norm(module: Any, kernels: Kernels, above: float, x: torch.Tensor) -> torch.Tensor:
     eps = module.eps if hasattr(module, "eps") else module.variance_epsilon
-    return call(RMSNorm, x, module.weight, eps, above)
+    return call(RMSNorm, x, module.weight, eps, above, kernels)
 
 
 def _linear(module: nn.Linear, copies: LowCopies, x: torch.Tensor) -> torch.Tensor:
@@ -90,13 +93,14 @@ def _linear(module: nn.Linear, copies: LowCopies, x: torch.Tensor) -> torch.Tens
     return result
 
 
-def _mlp(module: Any, gelu: bool, x: torch.Tensor) -> torch.Tensor:
-    result: torch.Tensor = module.down_proj(call(Gated, module.gate_proj(x), module.up_proj(x), gelu))
+def _mlp(module: Any, kernels: Kernels, gelu: bool, x: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor = module.down_proj(call(Gated, module.gate_proj(x), module.up_proj(x), gelu, kernels))
     return result
 
 
 def _attention(
     module: Any,
+    kernels: Kernels,
     hidden_states: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     attention_mask: torch.Tensor | None = None,
@@ -113,7 +117,7 @@ def _attention(
     )
     if hasattr(module, "q_norm"):
         query, key = module.q_norm(query), module.k_norm(key)
-    query, key = call(Rotate, query, cos, sin), call(Rotate, key, cos, sin)
+    query, key = call(Rotate, query, cos, sin, kernels), call(Rotate, key, cos, sin, kernels)
     window = getattr(module, "sliding_window", None)
     if type(module).__name__ == "MistralAttention":
         window = getattr(module.config, "sliding_window", None)

@@ -101,12 +101,13 @@ class Objective(nn.Module):
             states = states.index_select(0, batch.where)
         return states, head_of(self.model).weight, torch.bfloat16 if self.bf16 else torch.float32
 
-    def use_fast_layers(self, *, ends: bool) -> None:
+    def use_fast_layers(self, *, ends: bool, compiled: bool = False) -> None:
         """Compute the layers in few passes; for bf16 in one process on a CPU (fast_layers.py).
 
         With `ends` the gradients of embedding and head are made once a step, by `finish_step`: for few targets a step.
+        With `compiled` what lies between the products is compiled.
         """
-        self.copies = use_fast_layers(self.model)
+        self.copies = use_fast_layers(self.model, compiled=compiled)
         self.ends = FastEnds(self.model, self.copies) if ends else None
 
     def use_stock_layers(self) -> None:

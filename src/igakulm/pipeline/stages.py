@@ -193,7 +193,7 @@ STAGES: tuple[Stage, ...] = (
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 5, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 6, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
         5,

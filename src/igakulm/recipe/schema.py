@@ -125,6 +125,7 @@ class FinetuneSection(TrainSection):
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     # factor on a task's share of the rows, by its name; 1 where none is given, 0 leaves it out
     class_balance: Share = 0.0  # choices: 1 = all classes of a task count alike in the loss, 0 = as often as they occur
+    class_sampling: Share = 0.0  # choices: 1 = classes of a task are drawn equally often, 0 = as often as they occur
     early_stopping: Count = 0
     # validations without a better one (mean over tasks of the mean over rows) after which tuning ends with the best
     # weights; 0 = all steps, last weights. Needs validation_share
@@ -287,6 +288,7 @@ class SynthSection(Section):
     timeout: Annotated[float, Field(gt=0), Unhashed()] = 900.0  # seconds for one answer
     patience: Annotated[float, Field(ge=0), Unhashed()] = 900.0  # seconds that a server may be away once it was met
     answers: Annotated[str | None, Unhashed()] = None  # file of all answers; None: synth-answers.sqlite in the run
+    personal_data: PersonalData | None = None  # replace, kept, or how; unset = `corpus.privacy` only
     seed: int | None = None
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from igakulm.evaluation.comparisons import comparisons
 from igakulm.files import write_text
 from igakulm.recipe.schema import Recipe
 from igakulm.report.bundle import bundle_section
 from igakulm.report.corpus import corpus_section
 from igakulm.report.evaluation import evaluation_section
 from igakulm.report.numbers import Language
-from igakulm.report.overview import comparisons, overview_section
+from igakulm.report.overview import overview_section
 from igakulm.report.page import Part, page
 from igakulm.report.provenance import provenance_section
 from igakulm.report.record import RunRecord
@@ -75,7 +76,7 @@ def build_report(
 
 
 def _summary(record: RunRecord) -> dict[str, Any]:
-    compared = comparisons(record)
+    compared = comparisons(record.board)
     return {
         "parameters": record.parameters,
         "tokens_pretrain": record.metrics("pretrain").tokens,

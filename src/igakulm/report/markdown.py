@@ -11,7 +11,7 @@ from igakulm.evaluation.comparisons import Pair, pairs_of
 from igakulm.evaluation.score_tables import Board, Line, TaskScores, lines_of, stands_beside
 from igakulm.evaluation.scoreboard import BASELINE_MODE, PassingRow, Score, Scoreboard
 from igakulm.report.numbers import Language, points
-from igakulm.report.scores import left_out_reasons
+from igakulm.report.scores import left_out_reasons, remarks
 from igakulm.report.words import Words, words
 
 MARK = "†"
@@ -79,7 +79,10 @@ def _score(score: Score | None, t: Words) -> str:
     if score.low is not None and score.high is not None:
         text += f" [{score.low:.3f}, {score.high:.3f}]"
     text += f" n={score.n}" if score.n is not None else ""
-    return f"{text}, {t('scores.unread', share=f'{score.unparsed:.0%}')}" if score.unparsed else text
+    marks = [t("scores.unread", share=f"{score.unparsed:.0%}")] if score.unparsed else []
+    marks += [t("scores.cut_short", n=score.cut)] if score.cut else []
+    marks += [t("scores.no_answer", n=score.unanswered)] if score.unanswered else []
+    return ", ".join([text, *marks])
 
 
 def _paired(pairs: Sequence[Pair], t: Words) -> list[str]:
@@ -134,6 +137,5 @@ def _notes(board: Board, t: Words) -> list[str]:
         )
     if stored.published:
         notes.append(t("markdown.published", mark=MARK))
-    cut = {(s.model, s.task): s.truncated for task in board.tasks for s in task.scores if s.truncated}
-    notes += [t("scores.cut", task=cell(task), n=n, model=cell(model)) for (model, task), n in cut.items()]
+    notes += map(cell, remarks((score for task in board.tasks for score in task.scores), t.language))
     return [line for note in notes for line in (note, "")]

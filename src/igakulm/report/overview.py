@@ -5,16 +5,12 @@ Does: gather the figures, and what the paired tests say. Does not: measure, or c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 from markupsafe import Markup
 
 from igakulm.corpus.records import SOURCES, read_sources
-from igakulm.evaluation.comparisons import FEW_DOCUMENTS, GUESSES, LEVEL, Pair, Verdict, pairs_of, verdict
-from igakulm.evaluation.score_tables import TaskScores
-from igakulm.evaluation.scoreboard import BASELINE_MODE, Score
+from igakulm.evaluation.comparisons import FEW_DOCUMENTS, GUESSES, LEVEL, Verdict, comparisons
 from igakulm.recipe.schema import Recipe
 from igakulm.report.numbers import MISSING, Language, count
 from igakulm.report.record import RunRecord
@@ -22,35 +18,9 @@ from igakulm.report.render import render
 from igakulm.report.words import words
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The tuned model on one task beside guessing and beside the best baseline of all."""
-
-    task: TaskScores
-    tuned: Score
-    guess: Score | None
-    best: Score | None
-    against_guess: Verdict
-    against_best: Verdict
-
-
-def comparisons(record: RunRecord) -> list[Comparison]:
-    """One comparison for each task that the tuned model was evaluated on, on the split that stands first."""
-    pairs = pairs_of(record.board)
-    scored = [(task, task.main("tuned")) for task in record.board.first_tasks]
-    return [_comparison(task, tuned, pairs) for task, tuned in scored if tuned]
-
-
-def _comparison(task: TaskScores, tuned: Score, pairs: Sequence[Pair]) -> Comparison:
-    guess = next((score for name in GUESSES if (score := task.main(name))), None)
-    baselines = [score for score in task.main_scores if score.role == BASELINE_MODE]
-    best = max(baselines, key=lambda score: score.value, default=None)
-    return Comparison(task, tuned, guess, best, verdict(tuned, guess, pairs), verdict(tuned, best, pairs))
-
-
 def overview_section(recipe: Recipe, record: RunRecord, language: Language) -> Markup:
     """Key figures, headline, what the model can and cannot do."""
-    t, compared = words(language), comparisons(record)
+    t, compared = words(language), comparisons(record.board)
     sources = read_sources(record.folders["corpus"]).values() if record.path("corpus", SOURCES) else None
     tasks = record.board.first_tasks
     references = dict.fromkeys(item.guess.model for item in compared if item.guess)

@@ -63,7 +63,7 @@ class ScoreTable:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Everything about the scores of one split; `folded`: no task is new in it; `cut`: (task, model) -> cut prompts."""
+    """Everything about the scores of one split; `folded`: no task is new in it; `remarks`: see `remarks`."""
 
     name: str
     meaning: str
@@ -72,7 +72,7 @@ class Split:
     charts: list[Forest]
     legend: list[str]
     folded: bool
-    cut: dict[tuple[str, str], int]
+    remarks: list[str]
 
 
 def scores_part(board: Board, level: int, language: Language) -> Markup:
@@ -138,17 +138,23 @@ def _split(board: Board, split: str, tasks: Sequence[TaskScores], language: Lang
         charts,
         _legend(charts),
         not any(task in board.first_tasks for task in tasks),
-        _cut(score for task in tasks for score in task.scores),
+        remarks((score for task in tasks for score in task.scores), language),
     )
 
 
-def _cut(scores: Iterable[Score]) -> dict[tuple[str, str], int]:
-    cut: dict[tuple[str, str], int] = {}
+def remarks(scores: Iterable[Score], language: Language) -> list[str]:
+    """A sentence for each task and model of which prompts or answers were cut, or items have no answer."""
+    t = words(language)
+    found: dict[tuple[str, str, str], int] = {}
     for score in scores:
-        if score.truncated:
-            key = (shortened(score.task), score.model)
-            cut[key] = max(score.truncated, cut.get(key, 0))
-    return cut
+        for key, number in (("cut", score.truncated), ("cut_answers", score.cut), ("unanswered", score.unanswered)):
+            if number:
+                place = (key, shortened(score.task), score.model)
+                found[place] = max(number, found.get(place, 0))
+    return [
+        t(f"scores.{key}", task=task, model=t.model(model), n=count(number)).strip()
+        for (key, task, model), number in found.items()
+    ]
 
 
 def _table(

@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from igakulm.evaluation.comparisons import comparisons
 from igakulm.evaluation.score_tables import Board, TaskScores, stands_beside
 from igakulm.evaluation.scoreboard import SCOREBOARD, PublishedRow, Scoreboard, read_scoreboard
 from igakulm.inference.model import Model
 from igakulm.report.words import words
+from igakulm.serving.opening import beside, first_shown, offers_chat
 
 CARD = "MODEL_CARD.md"
 LANGUAGES = {"## 日本語": "ja", "## English": "en"}
@@ -38,11 +40,13 @@ def model_routes(opened: Model) -> list[Route]:
 
 
 def model_facts(opened: Model) -> dict[str, Any]:
-    """name, engine, context_length, model, gguf, files, licences, versions, card_ja, card_en, scores; parts that are
-    not there are empty.
+    """name, engine, context_length, model, gguf, files, digest, licences, versions, card_ja, card_en, scores; what is
+    not there is empty. `chat`, `first` and `beside`: see opening.py.
     """
     folder = opened.folder
     card = split_card(_text(folder / CARD)) if folder else {}
+    board = bundled_scoreboard(folder) if folder else Scoreboard()
+    compared, chat = comparisons(Board(board)), offers_chat(opened)
     return {
         "name": opened.name,
         "engine": opened.kind,
@@ -50,7 +54,11 @@ def model_facts(opened: Model) -> dict[str, Any]:
         **{key: opened.description.get(key) or {} for key in ("model", "gguf", "files", "licences", "versions")},
         "card_ja": card.get("ja", ""),
         "card_en": card.get("en", ""),
-        "scores": score_rows(_scoreboard(folder)) if folder else [],
+        "scores": score_rows(board),
+        "digest": opened.description.get("digest") or "",
+        "chat": chat,
+        "first": first_shown(opened.tasks, compared, chat),
+        "beside": beside(compared),
     }
 
 
@@ -110,7 +118,7 @@ def _names(model: str, metric: str, split: str) -> dict[str, str]:
     return {"model_ja": t.model(model), "metric_ja": t.metric(metric), "split_ja": t.split(split)}
 
 
-def _scoreboard(folder: Path) -> Scoreboard:
+def bundled_scoreboard(folder: Path) -> Scoreboard:
     """Of a bundle it lies in evaluation/; older ones have none."""
     place = folder / "evaluation"
     return read_scoreboard(place) if (place / SCOREBOARD).is_file() else Scoreboard()

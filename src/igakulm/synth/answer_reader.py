@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from igakulm.asking.client import Answer, ResponseStore, stored_answer
@@ -17,6 +17,7 @@ from igakulm.recipe.schema import SynthSection
 from igakulm.synth.jobs import Job
 from igakulm.synth.writers import Author
 from igakulm.synth.yields import Yield
+from igakulm.tasks.personal_data import Deidentifiers
 
 CheckInSet = Callable[[str], str | None]
 """The reason why a text may not stand beside those before it, or None; it remembers the texts that may."""
@@ -39,7 +40,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads answers. `failed`: jobs without an answer by key, with reason and message."""
+    """Reads answers. `failed`: jobs without an answer by key, with reason and message; `personal`: source -> what took
+    personal data out of its texts, with counts.
+    """
 
     config: SynthSection
     authors: Mapping[str, Author]
@@ -47,6 +50,7 @@ class Reader:
     failed: Mapping[str, tuple[str, str]]
     found: Yield
     check_in_set: CheckInSet
+    personal: Deidentifiers = field(default_factory=dict)
 
     @property
     def seed(self) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from igakulm.asking.client import Answer
-from igakulm.synth.answer_reader import Reader, Result
+from igakulm.synth.answer_reader import SOURCES, Reader, Result
 from igakulm.synth.check import check_text, clean_answer
 from igakulm.synth.exam_documents import read_exam
 from igakulm.synth.jobs import Assignment, Job, make_job
+from igakulm.synth.personal_data import text_without
 
 NO_ANSWER = "no_answer"
 
@@ -39,7 +40,10 @@ def _read(reader: Reader, assignment: Assignment, job: Job, answer: Answer) -> R
     if job.kind == "exam":
         return read_exam(reader, assignment, job, answer)
     text = clean_answer(answer.text)
-    reason = check_text(text, job.term, answer.finish_reason) or reader.check_in_set(text)
+    reason = check_text(text, job.term, answer.finish_reason)
+    if reason is None:
+        text = text_without(text, SOURCES[job.kind], reader.config.personal_data, reader.personal)
+        reason = reader.check_in_set(text)
     if reason is not None:
         return Result(job, reason=reason, text=text)
     return Result(job, reader.document(job, text))

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from igakulm.asking.client import Answer, ResponseStore, stored_chat
-from igakulm.synth.answer_reader import Reader, Result
+from igakulm.synth.answer_reader import SOURCES, Reader, Result
 from igakulm.synth.check import clean_answer
 from igakulm.synth.exam_checks import check_item
 from igakulm.synth.exams import ExamItem, exam_row, parse_exam, render_exam, shuffle_options
 from igakulm.synth.jobs import Assignment, Job, item_seed, make_job, make_verify_job
+from igakulm.synth.personal_data import item_without
 from igakulm.synth.verify import agrees, parse_verdict
 from igakulm.synth.writers import Author
 
@@ -36,8 +37,12 @@ def read_exam(reader: Reader, assignment: Assignment, job: Job, answer: Answer) 
     item = read_item(assignment, answer, reader.seed)
     if isinstance(item, str):
         return Result(job, reason=item, text=clean_answer(answer.text))
+    reason = _verdict(reader, assignment, item)
+    if reason is None:
+        item = item_without(item, SOURCES[job.kind], reader.config.personal_data, reader.personal)
+        reason = check_item(item, assignment.term, answer.finish_reason)  # two options may have become one
     text = render_exam(item)
-    reason = _verdict(reader, assignment, item) or reader.check_in_set(text)
+    reason = reason or reader.check_in_set(text)
     if reason is not None:
         return Result(job, reason=reason, text=text)
     if len(item.answer) == 1:

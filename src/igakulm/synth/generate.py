@@ -28,6 +28,7 @@ from igakulm.synth.rates import RateLog, rates_path
 from igakulm.synth.set_checks import SetChecks, position_bias
 from igakulm.synth.writers import Author, checked_authors
 from igakulm.synth.yields import Yield
+from igakulm.tasks.personal_data import account
 
 ANSWERS = "synth-answers.sqlite"
 SHARD_BYTES = 64 * 2**20
@@ -91,7 +92,8 @@ def generate_texts(
         failed = _ask(config, assignments, authors, asker, out_dir)
         reader = Reader(config, authors, store, failed, found, SetChecks(benchmarks).check)
         shown = track(progress, assignments, "check the texts", unit="texts")
-        return _write(out_dir, read_answers(reader, shown), found, len(terms), authors)
+        summary = _write(out_dir, read_answers(reader, shown), found, len(terms), authors)
+        return {**summary, **({"personal_data": account(reader.personal)} if config.personal_data else {})}
 
 
 def answers_path(config: SynthSection, default: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Rows of a data file that no question can be made of: left out, counted by reason, and listed.
+"""Rows of a data file that no question can be made of, and items that a model gave no answer to: counted and listed.
 
 Does: say why a row is left out, collect such rows, or refuse the first one (`strict`). Does not: read files or print.
 """
@@ -28,6 +28,8 @@ REASONS = {
     "wrong-field": ("a field of another form", "項目の形式が違う"),
     "no-file": ("the file is not there", "ファイルなし"),
     "broken-line": ("not a line of JSON", "JSONとして読めない行"),
+    "too-long": ("the question does not fit the model; counts as wrong", "文脈長に収まらない（不正解に数える）"),
+    "refused": ("the server gave no answer; counts as wrong", "サーバーの回答なし（不正解に数える）"),
 }
 """Reason code to its text in English and Japanese."""
 NOT_ODD = frozenset({"image"})
@@ -45,7 +47,9 @@ class OddRow(InputError):
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """One row: its task, file and line, id ("" when it has none), reason code, and what exactly is wrong."""
+    """One row: its task, file and line (or the model that gave no answer), id ("" when it has none), reason code, and
+    what exactly is wrong.
+    """
 
     task: str
     where: str

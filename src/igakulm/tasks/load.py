@@ -154,7 +154,11 @@ def _published_train(config: BenchmarksSection, screen: Screen, *, need: bool = 
     tasks: dict[str, list[Item]] = {}
     for benchmark, one in chosen(config):
         if benchmark.load_train is not None:
-            tasks.update(benchmark.load_train(one, screen))
+            lenient = screen if need else Screen()
+            tasks.update(benchmark.load_train(one, lenient))
+            if lenient is not screen:
+                screen.rows += lenient.rows
+                screen.missing += lenient.missing
     for task in config.rows:
         if task.train is not None and not need and not Path(task.train).exists():
             screen.miss(task.name, task.train, f"the file is not there: {task.name} has no training rows")

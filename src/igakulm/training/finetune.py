@@ -39,7 +39,7 @@ from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
 from igakulm.training.fit import device_peak, say_warnings
 from igakulm.training.loop import Job, Validation, identity_of, train
-from igakulm.training.mixture import mixture, task_shares
+from igakulm.training.mixture import Mixture, by_class, mixture, task_shares
 from igakulm.training.model_size import size_of_model
 from igakulm.training.objectives import objective_maker
 from igakulm.training.pretrain import SAMPLE_TOKENS, write_metrics
@@ -163,6 +163,16 @@ def shares_of(section: FinetuneSection, rows: TuningRows) -> dict[str, float]:
     return task_shares(dict(sorted(Counter(rows.tasks).items())), section.weights, temperature)
 
 
+def _mixture(section: FinetuneSection, rows: TuningRows) -> Mixture | None:
+    """Which rows a step sees; None = every row once an epoch."""
+    if section.sampling == "natural" and not section.weights and not section.class_sampling:
+        return None
+    groups, shares = rows.tasks, shares_of(section, rows)
+    if section.class_sampling:
+        groups, shares = by_class(groups, rows.labels, shares, section.class_sampling)
+    return mixture(groups, shares, section.seed or 0)
+
+
 def prepare_weights(base: PreTrainedModel, section: FinetuneSection) -> None:
     """Put adapters on, or freeze what is not trained."""
     if section.method == "lora":
@@ -185,7 +195,6 @@ def _job(
     out_dir: Path,
     **identity: Any,
 ) -> Job:
-    natural = section.sampling == "natural" and not section.weights
     if section.early_stopping:  # where training ends then depends on when it looks
         identity["validate_every"] = section.validate_every
     return Job(
@@ -197,7 +206,7 @@ def _job(
         folder=out_dir,
         identity=identity_of(section, data=rows.fingerprint, **identity),
         validation=validation,
-        mixture=None if natural else mixture(rows.tasks, shares_of(section, rows), section.seed or 0),
+        mixture=_mixture(section, rows),
         patience=section.early_stopping,
         few_targets=True,
         flops_per_token=size_of_model(objective.model).flops_per_token(rows.tokens / len(rows)),

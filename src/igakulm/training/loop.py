@@ -183,11 +183,16 @@ def train(job: Job, progress: Progress) -> History:
 
 
 def _choose_layers(job: Job, world: World) -> None:
-    """Our own functions where they are for (bf16, one process on a CPU), or compiled layers."""
-    _compile_layers(job.objective, job.section)
-    alone_on_cpu = world.size == 1 and world.device().type == "cpu"
-    if alone_on_cpu and job.section.precision == "bf16" and not job.section.compile:
-        job.objective.use_fast_layers(ends=job.few_targets)
+    """Our own functions where they are for (bf16, one process on a CPU), compiled or not; else the model's own."""
+    section, on_cpu = job.section, world.device().type == "cpu"
+    if section.compile and on_cpu and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
+        raise InputError(
+            "compiling needs a C++ compiler and none was found", where="compile", hint="set compile: false"
+        )
+    if on_cpu and world.size == 1 and section.precision == "bf16":
+        job.objective.use_fast_layers(ends=job.few_targets, compiled=section.compile)
+    elif section.compile:
+        job.objective.compile_layers()
 
 
 def _checkpoints(job: Job) -> Checkpoints:
@@ -442,14 +447,3 @@ def _stop_signals(*, alone: bool) -> Iterator[_Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _compile_layers(objective: Objective, section: TrainSection) -> None:
-    """Compile each layer by itself: quick to compile, and equal layers share the result."""
-    if not section.compile:
-        return
-    if current_world().device().type == "cpu" and not any(shutil.which(name) for name in ("g++", "c++", "clang++")):
-        raise InputError(
-            "compiling needs a C++ compiler and none was found", where="compile", hint="set compile: false"
-        )
-    objective.compile_layers()

@@ -6,6 +6,7 @@ Does not: read rows, or weigh losses (row_shares.py).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -89,8 +90,32 @@ def task_shares(sizes: Mapping[str, int], weights: Mapping[str, float], temperat
     return {name: value / total for name, value in found.items()}
 
 
+def by_class(
+    tasks: Sequence[str], labels: Sequence[str], shares: Mapping[str, float], power: float
+) -> tuple[list[str], dict[str, float]]:
+    """Every class of a task as a group of its own: the group of each row, and the share of each group.
+
+    Args:
+        tasks: of each row.
+        labels: the class of each row, "" where it has none.
+        shares: of the tasks; they stay as they are.
+        power: 0 = the classes of a task come as often as they occur, 1 = all alike.
+
+    >>> groups, shares = by_class(["a", "a", "a", "b"], ["X", "X", "Y", ""], {"a": 0.8, "b": 0.2}, 1.0)
+    >>> groups, shares
+    (['a/X', 'a/X', 'a/Y', 'b/'], {'a/X': 0.4, 'a/Y': 0.4, 'b/': 0.2})
+    """
+    sizes = Counter(zip(tasks, labels, strict=True))
+    wanted = {key: count ** (1 - power) for key, count in sorted(sizes.items())}
+    totals: dict[str, float] = {}
+    for (task, _), size in wanted.items():
+        totals[task] = totals.get(task, 0.0) + size
+    found = {f"{task}/{label}": shares[task] * size / totals[task] for (task, label), size in wanted.items()}
+    return [f"{task}/{label}" for task, label in zip(tasks, labels, strict=True)], found
+
+
 def mixture(tasks: Sequence[str], shares: Mapping[str, float], seed: int) -> Mixture:
-    """The mixture of rows whose tasks are `tasks`, in these shares."""
+    """The mixture of rows whose tasks (or other groups) are `tasks`, in these shares."""
     names = [name for name in sorted(shares) if shares[name] > 0]
     rows = {name: tuple(number for number, task in enumerate(tasks) if task == name) for name in names}
     exact = [round(UNIT * shares[name]) for name in names]

@@ -82,6 +82,11 @@ class TuningRows:
         return [row.task for row in self._rows]
 
     @property
+    def labels(self) -> list[str]:
+        """The class of each row, "" where it has none."""
+        return [row.label for row in self._rows]
+
+    @property
     def tokens(self) -> int:
         """Tokens of all rows."""
         return sum(len(row.ids) for row in self._rows)

@@ -10,19 +10,31 @@ import { startTasks } from "./tasks.js";
 const MAIN = ["chat", "tasks", "model"];
 
 const open = tabs(document.querySelector("header .tabs"), (name) => history.replaceState(null, "", `#${name}`));
-tabs(document.querySelector("#tasks .tabs"));
+const openKind = tabs(document.querySelector("#tasks .tabs"));
 if (MAIN.includes(location.hash.slice(1))) open(location.hash.slice(1));
 
 const facts = {};
 const tasks = load("/api/tasks").then((value) => value?.tasks ?? []);
 startChat(facts);
-startTasks(tasks);
+const kinds = startTasks(tasks);
 const model = await load("/api/model");
 if (model) {
   Object.assign(facts, model);
   byId("model-name").textContent = model.name;
   document.title = `${model.name} – IgakuLM`;
+  begin(model, await kinds);
   showModel(byId("model"), model, await tasks);
+}
+
+// What the model was not made for is not offered, and the page opens with what it is good at.
+function begin({ chat, first }, kinds) {
+  byId("tab-chat").hidden = !chat;
+  byId("tab-tasks").hidden = !kinds.length;
+  if (kinds.length) openKind(kinds.includes(first) ? first : kinds[0]);
+  const offered = { chat, tasks: kinds.length > 0, model: true };
+  if (offered[location.hash.slice(1)] || (chat && byId("question").value)) return;
+  if (chat && (first === "chat" || !kinds.length)) open("chat");
+  else open(kinds.length ? "tasks" : "model");
 }
 
 // The answer, or null and a message at the top of the page.

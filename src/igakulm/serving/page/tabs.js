@@ -21,15 +21,16 @@ export function tabs(list, chosen = () => {}) {
     if (tab) choose(tab, false);
   });
   list.addEventListener("keydown", (event) => {
-    const place = all.indexOf(document.activeElement);
+    const shown = all.filter((tab) => !tab.hidden);
+    const place = shown.indexOf(document.activeElement);
     if (event.isComposing || place < 0) return;
     let next = null;
-    if (event.key in STEPS) next = (place + STEPS[event.key] + all.length) % all.length;
+    if (event.key in STEPS) next = (place + STEPS[event.key] + shown.length) % shown.length;
     if (event.key === "Home") next = 0;
-    if (event.key === "End") next = all.length - 1;
+    if (event.key === "End") next = shown.length - 1;
     if (next === null) return;
     event.preventDefault();
-    choose(all[next], true);
+    choose(shown[next], true);
   });
   return (name) => {
     const tab = all.find((other) => other.getAttribute("aria-controls") === name);

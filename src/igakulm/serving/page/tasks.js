@@ -26,7 +26,7 @@ const KINDS = {
     work: solve,
   },
 };
-const NONE = "このモデルには、この課題がありません。";
+const NONE = "このモデルは、どの課題でも調整されていません。";
 const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
 
 export async function startTasks(loading) {
@@ -39,6 +39,10 @@ export async function startTasks(loading) {
     );
     run(view, (fields, signal) => KINDS[view.kind].work(view, fields, signal));
   }
+  // A kind without rows is not offered.
+  const kinds = Object.keys(KINDS).filter((kind) => !byId(`tab-${kind}`).hidden);
+  if (!kinds.length) byId("tasks").replaceChildren(el("p", {}, NONE));
+  return kinds;
 }
 
 function solve(view, { question, choices, wanted }, signal) {
@@ -81,6 +85,11 @@ function prepare(kind) {
   return view;
 }
 
+// A title without the name that a recipe gave the task: 症状・所見を取り出す（nursing.d） is for whoever tuned it.
+export function plainTitle({ name, title_ja: title }) {
+  return title.endsWith(`（${name}）`) ? title.slice(0, -name.length - 2) : title;
+}
+
 function insert(form, values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
   Object.keys(values).length && form.elements[Object.keys(values)[0]].focus();
@@ -88,9 +97,8 @@ function insert(form, values) {
 
 function offer(view, tasks) {
   view.tasks = tasks;
-  if (!tasks.length && view.kind !== "exam") {
-    view.form.hidden = true;
-    view.result.append(el("p", { class: "quiet" }, NONE));
+  if (!tasks.length) {
+    byId(`tab-${view.kind}`).hidden = true;
     return;
   }
   view.go.disabled = false;
@@ -101,13 +109,13 @@ function offer(view, tasks) {
           "label",
           {},
           el("input", { type: "checkbox", name: "task", value: task.name, checked: true }),
-          task.title_ja.replace("を取り出す", ""),
+          plainTitle(task).replace("を取り出す", ""),
         ),
       ),
     );
   } else if (view.kind !== "exam") {
     const select = view.form.elements.task;
-    select.append(...tasks.map((task) => el("option", { value: task.name }, task.title_ja)));
+    select.append(...tasks.map((task) => el("option", { value: task.name }, plainTitle(task))));
   }
 }
 
@@ -149,11 +157,11 @@ async function extractAll(view, { text }, signal) {
     const waiting = el(
       "p",
       { class: "quiet waiting", role: "status" },
-      `${task.title_ja}（${n + 1}／${names.length}）`,
+      `${plainTitle(task)}（${n + 1}／${names.length}）`,
     );
     view.result.replaceChildren(waiting, ...(n ? extraction(text, results) : []));
     const answer = await postJson("/api/extract", { task: name, text }, signal);
-    results.push({ task: name, title: task.title_ja, kind: task.kind_of_item, ...answer });
+    results.push({ task: name, title: plainTitle(task), kind: task.kind_of_item, ...answer });
   }
   view.result.replaceChildren(...extraction(text, results));
   announce(`${allItems(results).length}箇所見つかりました。`);

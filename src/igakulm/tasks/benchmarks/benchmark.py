@@ -15,6 +15,8 @@ from igakulm.tasks.left_out import Screen
 Loader = Callable[[BenchmarkSet, Screen], dict[str, list[Item]]]
 """The items of each task, from a user's copy of the benchmark."""
 NOT_STATED = "not stated"
+CHOOSING = ("years", "parts", "text_only")
+"""What a user may choose of a benchmark beside its tasks, where it has such a thing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class Benchmark:
         with_images: the same when they are kept.
         published: figures to stand beside ours.
         passing: when the examination is passed, where that is known.
+        reads: of a `BenchmarkSet`'s keys `CHOOSING` those that its loaders look at; the others are refused.
+        aliases: other names of its tasks, as its authors call them.
     """
 
     name: str
@@ -83,6 +87,8 @@ class Benchmark:
     with_images: str = ""
     published: tuple[PublishedScore, ...] = field(default=())
     passing: PassRule | None = None
+    reads: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -206,5 +206,6 @@ BENCHMARK = Benchmark(
         PublishedScore(model, TASK, "score_share", value, _ALL, source) for model, source, value in _SHARES
     ),
     passing=PASSING,
+    reads=frozenset({"years", "parts", "text_only"}),
 )
 """The published shares are the mean over years of points by all points of the year, image questions included."""

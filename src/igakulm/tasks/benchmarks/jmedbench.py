@@ -49,7 +49,7 @@ def load_train(config: BenchmarkSet, screen: Screen) -> dict[str, list[Item]]:
 def _load(config: BenchmarkSet, screen: Screen, side: str) -> dict[str, list[Item]]:
     found: dict[str, list[Item]] = {}
     for task, name in TASKS.items():
-        if config.tasks and task not in config.tasks and name not in config.tasks:
+        if config.tasks and task not in config.tasks:
             continue
         path = Path(config.path) / name / f"{side}.jsonl"
         if path.is_file():
@@ -122,4 +122,5 @@ BENCHMARK = Benchmark(
     licences=dict.fromkeys(TASKS, NOT_STATED),
     load_test=load_test,
     load_train=load_train,
+    aliases={name: task for task, name in TASKS.items()},
 )

@@ -34,11 +34,12 @@ def load_test(config: BenchmarkSet, screen: Screen) -> dict[str, list[Item]]:
     folder = Path(config.path)
     found: dict[str, list[Item]] = {}
     for profession, task in TASKS.items():
-        if config.tasks and task not in config.tasks and profession not in config.tasks:
+        if config.tasks and task not in config.tasks:
             continue
         items: list[Item] = []
         for path in sorted(folder.rglob(f"{profession}_*.json")):
-            items += _questions(path, task, screen)
+            if not config.years or _year(path) in map(str, config.years):
+                items += _questions(path, task, screen)
         if items:
             found[task] = items
     if not found:
@@ -51,15 +52,20 @@ def _questions(path: Path, task: str, screen: Screen) -> list[Item]:
     rows = read_json(path)
     if not isinstance(rows, list):
         raise InputError("this is no list of questions", where=str(path))
-    _, _, year = path.stem.partition("_")
+    year = _year(path)
     items: list[Item] = []
     for number, row in enumerate(rows, 1):
         identifier = f"{path.stem}-{row.get('index', number) if isinstance(row, dict) else number}"
         try:
-            items.append(exam_item(_row(row, identifier, year[:4]), task, f"{path}, question {number}"))
+            items.append(exam_item(_row(row, identifier, year), task, f"{path}, question {number}"))
         except OddRow as odd:
             screen.leave_out(task, identifier, odd)
     return items
+
+
+def _year(path: Path) -> str:
+    """The year in a name such as 医師_2024_a.json."""
+    return path.stem.partition("_")[2][:4]
 
 
 def _row(row: object, identifier: str, year: str) -> dict[str, Any]:
@@ -89,4 +95,6 @@ BENCHMARK = Benchmark(
     load_test=load_test,
     without_images="text-only",
     with_images="text-only",
+    reads=frozenset({"years"}),
+    aliases=TASKS,
 )

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from igakulm.errors import InputError, did_you_mean
 from igakulm.recipe.schema import BenchmarkSet, BenchmarksSection
 from igakulm.tasks import benchmarks as folder
-from igakulm.tasks.benchmarks.benchmark import NOT_STATED, Benchmark, PublishedScore
+from igakulm.tasks.benchmarks.benchmark import CHOOSING, NOT_STATED, Benchmark, PublishedScore
 
 
 @functools.cache
@@ -64,7 +64,30 @@ def chosen(config: BenchmarksSection) -> list[tuple[Benchmark, BenchmarkSet]]:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"the benchmark {twice!r} is given twice", where="benchmarks", hint="keep one of them")
-    return [(benchmark_named(one.name, "benchmarks.sets"), one) for one in sets]
+    found = [(benchmark_named(one.name, "benchmarks.sets"), one) for one in sets]
+    return [(benchmark, _checked(benchmark, one)) for benchmark, one in found]
+
+
+def _checked(benchmark: Benchmark, one: BenchmarkSet) -> BenchmarkSet:
+    """A user's choice, with the names of tasks that our files have.
+
+    Raises:
+        InputError: a key that this benchmark does not read, or a task that it does not have.
+    """
+    defaults = BenchmarkSet(name=one.name, path=one.path)
+    for key in CHOOSING:
+        if getattr(one, key) != getattr(defaults, key) and key not in benchmark.reads:
+            others = ", ".join(name for name, other in benchmarks().items() if key in other.reads)
+            own = ", ".join(("tasks", *sorted(benchmark.reads)))
+            hint = f"leave it out: {one.name} is chosen from by {own}; {key} belongs to {others}"
+            raise InputError(f"{benchmark.title} does not read {key}", where=f"benchmarks.{one.name}.{key}", hint=hint)
+    names = {name: name for name in benchmark.tasks} | dict(benchmark.aliases)
+    for name in one.tasks:
+        if name not in names:
+            close = did_you_mean(name, names)
+            hint = f"did you mean {close}?" if close else "known tasks: " + ", ".join(benchmark.tasks)
+            raise InputError(f"{benchmark.title} has no task {name!r}", where=f"benchmarks.{one.name}.tasks", hint=hint)
+    return one.model_copy(update={"tasks": tuple(dict.fromkeys(names[name] for name in one.tasks))})
 
 
 def licence_of(task: str) -> str:

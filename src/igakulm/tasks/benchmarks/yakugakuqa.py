@@ -72,4 +72,5 @@ BENCHMARK = Benchmark(
     load_test=load_test,
     without_images="text-only",
     with_images="text-only",
+    reads=frozenset({"years"}),
 )

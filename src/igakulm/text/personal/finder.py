@@ -54,11 +54,13 @@ class Finder:
             「氏名：」 and before 「様」; gazetteer = full names anywhere, kana and Latin letters; context = a surname
             that calls or reports; consistency = a name found once is found everywhere.
         context: records = a hospital's notes; web = public text, where every #tag that is no problem goes.
+        min_confidence: what is less sure is as if it had not been found: no name is found again because of it.
     """
 
     kinds: tuple[Kind, ...] = DEFAULT_KINDS
     layers: tuple[Layer, ...] = LAYERS
     context: Context = "records"
+    min_confidence: float = 0.0
 
     def find(self, text: str) -> list[Span]:
         """The spans of one document, in order, without overlaps.
@@ -70,13 +72,13 @@ class Finder:
 
     def find_read(self, seen: str) -> list[Span]:
         """As `find`, of a text that `reading.read` has been applied to or need not be."""
-        found = list(self._by_rules(seen))
+        found = self._sure(self._by_rules(seen))
         if "name" in self.kinds:
             names_found = self._names(seen)
             found += names_found
             if "birth_date" in self.kinds and "rules" in self.layers:
                 beside = dates.find_birth_dates_beside(seen, sorted({span.end for span in names_found}))
-                found += spans_of(beside, "birth_date", "date beside a name or an age")
+                found += self._sure(spans_of(beside, "birth_date", "date beside a name or an age"))
         return [span for span in settled(found) if not _BLANK.fullmatch(seen, span.start, span.end)]
 
     def _by_rules(self, seen: str) -> Iterator[Span]:
@@ -111,7 +113,10 @@ class Finder:
             ("context", names.find_lone_surnames),
             ("context", names.find_calling_names),
         )
-        found = [span for layer, find in steps if layer in self.layers for span in find(seen, lists)]
+        found = self._sure(span for layer, find in steps if layer in self.layers for span in find(seen, lists))
         if "consistency" in self.layers and found:
-            found += consistency.find_again(seen, found, lists)
+            found += self._sure(consistency.find_again(seen, found, lists))
         return found
+
+    def _sure(self, spans: Iterable[Span]) -> list[Span]:
+        return [span for span in spans if span.confidence >= self.min_confidence]

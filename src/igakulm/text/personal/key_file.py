@@ -54,21 +54,22 @@ def open_key(path: Path, beside: Path | None = None) -> bytes:
     return secret
 
 
-def deidentifier_of(config: Deidentification, where: str) -> Deidentifier:
-    """What a stage of a run takes personal data out with.
+def deidentifier_of(config: Deidentification, where: str, beside: Path | None = None) -> Deidentifier:
+    """What a stage of a run, or a command, takes personal data out with.
 
     Args:
-        config: of the recipe.
-        where: the key of the recipe, for messages.
+        config: of the recipe or of the command's options.
+        where: the key of the recipe or the option, for messages.
+        beside: a file that is written, in whose folder the key must not lie.
 
     Raises:
         InputError: dates or names are to be invented without a key file, so that no two runs would be the same; or the
-            key lies inside a run.
+            key lies inside a run or beside the output.
     """
     if config.key is None and (config.style == "invented" or config.dates == "shift"):
         hint = "name a file outside the run, e.g. {dates: shift, key: /secure/ward.key}; it is made if it is not there"
         raise InputError("shifted dates and invented names need a key file", where=where, hint=hint)
-    return Deidentifier(config, open_key(Path(config.key)) if config.key else b"none")
+    return Deidentifier(config, open_key(Path(config.key), beside) if config.key else b"none")
 
 
 def _check_place(path: Path, beside: Path | None) -> None:

@@ -86,11 +86,11 @@ class Deidentifier:
         kinds = self.config.kinds or DEFAULT_KINDS
         if self.config.dates != "keep" and "date" not in kinds:
             kinds = (*kinds, "date")
-        return Finder(kinds, self.config.layers or LAYERS)
+        return Finder(kinds, self.config.layers or LAYERS, min_confidence=self.config.min_confidence)
 
     def find(self, text: str) -> list[Span]:
         """What is replaced in a text."""
-        return [span for span in self.finder.find(text) if span.confidence >= self.config.min_confidence]
+        return self.finder.find(text)
 
     def surrogates(self, scope: str) -> Surrogates:
         """The surrogates of one patient or record."""

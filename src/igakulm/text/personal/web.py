@@ -60,9 +60,9 @@ _LOCAL = r"[0-9A-Za-z][0-9A-Za-z._%+'-]*"
 _MAIL = re.compile(
     rf"(?<![0-9A-Za-z._%+-])(?:{_LOCAL}?|[一-鿿々]{{1,6}}|[ァ-ヺー]{{2,10}}) ?{_SIGN} ?{_HOST}(?![0-9A-Za-z])"
 )
-_HIDDEN_MAIL = re.compile(rf"(?<![0-9A-Za-z._%+-]){_LOCAL}([★☆◎●○■♪])[0-9A-Za-z.-]+\.[A-Za-z]{{2,}}")
+_STARS = "★☆◎●○■♪"
+_HIDDEN_MAIL = re.compile(rf"(?<![0-9A-Za-z._%+-]){_LOCAL}[{_STARS}][0-9A-Za-z.-]+\.[A-Za-z]{{2,}}")
 _SIGNS = ("@", "at)", "at]", "_at_", "アット", "AT)", "AT]")
-_MAIL_LABEL = re.compile(r"@を?(?:[^\n]{0,8})|を ?[\"「']?@")
 
 _SERVICES = (
     "Twitter|twitter|ツイッター|Instagram|instagram|インスタグラム|インスタ|TikTok|Facebook|FB|Mastodon|YouTube|"
@@ -162,11 +162,12 @@ def _line(seen: str, place: int) -> tuple[int, int]:
 
 
 def find_mails(seen: str) -> Iterator[Piece]:
-    """Mail addresses; the sign may be spelt out, or replaced by a star that the text explains."""
+    """Mail addresses; the sign may be spelt out, or replaced by a star in a text that explains it with an @."""
     for piece in _in_lines((_MAIL,), seen, _SIGNS):
         yield piece._replace(confidence=0.98)
-    if any(star in seen for star in "★☆◎●○■♪") and _MAIL_LABEL.search(seen):
-        yield from (Piece(*found.span()) for found in _HIDDEN_MAIL.finditer(seen))
+    stars = tuple(star for star in _STARS if star in seen)
+    if stars and "@" in seen:
+        yield from _in_lines((_HIDDEN_MAIL,), seen, stars)
 
 
 def find_accounts(seen: str, given_name: Callable[[str], bool] = lambda _: False) -> Iterator[Piece]:
