@@ -89,7 +89,7 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
 
 
 def test_the_dockerfile_needs_no_network_but_its_base() -> None:
-    """There is no Docker for tests; `tests/endtoend/test_offline_pack.py` runs the same command in a bare folder."""
+    """There is no Docker for tests; its step is `start.sh`, which `tests/endtoend/test_air_gap.py` runs."""
     text = dockerfile("3.12").replace("\\\n", "")
     words = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
     kinds = [word for word, _ in words]

@@ -43,7 +43,7 @@ from igakulm.progress import Progress
 
 SERVING = (
     "typer", "rich", "pydantic", "pyyaml", "packaging", "sentencepiece", "tokenizers", "xllamacpp", "starlette",
-    "uvicorn", "prometheus-client",
+    "uvicorn", "prometheus-client", "numpy", "llguidance",
 )  # fmt: skip
 """What `serve`, `chat`, `ask`, `extract` and `verify` import with llama.cpp as the engine."""
 MECAB = ("fugashi", "ipadic")

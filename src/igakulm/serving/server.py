@@ -97,7 +97,7 @@ def app_of(opened: Model, options: Options) -> Guard:
         *_routes_of_page(opened),
     ]
     paths = {route.path for route in routes} | {OPENAPI}
-    document = openapi_document(opened.name, paths, options.limits.new_tokens)
+    document = openapi_document(opened.name, paths, options.limits.new_tokens, opened.tasks)
 
     async def description(_: Request) -> Response:
         return JSONResponse(document)
