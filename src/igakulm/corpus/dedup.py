@@ -109,7 +109,8 @@ class Held:
 
     def keys(self, band: int) -> Hashes:
         """The key of one band of each document."""
-        return self._keys[band]
+        keys: Hashes = self._keys[band]
+        return keys
 
     def take(self, documents: Numbers) -> Signatures:
         """The signatures of some documents."""

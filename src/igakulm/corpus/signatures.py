@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.corpus.dedup import Numbers, Signatures
 from igakulm.text.ngrams import Hashes
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class PartSignatures:
@@ -32,11 +35,11 @@ class PartSignatures:
 
     def long_enough(self) -> NDArray[np.bool_]:
         """Whether each document has an n-gram."""
-        return self._column("long_enough", bool)
+        return self._fill(np.zeros(len(self), bool), "long_enough")
 
     def keys(self, band: int) -> Hashes:
         """The key of one band of each document."""
-        return self._column(keys_name(band), np.uint64)
+        return self._fill(np.zeros(len(self), np.uint64), keys_name(band))
 
     def take(self, documents: Numbers) -> Signatures:
         """The signatures of some documents in ascending order; memory holds those and one part."""
@@ -48,8 +51,7 @@ class PartSignatures:
                 found[own] = _array(file, "signatures")[documents[own] - self._starts[part]]
         return found
 
-    def _column(self, name: str, kind: type) -> NDArray[np.generic]:
-        column = np.zeros(len(self), kind)
+    def _fill(self, column: NDArray[Scalar], name: str) -> NDArray[Scalar]:
         for part, file in enumerate(self._files):
             own = slice(int(self._starts[part]), int(self._starts[part + 1]))
             if own.start < own.stop:
@@ -62,8 +64,8 @@ def keys_name(band: int) -> str:
     return f"keys_{band:02d}"
 
 
-def _array(file: Path, name: str) -> NDArray[np.generic]:
+def _array(file: Path, name: str) -> NDArray[Any]:
     """One array of a .npz file; the others are not read."""
     with np.load(file, allow_pickle=False) as stored:
-        array: NDArray[np.generic] = stored[name]
+        array: NDArray[Any] = stored[name]
         return array
