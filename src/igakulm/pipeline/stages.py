@@ -176,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        7,
+        8,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,

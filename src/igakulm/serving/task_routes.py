@@ -19,7 +19,7 @@ from igakulm.answering.kinds.registry import task_kinds
 from igakulm.errors import did_you_mean
 from igakulm.serving.request_fields import check_fields
 from igakulm.serving.room import BadRequest, Room, check_allowed
-from igakulm.tasks.layouts import Task, TaskKind
+from igakulm.tasks.layouts import Task
 
 
 class TaskOption(Part):
@@ -33,7 +33,7 @@ class TaskEntry(Part):
     """A task as `/api/tasks` tells it; the wording around the text is none of a client's business."""
 
     name: str
-    kind: TaskKind
+    kind: str
     title_ja: str
     title_en: str
     kind_of_item: str

@@ -105,7 +105,8 @@ def finetune(
     merge_adapters(base)
     write_folder(base, scale, encoder, tokenizer_dir, folder := out_dir / "model", chat=True)
     write_preparation(folder, form)
-    write_tasks(folder / TASKS_FILE, layouts_of(items))
+    titles = {row.name: row.title for row in benchmarks.rows if row.title}
+    write_tasks(folder / TASKS_FILE, layouts_of(items, titles))
     samples = _samples(asked, encoder, lambda prompts: continue_greedily(folder, prompts, SAMPLE_TOKENS))
     return write_metrics(out_dir, base, train_section, history, samples, **counts)
 
