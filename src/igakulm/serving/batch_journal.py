@@ -38,7 +38,7 @@ class Journal:
         InputError: the journal is of other work, is damaged, or another process writes it.
     """
 
-    def __init__(self, path: Path, work: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, work: Mapping[str, object]) -> None:
         self.path = path
         self._places: dict[int, int] = {}
         try:
@@ -72,7 +72,7 @@ class Journal:
         except BlockingIOError as error:
             raise InputError("another process writes this result", where=str(self.path), hint="wait for it") from error
 
-    def _take_up(self, work: Mapping[str, Any]) -> None:
+    def _take_up(self, work: Mapping[str, object]) -> None:
         whole = 0
         with self.path.open("rb") as file:
             for place, line in enumerate(file, 1):
@@ -106,7 +106,7 @@ class Journal:
         what = "this journal of a batch is damaged, or of another version"
         return InputError(what, where=f"{self.path}, line {place}", hint=hint)
 
-    def _compare(self, entry: Mapping[str, Any], work: Mapping[str, Any]) -> None:
+    def _compare(self, entry: Mapping[str, object], work: Mapping[str, object]) -> None:
         before = entry.get("work")
         if not isinstance(before, dict) or entry.get("format") != FORMAT:
             before = {}
@@ -116,10 +116,14 @@ class Journal:
             what = f"an unfinished batch with another {', '.join(other)} lies here"
             raise InputError(what, where=str(self.path), hint=hint)
 
+<<<<<<< HEAD
     def _append(self, entry: Mapping[str, Any]) -> int:
         data = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")
         line = _check(data) + b" " + data + b"\n"
         place = self._file.seek(0, os.SEEK_END)
+=======
+    def _append(self, entry: Mapping[str, object]) -> int:
+>>>>>>> main
         try:
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
@@ -130,7 +134,7 @@ class Journal:
             raise explain_os_error(error, self.path) from error
         return place
 
-    def add(self, number: int, entry: Mapping[str, Any]) -> None:
+    def add(self, number: int, entry: Mapping[str, object]) -> None:
         """Keep the entry of a record; it is on the disk when this returns."""
         self._places[number] = self._append({"number": number, **entry})
 
