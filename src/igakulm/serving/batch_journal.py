@@ -116,14 +116,10 @@ class Journal:
             what = f"an unfinished batch with another {', '.join(other)} lies here"
             raise InputError(what, where=str(self.path), hint=hint)
 
-<<<<<<< HEAD
-    def _append(self, entry: Mapping[str, Any]) -> int:
+    def _append(self, entry: Mapping[str, object]) -> int:
         data = json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace")
         line = _check(data) + b" " + data + b"\n"
         place = self._file.seek(0, os.SEEK_END)
-=======
-    def _append(self, entry: Mapping[str, object]) -> int:
->>>>>>> main
         try:
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
