@@ -70,7 +70,7 @@ class Review:
         """Learn what a method without a language model answers; until then it does not weigh in the order."""
         self._baseline = baseline_answers(self.task_file, self.rows)
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> dict[str, object]:
         """The tasks, with counts of rows by state."""
         standing = self._standing()
         tasks = []
@@ -192,5 +192,5 @@ def given_by_data(task: OwnTaskSection, row: OwnRow) -> Given | None:
     return Given(spans=tuple(Span(start=one.start, end=one.end, text=row.text[one.start : one.end]) for one in places))
 
 
-def _plain(given: Given | None) -> dict[str, Any] | None:
+def _plain(given: Given | None) -> dict[str, object] | None:
     return None if given is None else given.model_dump(mode="json")
