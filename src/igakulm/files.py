@@ -188,7 +188,7 @@ def read_json(path: Path) -> Any:
     """Read JSON.
 
     Raises:
-        InputError: missing or malformed file, with the line of the first mistake.
+        InputError: missing, malformed or too deeply nested file, with the line of the first mistake.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -196,6 +196,8 @@ def read_json(path: Path) -> Any:
         raise explain_os_error(error, path) from error
     except UnicodeDecodeError as error:
         raise InputError("the file is not UTF-8", where=f"{path}, byte {error.start}") from error
+    except RecursionError as error:
+        raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
     except json.JSONDecodeError as error:
         raise InputError(f"the file is not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}") from error
 

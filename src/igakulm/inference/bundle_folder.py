@@ -117,10 +117,7 @@ def read_bundle(folder: Path) -> dict[str, Any]:
         raise InputError("this is not a bundle: there is no bundle.json", where=str(folder), hint="igakulm export")
     if path.is_symlink():
         raise InputError("bundle.json is a link, not a file", where=str(path), hint=_COPY_AGAIN)
-    try:
-        value = read_json(path)
-    except RecursionError as error:
-        raise InputError("the file is not valid JSON: nested too deeply", where=str(path)) from error
+    value = read_json(path)
     if not isinstance(value, dict) or value.get("format") != FORMAT or not _well_formed(value):
         what = f"this bundle.json is not of format {FORMAT}"
         raise InputError(what, where=str(path), hint="export again with this version, or install the one that wrote it")

@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        4,
+        5,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,

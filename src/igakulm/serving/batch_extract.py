@@ -143,7 +143,7 @@ def _work(records: Records, tasks: Sequence[Task], opened: Model, options: Batch
     """What decides the answers; the layout of the result does not."""
     return {
         "input": sha256_file(records.path),
-        "columns": [records.encoding, records.column, records.id_column],
+        "columns": [records.encoding, records.delimiter, records.column, records.id_column],
         "tasks": sha256_json([asdict(task) for task in tasks]),
         "model": opened.identity,
         "tokenizer": opened.encoder.identity,
