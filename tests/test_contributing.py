@@ -33,8 +33,21 @@ def judge(document: Document, filters: Filters) -> Finding | None:
 
 FILTER = Filter(("questions",), ("max_questions",), judge)
 '''
+LAYOUT = '''
+"""How long a text is: rows that quote a text and want a number."""
+from igakulm.tasks.kinds.kind import Kind, around
+
+class Length(Kind):
+    """A number."""
+    NAME, TITLES, DOES, ITEM = "length", ("長さ", "Length"), "counts", "number"
+    def layout(self, item, labels):
+        return around(self.NAME, item, labels) if item.kind == "number" else None
+
+KIND = Length()
+'''
 KIND = '''
 """How long a text is, as the model reads it."""
+from igakulm.answering.kinds.form import Form, FormField
 from igakulm.answering.kinds.kind import Count, NamedTaskRequest, Part, Text
 
 class LengthAnswer(Part):
@@ -44,6 +57,7 @@ class LengthAnswer(Part):
 class LengthRequest(NamedTaskRequest):
     """A text."""
     KIND, SUMMARY, ANSWER = "length", "Tokens of a text", LengthAnswer
+    FORM = Form("長さ", "文章の長さを測る", (FormField("text", "測る文章"),), choose="測り方")
     text: Text
     def answer(self, model, task, new_tokens):
         return LengthAnswer(tokens=len(model.encoder.encode(self.text)))
@@ -135,25 +149,27 @@ def test_a_filter(project: Path, errand: Errand) -> None:
 
 def test_a_kind_of_task(project: Path, errand: Errand) -> None:
     errand.add("answering/kinds/length.py", KIND)
-    errand.change("tasks/layouts.py", 'TaskKind = Literal["extract",', 'TaskKind = Literal["length", "extract",')
-    titles = '    "extract": ("抽出", "Extract"),\n'
-    errand.change("tasks/layouts.py", titles, f'    "length": ("長さ", "Length"),\n{titles}')
-    assert errand.changed == files_of(project, "a kind of task over HTTP")
+    errand.add("tasks/kinds/length.py", LAYOUT)
+    assert errand.changed == files_of(project, "a kind of task")
     program = """
 from starlette.testclient import TestClient
 from igakulm.serving.server import create_app
-from igakulm.tasks.layouts import Task
+from igakulm.tasks.find_layouts import layouts_of
+from igakulm.tasks.items import Item
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 tiny = encoder()
-tasks = [Task("size", "length", "長さ", "Length")]
+row = Item("1", "size", "number", "何字ですか。\\n「熱が出た」", (), ("4",), "熱が出た")
+tasks = layouts_of({"size": [row]}, {"size": "字の数"})
 app = create_app(ScriptedEngine(tiny, "", context_length=400), tiny, "tiny", tasks=tasks)
 client = TestClient(app, base_url="http://localhost")
 good = client.post("/api/length", json={"task": "size", "text": "高血圧症"}).json()
 bad = client.post("/api/length", json={"task": "size", "text": " "}).json()["error"]["message"]
 print(good["tokens"] > 0, bad, "LengthRequest" in client.get("/openapi.json").json()["components"]["schemas"])
+print(client.get("/api/tasks").json()["tasks"][0]["title_ja"], "測る文章" in client.get("/").text)
 """
-    assert errand.python(program) == "True text is a text with at least one character True"
+    said = ["True text is a text with at least one character True", "字の数 True"]
+    assert errand.python(program).splitlines() == said
 
 
 def test_an_objective(project: Path, errand: Errand) -> None:

@@ -58,7 +58,7 @@ class FileHashes:
 def _read(path: Path) -> dict[str, str]:
     try:
         value = read_json(path)
-    except (InputError, OSError, RecursionError):
+    except (InputError, OSError):
         return {}
     found = value.items() if isinstance(value, dict) else ()
     return {str(key): str(text) for key, text in found if isinstance(text, str)}

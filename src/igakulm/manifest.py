@@ -11,7 +11,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from igakulm.errors import InputError
 from igakulm.files import (
@@ -50,7 +53,14 @@ class Manifest:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -> dict[str, dict[str, Any]]:
+class _Described(TypedDict):
+    """A file of a manifest."""
+
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: str
+
+
+def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -> dict[str, dict[str, object]]:
     """Relative path -> size in bytes and SHA-256, for every file below a folder; each file is synced first."""
     described = {}
     for path in files_below(folder):
@@ -59,14 +69,14 @@ def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -
     return described
 
 
-def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+def content_digest(files: Mapping[str, Mapping[str, object]]) -> str:
     """One hash for the content of a stage: names and hashes of all files but logs and checkpoints."""
     return sha256_json(
         {name: entry["sha256"] for name, entry in files.items() if not name.startswith(BESIDE_THE_RESULT)}
     )
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> dict[str, object]:
     """Versions and machine, as a record; what torch computed with only where a stage has loaded it."""
     versions: dict[str, str | None] = {}
     computed = arithmetic()
@@ -110,11 +120,12 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
     value = read_json(path)
     try:
-        return Manifest(**value)
-    except TypeError as error:
-        raise InputError(
-            "this manifest is not one of ours", where=str(path), hint="remove the folder and run the stage again"
-        ) from error
+        TypeAdapter(dict[str, _Described]).validate_python(value["files"], strict=True)
+        Manifest(**value)  # no other keys
+        return TypeAdapter(Manifest).validate_python(value)
+    except (TypeError, KeyError, ValidationError) as error:
+        hint = "remove the folder and run the stage again"
+        raise InputError("this manifest is not one of ours", where=str(path), hint=hint) from error
 
 
 def check_files(folder: Path, manifest: Manifest, hash_of: Callable[[Path], str] = sha256_file) -> None:

@@ -251,3 +251,37 @@ def test_elements_that_are_no_text_count_and_match_nothing() -> None:
     assert found is not None and found[0] == "1" and len(found) == len(set(found)) == 4
     assert upstream_list("[0x" + "f" * 10_000 + "]") == ("\ufffdint 0",)
     json.dumps(upstream_list("['\\ud800', '咳']"), ensure_ascii=False).encode("utf-8")
+
+
+REASONED = """a 胃炎：空腹時に痛む。正解ではない。
+b 潰瘍：黒色便と貧血を説明できる。正解。
+c 膵炎：アミラーゼが高い。適切な検査は別にある。
+d 胆石：右季肋部が痛む。除外。
+
+"""
+STOMACH = ("胃炎", "潰瘍", "膵炎", "胆石", "虫垂炎")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (REASONED + "【回答】b", ("B",)),
+        (REASONED + "以上より、潰瘍を除外することはできない。\n\n【回答】b", ("B",)),
+        ("各肢を見る。\n### e 虫垂炎\n右下腹部が痛む。\n\n解答：b", ("B",)),
+        ("正解はcです。\n\n【回答】b", None),
+        ("最終回答：c\n\n【回答】b", None),
+        ("【回答】bではない", None),
+        ("## a) 胃炎\n痛みの時間が合う。\n→ **正解**\n\n## b) 潰瘍\n黒色便がない。\n→ 除外", ("A",)),
+        ("以下に分布する。\n- 上部消化管\n- 潰瘍\n- 小腸\n一方、虫垂炎では通常みられない。", None),
+        ("検討する。\n- a) 胃炎 → 合わない\n- e) 虫垂炎 → 右下腹部が痛む\n\nしたがって、正解は：", None),
+        ("したがって、黒色便の原因として考えられるのは「潰瘍」です。", ("B",)),
+        ("したがって、否定できるのは「潰瘍」です。", None),
+        ("したがって、選択肢 a（胃炎）、c（膵炎）はこの経過で起こる。", None),
+        ("潰瘍（b）だけでは説明できないため不十分です。", None),
+        ("一般に「虫垂炎」を挙げることは稀です。", None),
+        ("虫垂炎（e）を考える前に、よくある原因を先に調べる。", None),
+        ("```\n胃炎\n  ↓\n潰瘍\n  ↓\n穿孔\n```\n経過はこのとおりである。", None),
+    ],
+)
+def test_reasoning_option_by_option_and_the_line_that_closes_it(text: str, expected: tuple[str, ...] | None) -> None:
+    assert parse_letters(text, STOMACH) == expected

@@ -12,6 +12,7 @@ import pytest
 from igakulm.bundle import offline
 from igakulm.bundle.new_folder import new_folder
 from igakulm.bundle.offline import needed_glibc, pack_offline
+from igakulm.bundle.offline_service import UNIT, dockerfile
 from igakulm.bundle.offline_text import readme, start_script
 from igakulm.bundle.own_wheel import write_own_wheel
 from igakulm.errors import InputError
@@ -71,6 +72,35 @@ def test_the_start_script_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     run = run_start(tmp_path, PYTHON=str(python), IGAKULM_ENV=str(tmp_path / "home"))
     assert run.returncode == 2 and "別のものが入っています" in run.stderr
     assert (tmp_path / "home" / "mine").exists()
+
+
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "igakulm.service"
+    unit.write_text(UNIT.replace("/opt/igakulm/", f"{tmp_path}/"))
+    (tmp_path / "README.md").touch()
+    run = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+    said = [line for line in run.stderr.splitlines() if "igakulm.service" in line]
+    assert run.returncode == 0 and said == []
+    unit.write_text(UNIT + "ProtectSistem=strict\n")
+    run = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+    assert "ProtectSistem" in run.stderr or "Unknown" in run.stderr
+
+
+def test_the_dockerfile_needs_no_network_but_its_base() -> None:
+    """There is no Docker for tests; its step is `start.sh`, which `tests/endtoend/test_air_gap.py` runs."""
+    text = dockerfile("3.12").replace("\\\n", "")
+    words = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
+    kinds = [word for word, _ in words]
+    assert kinds[:3] == ["ARG", "FROM", "COPY"] and kinds.count("FROM") == 1 and "ADD" not in kinds
+    values = dict(words)
+    assert values["ARG"] == "BASE=python:3.12-slim" and "start.sh" in values["RUN"]
+    assert not {"curl", "wget", "apt-get", "pip"} & set(values["RUN"].split())
+    assert json.loads(values["ENTRYPOINT"]) == ["sh", "/opt/igakulm/start.sh"]
+    assert values["USER"] == "65532:65532"
+    check = json.loads(values["HEALTHCHECK"].partition("CMD ")[2])
+    compile(check[2], "HEALTHCHECK", "exec")
 
 
 def test_readme_says_what_is_needed() -> None:

@@ -106,6 +106,15 @@ def test_doctor_and_status(project: Path, tmp_path: Path) -> None:
     assert {"Python", "cores", "memory", "disk", "packages", "GPU", "offline", "data"} <= {
         f["subject"] for f in findings
     }
+    sources = [finding for finding in findings if finding["subject"].startswith("source ")]
+    assert sources and all(finding["state"] == "ok" for finding in sources)
+    broken = tmp_path / "broken.jsonl"
+    broken.write_bytes(b"{no json\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"name: trial\ncorpus:\n  sources: [{{name: notes, path: {broken}, licence: CC0}}]\n")
+    found = json.loads(igakulm("doctor", "--recipe", str(recipe), "--json").stdout)
+    (bad,) = (finding for finding in found if finding["subject"] == "source notes")
+    assert bad["state"] == "bad" and "0 can be read" in bad["found"] and "line 1 is not JSON" in bad["advice"]
     rows = json.loads(igakulm("status", quickstart, "--json", cwd=tmp_path).stdout)
     assert [row["stage"] for row in rows][-1] == "report"
     assert rows[0]["state"] == "missing"

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from igakulm.corpus.read import Row, read_source
+from igakulm.corpus.look import look_at
+from igakulm.corpus.read import Row, describe_left_out, read_source
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Source
 
@@ -295,6 +296,8 @@ def test_truncated_parquet_in_its_middle_and_missing_columns_of_each_format(tmp_
         ("mwparserfromhell", "mediawiki", "a.xml", "wiki"),
         ("trafilatura", "html", "a.html", "html"),
         ("warcio.archiveiterator", "warc", "a.warc", "html"),
+        ("pdfminer.pdfdocument", "pdf", "a.pdf", "pdf"),
+        ("docx", "docx", "a.docx", "excel"),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(
@@ -373,3 +376,75 @@ def test_a_field_of_another_type_costs_its_row_only(tmp_path: Path, value: Any) 
         path.write_bytes(jsonl({"id": "b", "text": text}) + jsonl({"id": "a", "text": text, name: value}))
         found = rows(path)
         assert found[0].text == text and len(found) == 2, name
+
+
+COLUMNS: tuple[pa.Array, ...] = (
+    pa.array([1, 2]),
+    pa.array([1.5, None]),
+    pa.array([True, False]),
+    pa.array([None, None]),
+    pa.array([b"\xff\xfe", "字".encode()]),
+    pa.array([["字"], []]),
+    pa.array([{"a": 1}, None]),
+    pa.array(["字", None]).dictionary_encode(),
+    pa.array([0, 1], pa.timestamp("s")),
+    pa.array([0, 1], pa.date32()),
+)
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: str(column.type))
+def test_a_column_of_another_type_costs_its_rows_only(tmp_path: Path, column: pa.Array) -> None:
+    path = tmp_path / "a.parquet"
+    good = {
+        name: pa.array(["一つ目", "二つ目"]) for name in ("text", "id", "title", "url", "wikidata_id", "version_id")
+    }
+    for kind in ("parquet", "wikipedia", "wiki40b"):
+        for name in (*good, "licence", "license"):
+            pq.write_table(pa.table({**good, name: column}), path)
+            found = rows(path, format=kind)
+            assert len(found) == 2, (kind, name)
+            for row in found:
+                assert row.error is not None or isinstance(row.text, str)
+                json.loads(row.meta)
+                (row.id + row.meta + row.licence + row.text).encode()
+
+
+def test_every_header_of_a_warc_record_may_hold_anything(tmp_path: Path) -> None:
+    body = "<p>これは病気の説明をする文である。".encode()
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + body
+    headers = {
+        "WARC-Record-ID": "<urn:uuid:a>", "WARC-Date": "2024-01-01T00:00:00Z", "WARC-Target-URI": "https://example.jp/",
+        "WARC-Type": "response", "Content-Type": "application/http; msgtype=response",
+    }  # fmt: skip
+    for name in headers:
+        for value in ("", "\udcff", "9" * 400, "字", "<>", "-1"):
+            lines = "".join(f"{key}: {value if key == name else known}\r\n" for key, known in headers.items())
+            head = f"WARC/1.0\r\n{lines}Content-Length: {len(answer)}\r\n\r\n".encode("utf-8", "surrogateescape")
+            path = tmp_path / "a.warc"
+            path.write_bytes(head + answer + b"\r\n\r\n")
+            try:
+                found = rows(path, format="warc")
+            except InputError:
+                continue  # told, with the file's name
+            for row in found:
+                (row.id + row.meta + row.text).encode()
+
+
+def test_archives_are_named_and_not_read(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip", "c.tar.gz", "d.7z", "~$e.docx", "e.docx"):
+        (tmp_path / name).write_bytes(b"PK")
+    source = Source(name="s", path=str(tmp_path), licence="CC0", format="docx")
+    assert describe_left_out(source) == ".7z 1, .tar.gz 1, .zip 2 (archives are not read: unpack them)"
+    assert [row.error is not None for row in rows(tmp_path, format="docx")] == [True]
+    with pytest.raises(InputError, match="unpack it") as caught:
+        rows(tmp_path / "a.zip")
+    assert "archive" in str(caught.value)
+
+
+def test_a_look_tells_what_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(jsonl({"text": "良い"}) + b"{broken\n")
+    look = look_at(Source(name="s", path=str(tmp_path), licence="CC0"))
+    assert (look.files, look.tried, look.readable) == (1, 2, 1) and "line 2 is not JSON" in look.example
+    path.write_bytes(b"")
+    assert look_at(Source(name="s", path=str(path), licence="CC0")).example == "the files hold no document"

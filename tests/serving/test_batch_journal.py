@@ -1,5 +1,7 @@
 """The journal: kept lines, cut lines, other work, other processes."""
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,44 @@ def test_a_damaged_journal_is_refused(line: bytes, tmp_path: Path) -> None:
     path.write_bytes(line)
     with pytest.raises(InputError):
         Journal(path, WORK)
+
+
+def test_any_flipped_bit_of_a_kept_line_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path, WORK) as journal:
+        journal.add(1, {"results": ["発熱"]})
+    whole = path.read_bytes()
+    second = whole.index(b"\n") + 1
+    for place in range(second, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"damaged(.|\n)*line 2"):
+            Journal(path, WORK)
+
+
+def test_a_full_disk_is_one_message_and_the_journal_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for room in (0, 10):  # nothing of the first line, and half of it
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+            with pytest.raises(InputError):
+                Journal(path, WORK)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with Journal(path, WORK) as journal:
+            journal.add(1, {"id": "a"})
+            for room in (0, 10):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+                with pytest.raises(InputError):
+                    journal.add(2, {"id": "b"})
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            assert 2 not in journal
+            journal.add(2, {"id": "b"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    with Journal(path, WORK) as journal:
+        assert [entry["id"] for entry in journal.entries()] == ["a", "b"]
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

@@ -45,6 +45,33 @@ def test_tabs(tmp_path: Path) -> None:
     assert record.text == "発熱, 咳"
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ""])
+def test_the_header_shows_what_stands_between_cells(delimiter: str, suffix: str, tmp_path: Path) -> None:
+    cells = (("id", '"text, of; the\tpatient"'), ("n", '"発熱, 咳; 痰\tなし"'))
+    content = "".join(delimiter.join(row) + "\r\n" for row in cells)
+    (record,) = open_records(write(tmp_path / f"a{suffix}", content), column="text, of; the\tpatient")
+    assert (record.id, record.text) == ("n", "発熱, 咳; 痰\tなし")
+
+
+@pytest.mark.parametrize("name", ["README.md", "a.xlsx", "a.pdf", "a.json", "a.csv.gz", "a.py"])
+def test_what_is_no_file_of_records_by_its_name(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file of records"):
+        open_records(write(tmp_path / name, "# IgakuLM\n\nBuild a model.\n"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_named_and_then_read(encoding: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id,text\nn,発熱 for 3 days\n".encode(encoding))
+    with pytest.raises(InputError, match=rf"UTF-16(.|\n)*--encoding {encoding}$"):
+        open_records(path)
+    (record,) = open_records(path, encoding=encoding)
+    assert record.text == "発熱 for 3 days"
+    lines = write(tmp_path / "a.jsonl", '{"text": "発熱"}\n'.encode(encoding))
+    with pytest.raises(InputError, match=r"UTF-16(.|\n)*JSON Lines are UTF-8"):
+        open_records(lines)
+
+
 def test_broken_records_are_kept_with_their_line(tmp_path: Path) -> None:
     rows = ["id,text", "a,発熱", "b, ", "c", "d,e,f", f"g,{'長' * (LONGEST_TEXT + 1)}", "h,咳"]
     path = write(tmp_path / "a.csv", "\n".join(rows).encode() + b"\ni,\xff\xfe\nj,\xe5\x92\xb3\n")

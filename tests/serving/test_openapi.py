@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -10,12 +11,14 @@ from starlette.testclient import TestClient
 from http_server import running
 from igakulm.answering.kinds.registry import task_kinds
 from igakulm.answering.tasks import MOST_CHOICES
+from igakulm.inference.llamacpp import available
+from igakulm.inference.open import open_model
 from igakulm.serving.guards import Guard
 from igakulm.serving.openapi import openapi_document
-from igakulm.serving.server import Limits, create_app
-from igakulm.tasks.layouts import KIND_TITLES, TaskKind
+from igakulm.serving.server import Limits, Options, app_of, create_app
+from igakulm.tasks.kinds.registry import kinds
 from scripted_engine import ScriptedEngine
-from tiny_bundle import encoder
+from tiny_bundle import encoder, write_bundle
 
 TINY = encoder()
 
@@ -36,7 +39,7 @@ def test_every_path_is_described() -> None:
 
 
 def test_the_kinds_of_tasks_are_described_from_their_models() -> None:
-    assert set(task_kinds()) == set(get_args(TaskKind)) == set(KIND_TITLES)
+    assert set(task_kinds()) == set(kinds())
     schemas = openapi_document("m", [f"/api/{name}" for name in task_kinds()], 5)["components"]["schemas"]
     choices = schemas["ExamRequest"]["properties"]["choices"]
     assert (choices["minItems"], choices["maxItems"]) == (2, MOST_CHOICES)
@@ -45,7 +48,7 @@ def test_the_kinds_of_tasks_are_described_from_their_models() -> None:
         assert set(schemas[request.ANSWER.__name__]["required"]) == set(request.ANSWER.model_fields)
 
 
-def fuzz(examples: int) -> tuple[int, dict[int, int]]:
+def fuzz(examples: int, served: Guard | None = None) -> tuple[int, dict[int, int]]:
     """Requests from the document, good and bad, each answer checked; how many, and how often each status came."""
     schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
     from hypothesis import HealthCheck, Phase, given, settings
@@ -54,7 +57,7 @@ def fuzz(examples: int) -> tuple[int, dict[int, int]]:
     # Lengths in tokens, and top_logprobs without logprobs, are refused beyond what a schema can say.
     from schemathesis.specs.openapi.checks import positive_data_acceptance as beyond
 
-    with running(app()) as address:
+    with running(served or app()) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
         config = settings(
             max_examples=examples,
@@ -72,7 +75,7 @@ def fuzz(examples: int) -> tuple[int, dict[int, int]]:
                     @config
                     @given(case=strategy)
                     def once(case: Any) -> None:
-                        answer = case.call(timeout=20)
+                        answer = case.call(timeout=120)
                         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
                         case.validate_response(answer, excluded_checks=[beyond])
 
@@ -94,3 +97,23 @@ def test_requests_made_from_the_document_get_what_it_says() -> None:
 def test_many_requests_made_from_the_document() -> None:
     count, statuses = fuzz(200)
     assert count > 1000 and max(statuses) < 500, statuses
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not available(), reason="xllamacpp is not installed (extra llamacpp)")
+def test_requests_made_from_the_document_of_a_real_bundle(tmp_path: Path) -> None:
+    """llama.cpp and the bundle's own tasks: requests reach prompts, grammars, held lists and option scores."""
+    folder = write_bundle(tmp_path / "b", ("f32",), max_position_embeddings=1024)
+    opened = open_model(folder, "llamacpp")
+    try:
+        served = app_of(opened, Options(limits=Limits(new_tokens=16)))
+        names = {task.name for task in opened.tasks}
+        document = TestClient(served, base_url="http://localhost").get("/openapi.json").json()
+        schemas = document["components"]["schemas"].values()
+        asked = [name for schema in schemas for name in schema["properties"].get("task", {}).get("enum", ())]
+        assert asked and set(asked) <= names
+        count, statuses = fuzz(20, served)
+        assert count > 100 and statuses[200] > 20, statuses
+        assert not set(statuses) & {500, 502, 504}, statuses
+    finally:
+        opened.close()

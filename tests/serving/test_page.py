@@ -94,7 +94,7 @@ def test_what_a_model_says_is_never_markup(browser: Any) -> None:
         ask(page, ASKED + MARKUP)
         assert answered(page).text_content() == MARKUP
         page.click("#tab-tasks")
-        page.fill("#record", f"発熱 {MARKUP}")
+        page.fill("#extract-text", f"発熱 {MARKUP}")
         page.click("#extract button.primary")
         page.wait_for_selector("#extract .result:not(:has(.waiting)) table")
         assert page.text_content(".record") == f"発熱 {MARKUP}"

@@ -34,7 +34,7 @@ def test_conversation_and_tasks(browser: Any, address: str) -> None:
         assert page.locator(".error:visible").count() == 0
         page.click("#tab-tasks")
         page.click("#extract >> text=例文を入れる")
-        text = page.input_value("#record")
+        text = page.input_value("#extract-text")
         page.click("#extract button.primary")
         page.wait_for_selector("#extract .result:not(:has(.waiting)) .record")
         assert page.text_content("#extract .record") == text

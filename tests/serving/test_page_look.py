@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.serving.page_routes import PAGE
+from igakulm.serving.page_routes import page_files
 from page_browser import answered, answers, ask, opened, ready
 from page_server import PageEngine, served
 from tiny_bundle import encoder
@@ -110,7 +110,7 @@ def test_a_narrow_window(browser: Any) -> None:
 
 
 def test_the_page_is_small_and_names_no_other_host() -> None:
-    files = {path.name: path.read_text(encoding="utf-8") for path in PAGE.iterdir()}
+    files = {name: content.decode() for name, (content, _) in page_files().items()}
     assert sum(len(text.encode()) for name, text in files.items() if not name.endswith(".css")) < 60_000
     allowed = {"http://www.w3.org/2000/svg", "http://terminology.hl7.org/CodeSystem/condition-ver-status"}
     for name, text in files.items():

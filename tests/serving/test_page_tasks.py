@@ -22,8 +22,8 @@ def test_findings_in_a_record(browser: Any, tmp_path: Path) -> None:
     engine = PageEngine(TINY, answers())
     with served(engine, TINY) as address, opened(browser, address) as page:
         page.click("#tab-tasks")
-        page.fill("#record", RECORD)
-        page.press("#record", "Control+Enter")
+        page.fill("#extract-text", RECORD)
+        page.press("#extract-text", "Control+Enter")
         page.wait_for_selector("#extract .result:not(:has(.waiting)) table")
         assert page.text_content(".record") == RECORD
         marks = page.locator(".record mark").evaluate_all("all => all.map((one) => [one.className, one.textContent])")
@@ -131,7 +131,7 @@ def test_options_with_their_probabilities(browser: Any) -> None:
         page.select_option("#exam [name=wanted]", "2")
         page.click("#exam button.primary")
         until(page, "document.querySelectorAll('#exam .chosen').length === 2")
-        page.fill("#choices", "甲")
+        page.fill("#exam-choices", "甲")
         page.click("#exam button.primary")
         page.wait_for_selector("#exam .error")
         for kind, texts in (("compare", ["文1", "文2"]), ("classify", ["投稿"])):
@@ -147,7 +147,7 @@ def test_a_text_that_is_too_long_for_the_model(browser: Any) -> None:
     with served(engine, TINY) as address, opened(browser, address, allow="400") as page:
         page.click("#tab-tasks")
         page.click("#tab-compare")
-        page.fill("#first", "糖尿病" * 200)
-        page.fill("#second", "咳")
+        page.fill("#compare-first", "糖尿病" * 200)
+        page.fill("#compare-second", "咳")
         page.click("#compare button.primary")
         page.wait_for_selector("#compare .error:has-text('一度に読める長さ')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -186,3 +187,5 @@ def test_malformed_requests_get_no_500(project: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "'400'" in done.stdout and engine.running == 0
+    reached = re.search(r"schemas that reached the grammar: (\d+)", done.stdout)
+    assert reached and int(reached[1]) > 5, done.stdout

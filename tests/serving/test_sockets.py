@@ -50,6 +50,30 @@ def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.Mon
         busy.close()
 
 
+def test_one_address_cannot_take_the_connections_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "MOST_OF_ADDRESS", 4)
+    app = create_app(ScriptedEngine(TINY, "あ"), TINY, "tiny")
+    for proxies in (frozenset[str](), frozenset({"127.0.0.2"})):
+        with running(app, proxies=proxies) as address:
+            place = ("127.0.0.1", urlsplit(address).port or 0)
+            other = socket.create_connection(place, 60, source_address=("127.0.0.3", 0))
+            crowd = [socket.create_connection(place, 60, source_address=("127.0.0.2", 0)) for _ in range(30)]
+            assert asked(other).startswith(b"HTTP/1.1 200"), "it was silent longest, and is none of the crowd"
+            assert asked(crowd[-1]).startswith(b"HTTP/1.1 200")
+            first = [asked(one) for one in crowd[:20]]
+            assert all(answer.startswith(b"HTTP/1.1 200") for answer in first) if proxies else not any(first)
+            for one in (other, *crowd):
+                one.close()
+
+
+def asked(connection: socket.socket) -> bytes:
+    """The beginning of an answer; nothing from a connection that was closed."""
+    with contextlib.suppress(OSError):
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return connection.recv(100)
+    return b""
+
+
 def test_the_limit_leaves_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for files, most in ((1024, 448), (512, 192), (100, 8), (-1, 448)):
         monkeypatch.setattr("resource.getrlimit", lambda _, files=files: (files, files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -43,7 +44,8 @@ def test_answers_renewals_and_crowds(tmp_path: Path, monkeypatch: pytest.MonkeyP
                 assert answer.status_code == 200 and "[DONE]" in answer.text
             # Whoever opens a connection and begins no handshake is counted, and the one silent longest goes.
             crowd = [socket.create_connection(place, 60) for _ in range(60)]
-            assert crowd[0].recv(1) == b""
+            with contextlib.suppress(ConnectionResetError):
+                assert crowd[0].recv(1) == b""
             assert httpx.get(f"{address}/health", verify=trusted, timeout=60).status_code == 200
             for one in crowd:
                 one.close()

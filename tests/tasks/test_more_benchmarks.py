@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from igakulm.errors import InputError
+from igakulm.evaluation.predictions import score_benchmark_predictions
+from igakulm.evaluation.recorded import recorded_benchmark
 from igakulm.recipe.schema import BenchmarkSet
-from igakulm.tasks.benchmarks import jmedbench, kokushimd, yakugakuqa
+from igakulm.tasks.benchmarks import jmedbench, jmle, kokushimd, yakugakuqa
 from igakulm.tasks.left_out import Screen, counts
 
 
@@ -91,3 +93,56 @@ def test_jmedbench(tmp_path: Path) -> None:
     }
     assert len(screen.missing) == len(jmedbench.TASKS) - 4
     assert jmedbench.load_train(copy, screen) == {"jmedbench-medqa_jp": []} and screen.rows[0].reason == "wrong-answer"
+
+
+def test_jmle(tmp_path: Path) -> None:
+    text = "7　咳の続く患者。\n\n　正しいのはどれか。２つ選べ。\n\n　a　甲\n\n　b　乙の\n　続き\n　c　丙"
+    base = {"question_id": "118B-7", "question_type": "multiple_choice", "question_text": text, "answer": ["a", "c"]}
+    number = {"question_type": "calculation", "question_text": "8　脈圧を求めよ。\n解答：①②", "answer": ["40"]}
+    rows = [
+        base | {"requires_image": False},
+        base | number | {"question_id": "118B-8", "requires_image": False},
+        base | {"question_id": "118B-9", "requires_image": True},
+        base | {"question_id": "118B-10", "question_text": "9　選択肢は図にある。", "requires_image": False},
+        base,
+        "何か",
+    ]
+    path = tmp_path / "jmle2026_dataset.json"
+    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    screen = Screen()
+    one, other = jmle.load_test(BenchmarkSet(name="jmle", path=str(tmp_path)), screen)["jmle"]
+    assert (one.question, one.choices) == (
+        "咳の続く患者。\n\n\u3000正しいのはどれか。２つ選べ。",
+        ("甲", "乙の\n\u3000続き", "丙"),
+    )
+    assert (one.answer, one.wanted, one.group, one.part) == (("A", "C"), 2, "2024", "B")
+    assert (other.kind, other.answer) == ("number", ("40",))
+    assert counts(screen.rows) == {"jmle": {"image": 1, "wrong-choices": 1, "same-id": 1, "broken-line": 1}}
+    with pytest.raises(InputError, match="chosen years"):
+        jmle.load_test(BenchmarkSet(name="jmle", path=str(path), parts=("A",)), Screen())
+    with pytest.raises(InputError, match="no examination of JMLE"):
+        jmle.load_test(BenchmarkSet(name="jmle", path=str(tmp_path / "nothing")), Screen())
+
+
+def test_finished_answers_to_a_benchmark(tmp_path: Path) -> None:
+    rows = [
+        {
+            "question_id": f"118A-{n}",
+            "question_text": "どれか。\na　甲\nb　乙",
+            "answer": ["a"],
+            "requires_image": n == 3,
+        }
+        for n in range(1, 5)
+    ]
+    (tmp_path / "dataset.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+    chosen = BenchmarkSet(name="jmle", path=str(tmp_path))
+    said = [{"id": f"118A-{n}", "text": "【回答】" + ("a" if n < 3 else "b")} for n in range(1, 5)]
+    lines(tmp_path / "said.jsonl", *said)
+    scores = score_benchmark_predictions(chosen, tmp_path / "said.jsonl")["jmle"]
+    assert (scores["n"], scores["left_out"], scores["unparsed"]) == (3, {"image": 1}, 0.0)
+    assert scores["accuracy"]["value"] == pytest.approx(2 / 3)
+    recorded, tasks = recorded_benchmark(chosen, tmp_path / "said.jsonl", "model")
+    assert tasks == ("jmle",) and recorded.texts["118A-4"] == "【回答】b"
+    lines(tmp_path / "few.jsonl", *said[:2])
+    with pytest.raises(InputError, match="1 of 3 questions have no answer"):
+        score_benchmark_predictions(chosen, tmp_path / "few.jsonl")

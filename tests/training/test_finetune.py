@@ -78,9 +78,16 @@ def items(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return splits
 
 
-def tune(base: Path, tokenizer: Path, out: Path, progress: Progress = QUIET, **keys: Any) -> dict[str, Any]:
+def tune(
+    base: Path,
+    tokenizer: Path,
+    out: Path,
+    progress: Progress = QUIET,
+    benchmarks: BenchmarksSection | None = None,
+    **keys: Any,
+) -> dict[str, Any]:
     section = FinetuneSection.model_validate({**KEYS, **keys})
-    return finetune(MODEL, section, BenchmarksSection(), base, tokenizer, out, progress)
+    return finetune(MODEL, section, benchmarks or BenchmarksSection(), base, tokenizer, out, progress)
 
 
 def test_only_the_answer_and_its_end_are_learnt(tokenizer: Path) -> None:
@@ -109,6 +116,14 @@ def test_the_folder_says_how_text_is_prepared_and_laid_out(base: Path, tokenizer
     assert read_preparation(tmp_path / "out" / "model") == "cleaned"  # as the corpus of the vocabulary
     tune(base, tokenizer, tmp_path / "width", preparation="width", steps=1)
     assert read_preparation(tmp_path / "width" / "model") == "width"
+
+
+def test_a_task_is_called_what_the_recipe_calls_it(base: Path, tokenizer: Path, tmp_path: Path) -> None:
+    rows = [{"name": "posts", "kind": "classification", "title": "投稿の分類"}, {"name": "exam", "kind": "exam"}]
+    benchmarks = BenchmarksSection.model_validate({"rows": rows})
+    tune(base, tokenizer, tmp_path / "out", benchmarks=benchmarks, steps=1)
+    found = {task.name: task.title_ja for task in read_tasks(tmp_path / "out" / "model" / TASKS_FILE)}
+    assert found == {"posts": "投稿の分類", "exam": "試験問題（exam）"}
 
 
 def test_rows_are_prepared_as_the_recipe_says(tokenizer: Path) -> None:

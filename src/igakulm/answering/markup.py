@@ -19,6 +19,8 @@ _TAGGED = re.compile(r"<(answer|final|final_answer|回答|答え)>(.*?)(?:</\1>|
 _HTML = re.compile(r"<(b|i|u|em|strong|p|span|div)(?:\s[^<>]{0,40})?>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _DIALOGUE = re.compile(r"^\s*Q\s*[:.][^\n]*\n\s*A\s*[:.]")
+_FLOW = re.compile(r"```[a-zA-Z]*\n(?:[^`\n]*\n){0,20}?[^`\n]*[↓→↑⬇⇒][^`]*```")
+"""A chart of steps in a code block: its lines are no answers."""
 _FENCE = re.compile(r"```[a-zA-Z]*\n?|`+")
 _LATEX = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|rm|bf)\s*\{([^{}]*)\}")
 _MATH = re.compile(r"\$+|\\[()\[\]]")
@@ -43,6 +45,7 @@ def unwrapped(text: str) -> str:
     text = unicodedata.normalize("NFKC", text)
     if tags := _TAGGED.findall(text):
         text = tags[-1][1]
+    text = _FLOW.sub("\n", text)
     text = _BREAK.sub("\n", _TOKENS.sub("\n", text)).strip()
     return _DIALOGUE.sub("答え:", _LATEX.sub(r"\1", _HTML.sub(r"\2", text)))
 
@@ -55,6 +58,21 @@ def plain(text: str) -> str:
     """
     text = _MATH.sub(" ", _FENCE.sub("", text))
     return _MARKUP.sub("", _BULLET.sub("", text)).strip()
+
+
+def bulleted(text: str) -> list[list[str]]:
+    """The lists of an unwrapped text, of two lines and more, each line as `plain` gives it.
+
+    >>> bulleted("はい\\n- C\\n- D\\n以上")
+    [['C', 'D']]
+    """
+    found: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if _BULLET.match(line):
+            found[-1].append(plain(line))
+        elif line.strip() and found[-1]:
+            found.append([])
+    return [lines for lines in found if len(lines) > 1]
 
 
 def boxes(text: str) -> tuple[list[str], str]:

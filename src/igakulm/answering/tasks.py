@@ -25,7 +25,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import check_prompt
 from igakulm.inference.model import NOTHING_LEFT, Model
 from igakulm.tasks.items import LETTERS
-from igakulm.tasks.layouts import Task, TaskKind, exam_message, lettered, user_message
+from igakulm.tasks.layouts import Task, exam_message, lettered, user_message
 
 MOST_CHOICES = 10
 
@@ -187,7 +187,7 @@ def _chosen(
     return Choice(rows, ",".join(LETTERS[number] for number in weighed.chosen), len(prompt))
 
 
-def _check(model: Model, task: Task, kind: TaskKind, *texts: str) -> None:
+def _check(model: Model, task: Task, kind: str, *texts: str) -> None:
     if task.kind != kind:
         raise InputError(f"this task is of kind {task.kind!r}, not {kind!r}", where=task.name)
     _check_texts(model, *texts)

@@ -23,6 +23,7 @@ from packaging.tags import platform_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from igakulm.bundle.new_folder import new_folder, refuse_full_folder
+from igakulm.bundle.offline_service import UNIT, dockerfile
 from igakulm.bundle.offline_text import readme, start_script
 from igakulm.bundle.own_wheel import write_own_wheel
 from igakulm.bundle.sbom import (
@@ -42,7 +43,7 @@ from igakulm.progress import Progress
 
 SERVING = (
     "typer", "rich", "pydantic", "pyyaml", "packaging", "sentencepiece", "tokenizers", "xllamacpp", "starlette",
-    "uvicorn",
+    "uvicorn", "prometheus-client", "numpy", "llguidance",
 )  # fmt: skip
 """What `serve`, `chat`, `ask`, `extract` and `verify` import with llama.cpp as the engine."""
 MECAB = ("fugashi", "ipadic")
@@ -203,6 +204,9 @@ def _write_papers(folder: Path, name: str, version: str) -> list[Component]:
     write_json(folder / "sbom.json", cyclonedx(ordered))
     write_text(folder / "start.sh", start_script(version))
     (folder / "start.sh").chmod(0o755)
+    write_text(folder / "igakulm.service", UNIT)
+    write_text(folder / "Dockerfile", dockerfile(version))
+    write_text(folder / ".dockerignore", "env\n")
     write_text(folder / "README.md", readme(name, version, platform.machine(), needed_glibc(wheels), _unpacked(wheels)))
     return components
 

@@ -90,6 +90,18 @@ sh start.sh
 
 ほかの計算機から使わせるには、鍵が必要です：`IGAKULM_API_KEY=鍵 sh start.sh --host 0.0.0.0`
 
+## 常駐させる
+
+systemd：このフォルダーを `/opt/igakulm` に置き、鍵を root だけが読めるファイルに書きます。
+
+```sh
+install -D -m 600 /dev/null /etc/igakulm/environment    # IGAKULM_API_KEY=… と IGAKULM_AUDIT_KEY=… を書く
+cp /opt/igakulm/igakulm.service /etc/systemd/system/ && systemctl enable --now igakulm
+systemctl reload igakulm                                # 鍵の一覧、証明書、監査記録の新しいファイルを読み直す
+```
+
+Docker：`Dockerfile` の先頭にある三つの命令です。土台のイメージのほかは、このフォルダーだけから作られます。
+
 ## 困ったとき
 
 - 「Python が見つかりません」：`PYTHON=/usr/bin/python{version} sh start.sh` のように場所を指定してください。
@@ -101,6 +113,7 @@ sh start.sh
 
 - `bundle/`：モデル。説明は `bundle/MODEL_CARD.md`、データのライセンスは `bundle/LICENCES.md`
 - `wheels/`、`requirements.txt`：プログラムと、その版とハッシュ
+- `igakulm.service`、`Dockerfile`：常駐させるための設定（systemd、Docker）
 - `sbom.json`：使っているソフトウェアとライセンスの一覧（CycloneDX 1.6）
 - `SHA256SUMS`：すべてのファイルのハッシュ（`sha256sum --check SHA256SUMS` で照合）
 """

@@ -5,9 +5,11 @@ Every import of a stage is inside a command, so that `igakulm --help` answers at
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +40,7 @@ from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
 from igakulm.errors import InputError
+from igakulm.files import explain_os_error
 from igakulm.version import __version__
 
 app = typer.Typer(
@@ -257,3 +260,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"igakulm: {explain_os_error(error, Path(error.filename or tempfile.gettempdir()))}", file=sys.stderr)
+        sys.exit(2)

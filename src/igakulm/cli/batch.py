@@ -6,7 +6,7 @@ Does: parse, call, print. Every import of a stage is inside a function, so that 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,10 @@ def extract(
     engine: EngineOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Findings and medicines of every record, with their places. Goes on after a kill. It can be wrong."""
+    """Findings and medicines of every record, with their places. Goes on after a kill. It can be wrong.
+
+    Exit code 3: the result is there, but records in it have an error and no answer.
+    """
     from igakulm.progress import for_this_output
     from igakulm.serving.batch_extract import BatchOptions, batch_extract
 
@@ -82,11 +85,18 @@ def extract(
         at_once=at_once,
     )
     summary = batch_extract(source, bundle, out, options, for_this_output(), engine=engine)
+    failed = summary["broken"] + summary["failed"]
     if as_json:
         print_json(summary)
-        return
+    else:
+        _print_extracted(summary, failed)
+    if failed:
+        raise typer.Exit(3)
+
+
+def _print_extracted(summary: dict[str, Any], failed: int) -> None:
     print(
         f"{summary['out']}: {summary['records']:,} records, {summary['items']:,} items placed, "
-        f"{summary['unplaced']:,} not in their text, {summary['broken'] + summary['failed']:,} records with an error, "
+        f"{summary['unplaced']:,} not in their text, {failed:,} records with an error, "
         f"{summary['cut']:,} answers cut off, {summary['unreadable']:,} unreadable"
     )

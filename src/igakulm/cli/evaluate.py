@@ -244,10 +244,14 @@ def benchmark(
     asking: Asking,
     which: Annotated[str | None, typer.Argument(help="Its name; without one the known ones are listed.")] = None,
     data: Annotated[Path | None, typer.Option(help="Your copy of it, as it is published.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help='Finished answers instead of a model: lines {"id", "text"}.')
+    ] = None,
     task: TaskOption = None,
     year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    part: Annotated[list[str] | None, typer.Option(help="Only this paper (A to F); may be repeated.")] = None,
 ) -> None:
-    """Score models or an endpoint on any published benchmark that is known; without a name list them."""
+    """Score models, an endpoint or finished answers on any known published benchmark; without a name list them."""
     from igakulm.recipe.schema import BenchmarkSet, BenchmarksSection
     from igakulm.tasks.benchmarks.registry import benchmarks
 
@@ -258,7 +262,21 @@ def benchmark(
         return
     if data is None:
         raise InputError("your copy of the benchmark is not named", where="--data", hint="nothing is downloaded")
-    one = BenchmarkSet(name=which, path=str(data), tasks=tuple(task or ()), years=tuple(year or ()))
+    parts = tuple(letter.upper() for letter in part or ())
+    one = BenchmarkSet(name=which, path=str(data), tasks=tuple(task or ()), years=tuple(year or ()), parts=parts)
+    if predictions is not None:
+        _without_model(asking)
+        if asking.out is None:
+            from igakulm.evaluation.predictions import score_benchmark_predictions
+
+            how = {"samples": asking.options.samples, "seed": asking.options.seed}
+            print_json(score_benchmark_predictions(one, predictions, strict=asking.options.strict, **how))
+            return
+        from igakulm.evaluation.recorded import recorded_benchmark
+
+        recorded, tasks = recorded_benchmark(one, predictions, predictions.stem, strict=asking.options.strict)
+        one = one.model_copy(update={"tasks": tasks})
+        asking = replace(asking, target=replace(asking.target, recorded=recorded))
     board, label = _score(BenchmarksSection(sets=(one,)), which, asking)
     if asking.as_json:
         from igakulm.evaluation.results import task_results
@@ -266,7 +284,7 @@ def benchmark(
         print_json(task_results(board, label))
 
 
-def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, Any]:
+def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, object]:
     from igakulm.evaluation.predictions import score_row_predictions
 
     options = asking.options
@@ -288,7 +306,7 @@ def _without_model(asking: Asking) -> None:
         )
 
 
-def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, Any], str]:
+def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, object], str]:
     """Run the evaluation; without --json say where the results are and print the scoreboard."""
     from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
     from igakulm.progress import for_this_output

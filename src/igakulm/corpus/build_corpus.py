@@ -25,7 +25,7 @@ from igakulm.corpus.judged import apply_quality, check_quality
 from igakulm.corpus.part import part_file
 from igakulm.corpus.personal_data import SourceCleaner, personal_data_of
 from igakulm.corpus.plan import PART_BYTES, Plan, make_plan, save_plan
-from igakulm.corpus.read import files_left_out
+from igakulm.corpus.read import describe_left_out
 from igakulm.corpus.second_pass import record_file, save_repeats, write_range
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_rows, row_writer
 from igakulm.errors import InputError
@@ -45,7 +45,7 @@ def build_corpus(
     extra_documents: Path | None,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Build the corpus into `out_dir`; the result depends neither on `corpus.workers` nor on `corpus.executor`.
 
     Args:
@@ -74,8 +74,7 @@ def build_corpus(
         return dict(known["summary"])
     save_plan(folder, plan)
     for source in corpus.sources:
-        if left_out := files_left_out(source):
-            listed = ", ".join(f"{suffix} {number:,}" for suffix, number in sorted(left_out.items()))
+        if listed := describe_left_out(source):
             progress.say(f"source {source.name!r} reads {source.format}; other files of its folder: {listed}")
     records = run_parts(plan, folder, corpus, progress)
     steps = [step for step in STEPS if step != "quality" or corpus.quality.enabled]
@@ -217,7 +216,7 @@ def _finish(
     histograms: Histograms,
     out_dir: Path,
     key: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the counts, and give the checkpoints back."""
     funnel.check()
     _same("documents in the histograms", histograms.documents(), funnel.total(funnel.steps[-1]))

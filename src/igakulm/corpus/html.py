@@ -13,8 +13,8 @@ import re
 from typing import NamedTuple
 
 from igakulm.corpus.encodings import BOMS, TRIALS, Decoded, decode, likeliest
-from igakulm.corpus.inline_markup import with_dose_lines, with_meaning
 from igakulm.errors import InputError
+from igakulm.text.inline_markup import with_dose_lines, with_meaning
 
 MAX_BYTES = 20 * 2**20
 """Larger pages are data, not prose: they are reported, not read."""

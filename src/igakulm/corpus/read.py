@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from igakulm.corpus.fields import PARTS, Unusable
 from igakulm.corpus.rows import CAN_CUT, LICENCE_FIELDS, READERS, Cut, RawRow, harmless
@@ -31,7 +30,10 @@ _SUFFIXES = {
     "mediawiki": (".xml",),
     "html": (".html", ".htm", ".xhtml"),
     "warc": (".warc",),
+    "pdf": (".pdf",),
+    "docx": (".docx",),
 }
+_ARCHIVES = (".zip", ".7z", ".rar", ".lzh", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.zst", ".xz")
 _encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
 _COMPRESSED = (".gz", ".zst", ".bz2")
 
@@ -53,8 +55,12 @@ def source_files(source: Source) -> list[Path]:
     Raises:
         InputError: nothing is there.
     """
-    found = data_files(source.path)
+    found = [path for path in data_files(source.path) if not path.name.startswith("~$")]  # Word's marks of open files
     if not Path(source.path).is_dir():
+        for path in found:
+            if is_archive(path.name):
+                hint = "unpack it, and name the folder or the files"
+                raise InputError(f"source {source.name!r} is an archive, which is not read", where=str(path), hint=hint)
         return found
     fitting = [path for path in found if _fits(path, source)]
     if not fitting:
@@ -71,7 +77,35 @@ def files_left_out(source: Source) -> Counter[str]:
     """Files of a source's folder whose suffix does not fit its format, by suffix."""
     if not Path(source.path).is_dir():
         return Counter()
-    return Counter(path.suffix.lower() or path.name for path in data_files(source.path) if not _fits(path, source))
+    others = (path.name.lower() for path in data_files(source.path) if not _fits(path, source))
+    return Counter(_ending(name) for name in others if not name.startswith("~$"))
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name holds other files, which must be unpacked first.
+
+    >>> is_archive("2024.zip"), is_archive("a.tar.gz"), is_archive("a.jsonl.gz")
+    (True, True, False)
+    """
+    return name.lower().endswith(_ARCHIVES)
+
+
+def _ending(name: str) -> str:
+    """The suffix by which files are counted; of an archive all of it.
+
+    >>> _ending("a.tar.gz"), _ending("a.pdf"), _ending("readme")
+    ('.tar.gz', '.pdf', 'readme')
+    """
+    archive = max((one for one in _ARCHIVES if name.endswith(one)), key=len, default="")
+    return archive or Path(name).suffix or name
+
+
+def describe_left_out(source: Source) -> str:
+    """What a folder holds beside the files that are read, with what to do about archives; empty if nothing."""
+    left_out = files_left_out(source)
+    listed = ", ".join(f"{suffix} {number:,}" for suffix, number in sorted(left_out.items()))
+    archives = any(is_archive(suffix) for suffix in left_out)
+    return listed + (" (archives are not read: unpack them)" if archives else "")
 
 
 def _fits(path: Path, source: Source) -> bool:
@@ -149,7 +183,7 @@ def _row(raw: RawRow, path: Path, source: Source) -> Row:
     return Row(harmless(name), text, harmless(licence), _meta(parts.meta))
 
 
-def _meta(known: Mapping[str, Any]) -> str:
+def _meta(known: Mapping[str, object]) -> str:
     """Metadata as JSON text, without what is unknown."""
     kept = {key: value for key, value in known.items() if value not in (None, "", [], {}) and value == value}  # NaN
     return harmless(_encode(kept)) if kept else "{}"

@@ -16,11 +16,13 @@ from typing import Any, NamedTuple
 
 from igakulm.corpus.html import MAX_BYTES
 from igakulm.corpus.mediawiki import pages
+from igakulm.corpus.pdf import pdf_text
 from igakulm.corpus.streams import Advance, chunks, lines, text_chunks
 from igakulm.corpus.warc import warc_pages
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
 from igakulm.recipe.schema import Source
+from igakulm.text.word_documents import word_text
 
 LICENCE_FIELDS = ("licence", "license")
 _AGAIN = "get it again, or set the source's `format` if it is none"
@@ -55,7 +57,7 @@ def harmless(text: str) -> str:
     return known.replace("\0", "")
 
 
-def _need(columns: Mapping[str, Any] | list[str], names: list[str], path: Path, source: Source) -> None:
+def _need(columns: Mapping[str, object] | list[str], names: list[str], path: Path, source: Source) -> None:
     for name in names:
         if name not in columns:
             raise InputError(
@@ -175,7 +177,7 @@ def _parquet_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Ite
         raise explain_os_error(error, path) from error
 
 
-def _batch_rows(batch: Any) -> list[dict[str, Any]]:
+def _batch_rows(batch: Any) -> list[dict[str, object]]:
     import pyarrow as pa
 
     rows: list[dict[str, Any]]
@@ -226,6 +228,26 @@ def _warc_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterat
             yield RawRow(page.number, {**about, "content_type": page.content_type, "body": page.body})
 
 
+def _pdf_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterator[RawRow]:
+    """A file is a document; the places of pages without text are counted."""
+    try:
+        found = pdf_text(b"".join(chunks(path, advance)), str(path))
+    except ValueError as error:
+        yield RawRow(1, {}, f"{path.name}: {error}")
+        return
+    yield RawRow(1, {"text": found.text, "title": path.stem, "pages_without_text": found.without_text or None})
+
+
+def _docx_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Iterator[RawRow]:
+    """A file is a document."""
+    try:
+        text = word_text(b"".join(chunks(path, advance)), str(path))
+    except ValueError as error:
+        yield RawRow(1, {}, f"{path.name}: {error}")
+        return
+    yield RawRow(1, {"text": text, "title": path.stem})
+
+
 CAN_CUT = frozenset(("jsonl", "oscar", "parquet", "wiki40b", "wikipedia", "mediawiki"))
 """Formats of which a reader takes a `Cut`: lines only of plain files, pages only of multistream .bz2 dumps."""
 READERS: dict[str, Callable[[Path, Source, Advance, Cut], Iterator[RawRow]]] = {
@@ -239,4 +261,6 @@ READERS: dict[str, Callable[[Path, Source, Advance, Cut], Iterator[RawRow]]] = {
     "mediawiki": _mediawiki_rows,
     "html": _html_rows,
     "warc": _warc_rows,
+    "pdf": _pdf_rows,
+    "docx": _docx_rows,
 }

@@ -17,8 +17,8 @@ import re
 from typing import Any
 
 from igakulm.corpus.formulas import formula_text, lost_with, number_template, without_lost
-from igakulm.corpus.inline_markup import with_meaning
 from igakulm.errors import InputError
+from igakulm.text.inline_markup import with_meaning
 
 _END_SECTIONS = re.compile(
     r"(?:脚注|註|注|注釈|註釈|注記|出典|参考|参考文献|参考資料|参考書籍|参照|関連文献|文献|文献案内|関連書籍|"

@@ -1,7 +1,7 @@
 """Finished answers in a file, whoever gave them: read, checked, and scored without a model.
 
-Does: read JSON Lines of raw answers for JMED-LLM or a task file, and score them with the published and the corrected
-metrics. Does not: ask a model, or write files.
+Does: read JSON Lines of raw answers for a published benchmark or a task file, and score them with the published and the
+corrected metrics. Does not: ask a model, or write files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from igakulm.evaluation.intervals import Resampler
 from igakulm.evaluation.metrics import measure, measure_upstream
 from igakulm.evaluation.passing import group_rows
 from igakulm.files import numbered_jsonl
-from igakulm.recipe.schema import Jmed, RowTask
+from igakulm.recipe.schema import BenchmarkSet, BenchmarksSection, Jmed, RowTask
+from igakulm.tasks.benchmarks import registry
 from igakulm.tasks.benchmarks.jmed import TASKS, load_test
 from igakulm.tasks.fields import check_fields
 from igakulm.tasks.items import Item
@@ -89,7 +90,7 @@ def _check_task(task: object, where: str) -> str:
     raise InputError(f"JMED-LLM has no task {str(task)[:40]!r}", where=where, hint=hint)
 
 
-def _text(line: Mapping[str, Any], where: str) -> str:
+def _text(line: Mapping[str, object], where: str) -> str:
     text = line.get("text")
     if not isinstance(text, str):
         raise InputError("`text` is not a text", where=where, hint=NO_ANSWER)
@@ -177,6 +178,49 @@ def read_row_predictions(task: RowTask, predictions: Path, screen: Screen) -> Fi
     if task.test is None:
         raise InputError("the task has no test file", where=task.name, hint="give one")
     items = read_rows(Path(task.test), task, screen)
+    return _matched(items, predictions, screen, task.test)
+
+
+def read_benchmark_predictions(chosen: BenchmarkSet, predictions: Path, screen: Screen) -> dict[str, Finished]:
+    """The answers of a file with lines `{"id": "120A-1", "text": "raw answer"}` to a published benchmark, by task.
+
+    Tasks of which no question is answered are left away; a task is answered wholly or not at all.
+
+    Raises:
+        InputError: no copy of the benchmark there, a wrong line, or a question answered twice or not at all.
+    """
+    ((benchmark, one),) = registry.chosen(BenchmarksSection(sets=(chosen,)))
+    tasks = benchmark.load_test(one, screen)
+    answered = {_identifier(line.get("id")) for _, line in numbered_jsonl(predictions)}
+    tasks = {task: items for task, items in tasks.items() if any(item.id in answered for item in items)} or tasks
+    everything = [item for items in tasks.values() for item in items]
+    finished = _matched(everything, predictions, screen, chosen.path)
+    texts = dict(zip([id(item) for item in everything], finished.texts, strict=True))
+    return {task: finish(items, [texts[id(item)] for item in items]) for task, items in tasks.items()}
+
+
+def score_benchmark_predictions(
+    chosen: BenchmarkSet, predictions: Path, *, strict: bool = False, samples: int = 2000, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Score a file of answers to a published benchmark (see `read_benchmark_predictions`): task -> as
+    `score_jmed_predictions`, with "left_out" (reason -> rows), and the published metrics where its scorer has some.
+
+    Raises:
+        InputError: as `read_benchmark_predictions`.
+    """
+    screen = Screen(strict)
+    jmed_scorer = registry.benchmark_named(chosen.name, "benchmark").jmed_scorer
+    found = {}
+    for task, finished in read_benchmark_predictions(chosen, predictions, screen).items():
+        measured = measure_upstream(finished.items, finished.upstream) if jmed_scorer else []
+        upstream = {metric.name: metric.value for metric in measured}
+        found[task] = _scores(finished, "test", upstream, samples, seed)
+        found[task]["left_out"] = counts(screen.rows).get(task, {})
+    return found
+
+
+def _matched(items: Sequence[Item], predictions: Path, screen: Screen, source: str) -> Finished:
+    """Answers by id; `source` holds the questions."""
     known, without = {item.id for item in items}, {row.id for row in screen.rows}
     given: dict[str, str] = {}
     for number, line in numbered_jsonl(predictions):
@@ -188,7 +232,7 @@ def read_row_predictions(task: RowTask, predictions: Path, screen: Screen) -> Fi
         if identifier not in known:
             what = f"there is no question {identifier[:40]!r} that text can answer"
             close = did_you_mean(identifier, known)
-            hint = f"did you mean {close!r}?" if close else f"give the ids of {task.test}"
+            hint = f"did you mean {close!r}?" if close else f"give the ids of {source}"
             raise InputError(what, where=where, hint=hint)
         if identifier in given:
             raise InputError(f"the question {identifier!r} is answered twice", where=where)
@@ -202,7 +246,9 @@ def _identifier(value: object) -> str:
     return str(value).strip() if isinstance(value, str) or type(value) is int else ""
 
 
-def _scores(finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int) -> dict[str, Any]:
+def _scores(
+    finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int
+) -> dict[str, object]:
     resampler = Resampler(finished.items, samples, seed)
     scores: dict[str, Any] = {
         "n": len(finished.items),

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from igakulm.evaluation.igakuqa_predictions import read_predictions
-from igakulm.evaluation.predictions import read_jmed_predictions, read_row_predictions
-from igakulm.recipe.schema import Igakuqa, RowTask
+from igakulm.evaluation.predictions import read_benchmark_predictions, read_jmed_predictions, read_row_predictions
+from igakulm.recipe.schema import BenchmarkSet, Igakuqa, RowTask
 from igakulm.tasks.benchmarks.igakuqa import load_questions
 from igakulm.tasks.left_out import Screen
 
@@ -43,6 +43,19 @@ def recorded_rows(task: RowTask, predictions: Path, name: str, *, strict: bool =
     """
     finished = read_row_predictions(task, predictions, Screen(strict))
     return Recorded(name, {item.id: text for item, text in zip(finished.items, finished.texts, strict=True)})
+
+
+def recorded_benchmark(
+    chosen: BenchmarkSet, predictions: Path, name: str, *, strict: bool = False
+) -> tuple[Recorded, tuple[str, ...]]:
+    """Answers to a published benchmark, and the tasks that they cover.
+
+    Raises:
+        InputError: as `read_benchmark_predictions`.
+    """
+    finished = read_benchmark_predictions(chosen, predictions, Screen(strict))
+    texts = {item.id: text for task in finished.values() for item, text in zip(task.items, task.texts, strict=True)}
+    return Recorded(name, texts), tuple(finished)
 
 
 def recorded_igakuqa(chosen: Igakuqa, predictions: Path, system: str) -> Recorded:

@@ -9,13 +9,14 @@ import importlib.util
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from igakulm.errors import InputError
 from igakulm.machine import cores, total_memory
+from igakulm.recipe.schema import Source
 from igakulm.shipped import shipped_files
 
 OPTIONAL_PARTS = {
@@ -25,6 +26,7 @@ OPTIONAL_PARTS = {
     "tensorboard": ("tensorboard", "curves of a training in TensorBoard"),
     "wiki": ("mwparserfromhell", "raw Wikipedia dumps"),
     "html": ("trafilatura", "saved pages and WARC files as sources"),
+    "pdf": ("pdfminer", "PDF files as sources"),
     "crawl": ("protego", "igakulm corpus crawl"),
     "synth": ("httpx", "writes synthetic textbooks through an OpenAI-compatible server"),
 }
@@ -143,4 +145,25 @@ def _recipe_data(recipe: Path) -> Iterator[Finding]:
         advice = "get the data, or change these keys in the recipe"
         yield Finding("bad", "data", f"{recipe}: nothing at {', '.join(missing)}", advice)
     else:
-        yield Finding("ok", "data", f"{recipe}: all {len(paths)} sources are here")
+        yield Finding("ok", "data", f"{recipe}: all {len(paths)} files and folders are here")
+        yield from _sources(load_recipe(recipe).corpus.sources)
+
+
+def _sources(sources: Sequence[Source]) -> Iterator[Finding]:
+    """Whether the sources of the corpus can be read: the first documents of each are tried."""
+    from igakulm.corpus.look import look_at
+
+    for source in sources:
+        try:
+            look = look_at(source)
+        except InputError as error:
+            advice = f"{error.where or ''} {error.hint or ''}".strip()
+            yield Finding("bad", f"source {source.name}", error.what, advice)
+            continue
+        found = f"{look.files:,} files; of the first {look.tried:,} documents {look.readable:,} can be read"
+        if look.left_out:
+            found += f"; other files there: {look.left_out}"
+        state: Literal["ok", "note", "bad"] = "ok" if look.readable == look.tried else "note"
+        if not look.readable:
+            state = "bad"
+        yield Finding(state, f"source {source.name}", found, look.example)

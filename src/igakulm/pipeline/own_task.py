@@ -25,6 +25,7 @@ from igakulm.progress import Progress
 from igakulm.recipe.loading import data_files, load_recipe
 from igakulm.recipe.schema import BenchmarksSection, Recipe, RowTask
 from igakulm.recipe.task_file import TaskFile
+from igakulm.tasks.own.items import titles_of
 from igakulm.tasks.own.rows import OwnRows, read_own_rows
 from igakulm.tasks.own.splits import Sides, split_rows
 from igakulm.tasks.own.stored import Stored, store_sides
@@ -92,18 +93,20 @@ def evaluate_own_task(
     folder = Path(runs_folder) / task_file.name
     folder.mkdir(parents=True, exist_ok=True)
     stored = _stored(task_file, split_rows(task_file, read.rows), folder)
-    rows = tuple(RowTask.model_validate(one) for one in _row_tasks(stored, folder))
+    rows = tuple(RowTask.model_validate(one) for one in _row_tasks(task_file, stored, folder))
     first, *more = targets
     options = Options(seed=task_file.split.seed)
     evaluate_model(BenchmarksSection(rows=rows), first, options, out_dir, progress, more=more)
     return stored
 
 
-def _row_tasks(stored: Stored, folder: Path) -> list[dict[str, str]]:
+def _row_tasks(task_file: TaskFile, stored: Stored, folder: Path) -> list[dict[str, str]]:
+    titles = titles_of(task_file)
     return [
         {
             "name": name,
             "kind": "items",
+            "title": titles[name],
             "train": str((folder / ROWS / f"{name}.train.jsonl").resolve()),
             "test": str((folder / ROWS / f"{name}.test.jsonl").resolve()),
         }
@@ -173,7 +176,7 @@ def _recipe_text(task_file: TaskFile, stored: Stored, base: Path, folder: Path, 
         "model": {"from_folder": str(base.resolve()), "dropout": 0.0},
         "pretrain": {"steps": 0},
         "finetune": finetune_settings(stored),
-        "benchmarks": {"rows": _row_tasks(stored, folder)},
+        "benchmarks": {"rows": _row_tasks(task_file, stored, folder)},
         "evaluate": {"models": ["tuned"], "baseline_splits": ["published"], "fold_below": 0},
         "export": {"name": task_file.name, "gguf": ["q8_0"]},
     }
@@ -181,7 +184,7 @@ def _recipe_text(task_file: TaskFile, stored: Stored, base: Path, folder: Path, 
     return head + yaml.safe_dump(made, allow_unicode=True, sort_keys=False)
 
 
-def finetune_settings(stored: Stored) -> dict[str, Any]:
+def finetune_settings(stored: Stored) -> dict[str, object]:
     """Settings of tuning that fit the number of rows: small steps, as many passes as validation rows find useful.
 
     Every row and every task counts alike: a list of thirty strings does not outweigh a letter.

@@ -173,6 +173,7 @@ class RowTask(Section):
     # items: rows as `igakulm task train` writes them
     train: Data | None = None
     test: Data | None = None  # none: the rows are tuned on and nothing is evaluated
+    title: str = ""  # what people call it: on the page and in /api/tasks; empty = the words of its question
     by: tuple[str, ...] = ()  # further fields of the rows by which scores are given apart, e.g. ward
     personal_data: PersonalData | None = None  # replace, kept, or how; unset = nothing is done, and the card says so
 

@@ -18,11 +18,12 @@ class Source(Section):
 
     name: str
     path: Data  # file, folder or glob
-    format: Literal["jsonl", "parquet", "csv", "text", "oscar", "wiki40b", "wikipedia", "mediawiki", "html", "warc"] = (
-        "jsonl"
-    )
+    format: Literal[
+        "jsonl", "parquet", "csv", "text", "pdf", "docx", "oscar", "wiki40b", "wikipedia", "mediawiki", "html", "warc"
+    ] = "jsonl"
     # .zst/.gz/.bz2 by suffix; oscar = 22.01/23.01 and the hub's form; wiki40b/wikipedia = their Parquet files;
-    # mediawiki = a raw pages-articles.xml.bz2; html = saved pages; warc = what `igakulm corpus crawl` writes
+    # mediawiki = a raw pages-articles.xml.bz2; html = saved pages; warc = what `igakulm corpus crawl` writes;
+    # pdf = the text layer, a file a document; docx = Word documents, the same
     text_field: str = "text"
     id_field: str | None = "id"
     licence: str | None = None  # None: each row's own `licence` field is required

@@ -28,16 +28,10 @@ from igakulm.serving.batch_answers import TRIES, Answered, answer_all, at_once_o
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
-from igakulm.tasks.layouts import Task, TaskKind
+from igakulm.tasks.kinds.registry import kinds
+from igakulm.tasks.layouts import Task
 
 JOURNAL = ".journal"
-DOES: dict[TaskKind, str] = {
-    "extract": "extracts",
-    "classify": "classifies",
-    "compare": "compares",
-    "exam": "answers examination questions",
-}
-"""What a task of a kind does, for sentences about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +121,14 @@ def journal_of(source: Path, out: Path) -> Path:
     return place.with_name(place.name + JOURNAL)
 
 
-def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: TaskKind = "extract") -> list[Task]:
+def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: str = "extract") -> list[Task]:
     """The tasks of these names, in this order; without names all of the kind.
 
     Raises:
         InputError: an unknown name, a task of another kind, or none of this kind.
     """
     known = {task.name: task for task in tasks if task.kind == kind}
-    does = DOES[kind]
+    does = kinds()[kind].DOES
     for name in names:
         if name not in known:
             close = did_you_mean(name, known)
@@ -145,11 +139,11 @@ def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: TaskKind = "
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
-def _work(records: Records, tasks: Sequence[Task], opened: Model, options: BatchOptions) -> dict[str, Any]:
+def _work(records: Records, tasks: Sequence[Task], opened: Model, options: BatchOptions) -> dict[str, object]:
     """What decides the answers; the layout of the result does not."""
     return {
         "input": sha256_file(records.path),
-        "columns": [records.encoding, records.column, records.id_column],
+        "columns": [records.encoding, records.delimiter, records.column, records.id_column],
         "tasks": sha256_json([asdict(task) for task in tasks]),
         "model": opened.identity,
         "tokenizer": opened.encoder.identity,
@@ -225,7 +219,7 @@ def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[
     return tried(lambda: extract(opened, task, record.text, max_new_tokens=most, done=done))
 
 
-def _result(task: Task, found: Extraction) -> dict[str, Any]:
+def _result(task: Task, found: Extraction) -> dict[str, object]:
     return {
         "task": task.name,
         "kind": task.kind_of_item,

@@ -15,9 +15,8 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import explain_os_error
@@ -25,6 +24,8 @@ from igakulm.files import explain_os_error
 LONGEST_TEXT = 200_000
 """Characters of a record; about 300 pages."""
 LONGEST_CELL = 2**30
+DELIMITERS = (",", "\t", ";")
+_TABLES, _OBJECTS = (".csv", ".tsv", ".tab", ".txt", ""), (".jsonl", ".ndjson")
 _UNDECODED = re.compile("[\ud800-\udfff]")
 _JAPANESE_OF_WINDOWS = "cp932"
 
@@ -53,6 +54,7 @@ class Records:
 
     Attributes:
         column: that holds the texts; id_column: that names the records, None = they are numbered.
+        delimiter: between cells: a comma, a tab or a semicolon.
         count: how many records; broken: how many of them have a problem.
     """
 
@@ -60,6 +62,7 @@ class Records:
     encoding: str
     column: str
     id_column: str | None
+    delimiter: str = ","
     count: int = 0
     broken: int = 0
 
@@ -78,7 +81,8 @@ def open_records(
     """Check a file from its beginning to its end.
 
     Args:
-        path: `.jsonl` holds one JSON object a line, `.tsv` cells between tabs, everything else is CSV with a header.
+        path: `.jsonl` holds one JSON object a line, `.csv`, `.tsv` and `.txt` cells with a header, between commas,
+            tabs or semicolons, as the header shows.
         column: of the texts; None = "text", or the only column.
         id_column: None = "id" where there is such a column.
         encoding: any of Python's; Excel in Japan writes "cp932" where it is not told otherwise.
@@ -88,15 +92,19 @@ def open_records(
             encoding.
     """
     encoding = _known(encoding)
+    _check_kind(path)
+    if encoding == "utf-8-sig":
+        _check_utf16(path)
     if _is_jsonl(path):
         records = Records(path, encoding, column or "text", id_column or "id")
     else:
-        header = _header(path, encoding)
+        delimiter = _delimiter(path, encoding)
+        header = _header(path, encoding, delimiter)
         chosen = _chosen_column(header, column, path)
         if id_column is not None and header.count(id_column) != 1:
             raise _no_column(id_column, header, path)
         named = id_column or ("id" if header.count("id") == 1 and chosen != "id" else None)
-        records = Records(path, encoding, chosen, named)
+        records = Records(path, encoding, chosen, named, delimiter)
     count = broken = undecoded = 0
     for record in records:
         count, broken = count + 1, broken + bool(record.problem)
@@ -105,7 +113,48 @@ def open_records(
         raise InputError("the file holds no record", where=str(path))
     if undecoded * 2 > count:
         _suggest_encoding(path, encoding)
-    return Records(path, encoding, records.column, records.id_column, count, broken)
+    return replace(records, count=count, broken=broken)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is no table of records by its name, before its lines become questions."""
+    if path.suffix.lower() in (*_TABLES, *_OBJECTS):
+        return
+    kinds = ", ".join(_TABLES[:-1] + _OBJECTS)
+    hint = f"records are read from {kinds}"
+    if path.suffix.lower() in (".xlsx", ".xls", ".ods"):
+        hint = "save the sheet as CSV (UTF-8)"
+    raise InputError("this is no file of records by its name", where=str(path), hint=hint)
+
+
+def _check_utf16(path: Path) -> None:
+    """Say so when a file that should be UTF-8 is UTF-16, as some programs save "Unicode text"."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not marked and head.count(b"\0") * 8 < max(1, len(head)):
+        return
+    name = "utf-16" if marked else "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    hint = f"--encoding {name}" if path.suffix.lower() not in _OBJECTS else "JSON Lines are UTF-8: save it as such"
+    raise InputError("the file is not UTF-8 but UTF-16", where=str(path), hint=hint)
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """What stands between the cells of the header: a tab in `.tsv`, else what is there most often, a comma first."""
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    try:
+        with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
+            line = next((line for line in file if line.strip()), "")
+    except UnicodeError as error:
+        raise InputError(f"the file is not {encoding}", where=str(path), hint="name its --encoding") from error
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    outside = re.sub(r'"[^"]*"', "", line)
+    return max(DELIMITERS, key=outside.count)
 
 
 def _known(encoding: str) -> str:
@@ -133,13 +182,12 @@ def _suggest_encoding(path: Path, encoding: str) -> None:
 
 
 def _is_jsonl(path: Path) -> bool:
-    return path.suffix.lower() in (".jsonl", ".ndjson")
+    return path.suffix.lower() in _OBJECTS
 
 
-def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """(line on which the row begins, cells); blank lines are left out."""
     csv.field_size_limit(LONGEST_CELL)  # the default is a long record; longer ones get a message of ours
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     first = 1
     try:
         with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
@@ -157,8 +205,8 @@ def _rows(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
         raise explain_os_error(error, path) from error
 
 
-def _header(path: Path, encoding: str) -> list[str]:
-    for line, cells in _rows(path, encoding):
+def _header(path: Path, encoding: str, delimiter: str) -> list[str]:
+    for line, cells in _rows(path, encoding, delimiter):
         if any(_UNDECODED.search(cell) for cell in cells):
             _suggest_encoding(path, encoding)
         if not any(cell.strip() for cell in cells):
@@ -184,7 +232,7 @@ def _no_column(column: str, header: list[str], path: Path) -> InputError:
 
 
 def _of_csv(records: Records) -> Iterator[Record]:
-    rows = _rows(records.path, records.encoding)
+    rows = _rows(records.path, records.encoding, records.delimiter)
     header = [cell.strip() for cell in next(rows)[1]]
     place = header.index(records.column)
     named = header.index(records.id_column) if records.id_column else None
@@ -215,7 +263,7 @@ def _of_jsonl(records: Records) -> Iterator[Record]:
             yield _record(number, line, str(identifier) if plain else "", text, "utf-8")
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+def _object(data: bytes) -> dict[str, object] | None:
     try:
         value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):

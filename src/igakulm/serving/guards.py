@@ -42,7 +42,7 @@ _HEADERS = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 _ONCE = frozenset({b"host", b"origin", b"authorization", b"content-length", b"content-type"})
-_OPEN = ("/health", "/", "/openapi.json")
+_OPEN = ("/health", "/ready", "/", "/openapi.json")
 """Paths that tell nothing of the model's work; with `/page/…` the only ones that never need a key."""
 
 

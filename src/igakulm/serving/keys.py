@@ -10,7 +10,7 @@ import hashlib
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +21,9 @@ from igakulm.errors import InputError, did_you_mean
 from igakulm.recipe.keys import Positive, Section
 from igakulm.recipe.loading import load_yaml
 
-CHAT, COMPLETIONS = "chat", "completions"
-"""Names of the two routes of OpenAI among the names of tasks."""
+CHAT, COMPLETIONS, METRICS = "chat", "completions", "metrics"
+"""Names of the two routes of OpenAI, and of `/metrics`, among the names of tasks."""
+_ALWAYS = (CHAT, COMPLETIONS, METRICS)
 WINDOW = 60.0
 ONE_KEY = "IGAKULM_API_KEY"
 
@@ -33,7 +34,7 @@ class KeyEntry(Section):
     Attributes:
         name: who has it: a ward, a program. It stands in the audit log.
         sha256: of the key's bytes.
-        tasks: names of tasks, `chat`, `completions`; None = all.
+        tasks: names of tasks, `chat`, `completions`, `metrics`; None = all.
         requests_a_minute: None = as many as the queue takes.
     """
 
@@ -124,9 +125,9 @@ class Keys:
         if entry.sha256 in owners or any(owner.name == entry.name for owner in owners.values()):
             raise InputError(f"the name or the hash of {entry.name!r} is there twice", where=str(self._path))
         for task in entry.tasks or ():
-            if self._known is not None and task not in (CHAT, COMPLETIONS, *self._known):
-                near = did_you_mean(task, (CHAT, COMPLETIONS, *self._known))
-                hint = f"did you mean {near!r}?" if near else f"there are {_listed((CHAT, COMPLETIONS, *self._known))}"
+            if self._known is not None and task not in (there := (*_ALWAYS, *self._known)):
+                near = did_you_mean(task, there)
+                hint = f"did you mean {near!r}?" if near else f"there are {', '.join(there)}"
                 raise InputError(f"{entry.name!r} names an unknown task {task!r}", where=str(self._path), hint=hint)
 
     def owner(self, key: bytes) -> Owner | None:
@@ -136,10 +137,6 @@ class Keys:
 
 def _hash(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def new_key(name: str) -> tuple[str, str]:

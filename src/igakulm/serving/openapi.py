@@ -20,6 +20,7 @@ from igakulm.serving.completion_request import MOST_TOP as MOST_COMPLETION_TOP
 from igakulm.serving.openapi_answers import ANSWERS, list_of, ref, shape
 from igakulm.serving.request_fields import LONGEST_STOP, MOST_STOPS
 from igakulm.serving.task_routes import Tasks
+from igakulm.tasks.layouts import Task
 from igakulm.version import __version__
 
 Value = dict[str, Any]
@@ -28,13 +29,14 @@ _STOP: Value = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
 _FLAG: Value = {"type": ["boolean", "null"]}
 
 
-def openapi_document(name: str, paths: Collection[str], cap: int) -> Value:
+def openapi_document(name: str, paths: Collection[str], cap: int, tasks: Collection[Task] = ()) -> Value:
     """The document for one server.
 
     Args:
         name: the model that is served.
         paths: the paths that this server has; others are left out.
         cap: most tokens of an answer.
+        tasks: of the model, whose names requests may carry.
     """
     served = {path: item for path, item in _paths().items() if path in paths}
     return {
@@ -47,7 +49,7 @@ def openapi_document(name: str, paths: Collection[str], cap: int) -> Value:
         },
         "paths": {path.replace("{name:path}", "{name}"): item for path, item in served.items()},
         "components": {
-            "schemas": {**ANSWERS, **_task_schemas(), **_requests(name, cap)},
+            "schemas": {**ANSWERS, **_task_schemas(tasks), **_requests(name, cap)},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"key": []}],
@@ -60,6 +62,8 @@ def _paths() -> dict[str, Value]:
     named = [{"name": "name", "in": "path", "required": True, "schema": TEXT}]
     return {
         "/health": {"get": _operation("health", "Whether the model answers, and how long the queue is", "Health")},
+        "/ready": {"get": _ready()},
+        "/metrics": {"get": _metrics()},
         "/v1/models": {"get": _operation("models", "The model that is served", "Models")},
         "/v1/models/{name:path}": {"get": {**_operation("model", "One model", "Model"), "parameters": named}},
         "/v1/chat/completions": {
@@ -76,6 +80,19 @@ def _paths() -> dict[str, Value]:
         },
         "/openapi.json": {"get": _operation("description", "This document", "Description")},
     }
+
+
+def _ready() -> Value:
+    operation = _operation("ready", "Whether a request would be answered now, found out by asking for a token", "Ready")
+    content = {"application/json": {"schema": ref("Ready")}}
+    operation["responses"]["503"] = {"description": "not now, and why", "content": content}
+    return operation
+
+
+def _metrics() -> Value:
+    operation = _operation("metrics", "Counts for Prometheus, in its text format", "Ready")
+    operation["responses"]["200"]["content"] = {"text/plain": {"schema": TEXT}}
+    return operation
 
 
 def _operation(
@@ -128,14 +145,18 @@ def _requests(name: str, cap: int) -> dict[str, Value]:
     return {"ChatRequest": _closed(chat, "messages"), "CompletionRequest": _closed(completion, "prompt")}
 
 
-def _task_schemas() -> dict[str, Value]:
-    """Requests and answers of all kinds of tasks, from their models."""
+def _task_schemas(tasks: Collection[Task]) -> dict[str, Value]:
+    """Requests and answers of all kinds of tasks, from their models; a task is named as the model's tasks are."""
     kinds = task_kinds().values()
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Tasks, "serialization")]
     models += [(kind, "validation") for kind in kinds]
     models += [(answer, "serialization") for answer in dict.fromkeys(kind.ANSWER for kind in kinds)]
     _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")
     schemas: dict[str, Value] = found["$defs"]
+    for kind in kinds:
+        names = sorted(task.name for task in tasks if task.kind == kind.KIND)
+        if names and "task" in kind.model_fields:
+            schemas[kind.__name__]["properties"]["task"]["enum"] = names
     return schemas
 
 

@@ -94,6 +94,7 @@ def _about() -> dict[str, Value]:
     return {
         "About": shape(about),
         "Health": shape({"status": {"enum": ["ok", "restarting", "unreachable"]}, "engine": engine, "queue": queue}),
+        "Ready": shape({"ready": {"type": "boolean"}, "reason": TEXT}),
         "Model": shape(model),
         "Models": shape({"object": {"const": "list"}, "data": list_of(ref("Model"))}),
         "Description": shape({"openapi": TEXT, "info": anything, "paths": anything}),

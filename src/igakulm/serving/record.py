@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from igakulm.serving.audit import AuditLog
 from igakulm.serving.audit_lines import Digest, digest
 from igakulm.serving.guards import error_response
+from igakulm.serving.metrics import Metrics
 from igakulm.serving.tally import CURRENT, Tally
 from igakulm.serving.visitor import visitor_of
 
@@ -36,10 +37,13 @@ class Record:
         app: what is recorded.
         audit: the audit log, or None.
         log_prompts: bodies and answers go to the log too.
+        metrics: counts all requests; None = nobody does.
     """
 
-    def __init__(self, app: ASGIApp, *, audit: AuditLog | None = None, log_prompts: bool = False) -> None:
-        self.app, self.audit, self.log_prompts = app, audit, log_prompts
+    def __init__(
+        self, app: ASGIApp, *, audit: AuditLog | None = None, log_prompts: bool = False, metrics: Metrics | None = None
+    ) -> None:
+        self.app, self.audit, self.log_prompts, self.metrics = app, audit, log_prompts, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and record what was asked of the model."""
@@ -62,6 +66,9 @@ class Record:
         finally:
             visit.tally.ended.set()
             CURRENT.reset(token)
+            if self.metrics is not None:
+                seconds = time.monotonic() - visit.tally.started
+                self.metrics.count(scope["path"], visit.status, seconds, visit.tally)
             if scope["method"] == "POST":
                 self._write(scope, visit, begun)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from igakulm.serving.audit import AuditLog
@@ -26,14 +27,19 @@ class Refusals:
     Args:
         audit: where lines go; None = only counted for the log on standard error.
         clock: seconds.
+
+    Attributes:
+        totals: how often each code was given.
     """
 
     def __init__(self, audit: AuditLog | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.audit, self._clock = audit, clock
+        self.totals: Counter[str] = Counter()
         self._counted: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def add(self, code: str, visitor: Visitor) -> None:
         """One more."""
+        self.totals[code] += 1
         kind, now = (code, visitor.address, visitor.name), self._clock()
         since, count = self._counted.get(kind, (now - WITHIN, 0))
         if now - since < WITHIN:

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -51,6 +51,7 @@ class Limits:
         queue: how many requests may wait beside those that are answered.
         turn_seconds: longest wait for a turn.
         seconds: longest answer, from its turn on.
+        ready_seconds: within this time one token must come for the server to be ready.
         body_seconds: within this time a body must have arrived.
     """
 
@@ -60,6 +61,7 @@ class Limits:
     turn_seconds: float = 120.0
     seconds: float = 120.0
     body_seconds: float = 20.0
+    ready_seconds: float = 10.0
 
 
 class Room:
@@ -72,11 +74,17 @@ class Room:
 
     def __init__(self, model: Model, limits: Limits | None = None) -> None:
         self.inner, self.name, lanes = model.engine, model.name, model.engine.lanes
-        self.model = replace(model, engine=CountingEngine(model.engine))
+        self._counting = CountingEngine(model.engine)
+        self.model = replace(model, engine=self._counting)
         self.limits = limits or Limits()
         self.turns = Turns(self.limits.queue, lanes, self.limits.turn_seconds)
         self.threads = ThreadPoolExecutor(lanes, "engine")
         self.started = int(time.time())
+
+    @property
+    def heard(self) -> float:
+        """When the engine last gave or was given anything."""
+        return self._counting.heard
 
     async def json_body(self, request: Request) -> dict[str, Any]:
         """The body of a request: a JSON object. Lone surrogates in its texts become U+FFFD.
@@ -143,13 +151,25 @@ class Room:
             BadRequest: the queue is full (429), or no turn came in time (503).
         """
         try:
-            await self.turns.take()
+            work = await self.start(function)
         except Busy as error:
             message = "the model is busy and the queue is full; try again soon"
             raise BadRequest(message, None, "busy", 429) from error
         except WaitedTooLong as error:
             message = f"the model is busy: no turn came within {self.limits.turn_seconds:.0f} s; try again later"
             raise BadRequest(message, None, "busy", 503) from error
+        waited = asyncio.wrap_future(work)
+        waited.add_done_callback(_retrieve)
+        return waited
+
+    async def start(self, function: Callable[[], T]) -> Future[T]:
+        """As `begin`; the work belongs to no event loop.
+
+        Raises:
+            Busy: the queue is full.
+            WaitedTooLong: no turn came in time.
+        """
+        await self.turns.take()
         current_tally()  # made here, so that the thread's copy of the context holds it
         try:
             work = self.threads.submit(contextvars.copy_context().run, function)
@@ -157,9 +177,7 @@ class Room:
             self.turns.give_back()
             raise
         work.add_done_callback(lambda _: self.turns.give_back())  # before the request hears of the end
-        waited = asyncio.wrap_future(work)
-        waited.add_done_callback(_retrieve)
-        return waited
+        return work
 
     def close(self) -> None:
         """Take no more work; what runs ends by itself."""

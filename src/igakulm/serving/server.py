@@ -22,8 +22,10 @@ from igakulm.serving.audit import AuditLog
 from igakulm.serving.completion_routes import completion_routes
 from igakulm.serving.guards import Guard, error_response
 from igakulm.serving.keys import Keys
+from igakulm.serving.metrics import Metrics
 from igakulm.serving.openapi import openapi_document
 from igakulm.serving.place import Place
+from igakulm.serving.ready import Readiness
 from igakulm.serving.record import Record
 from igakulm.serving.refusals import Refusals
 from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
@@ -84,14 +86,18 @@ def app_of(opened: Model, options: Options) -> Guard:
     from igakulm.serving.task_routes import task_routes
 
     room = Room(opened, options.limits)
+    refusals = options.refusals or Refusals(options.audit)
+    metrics = Metrics(room, options.audit, refusals)
     routes = [
         Route("/health", _health(room), methods=["GET"]),
+        Route("/ready", Readiness(room, options.audit).answer, methods=["GET"]),
+        Route("/metrics", metrics.answer, methods=["GET"]),
         *completion_routes(room),
         *task_routes(room, opened.tasks),
         *_routes_of_page(opened),
     ]
     paths = {route.path for route in routes} | {OPENAPI}
-    document = openapi_document(opened.name, paths, options.limits.new_tokens)
+    document = openapi_document(opened.name, paths, options.limits.new_tokens, opened.tasks)
 
     async def description(_: Request) -> Response:
         return JSONResponse(document)
@@ -104,8 +110,9 @@ def app_of(opened: Model, options: Options) -> Guard:
         Exception: _server_error,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    record = Record(app, audit=options.audit, log_prompts=options.log_prompts)
-    place, refusals = options.place, options.refusals or Refusals(options.audit)
+    metrics.paths = paths
+    record = Record(app, audit=options.audit, log_prompts=options.log_prompts, metrics=metrics)
+    place = options.place
     return Guard(
         record,
         keys=options.keys,
@@ -123,7 +130,7 @@ def _routes_of_page(opened: Model) -> list[Route]:
     return [*page_routes(), *model_routes(opened)]
 
 
-def _health(room: Room) -> Callable[[Request], Any]:
+def _health(room: Room) -> Callable[[Request], object]:
     engine = room.inner
 
     async def health(_: Request) -> Response:

@@ -77,11 +77,15 @@ class CountingEngine:
 
     Args:
         engine: does the work.
+
+    Attributes:
+        heard: when it last gave or was given anything.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.inner, self.name = engine, engine.name
         self.context_length, self.lanes = engine.context_length, engine.lanes
+        self.heard = time.monotonic()
 
     def stream(
         self, prompt: Sequence[int], max_new_tokens: int, stop: Sequence[int], sampling: Sampling = GREEDY
@@ -94,10 +98,12 @@ class CountingEngine:
         tally = current_tally()
         _check(tally)
         tally.add(len(prompt), 0)
+        self.heard = time.monotonic()
         steps = self.inner.stream(prompt, max_new_tokens, stop, sampling)
         try:
             for step in steps:
                 tally.add(0, 1)
+                self.heard = time.monotonic()
                 yield step
                 _check(tally)
         finally:
@@ -116,6 +122,7 @@ class CountingEngine:
         tally = current_tally()
         _check(tally)
         tally.add(sum(map(len, prompts)) + sum(len(option) for group in options for option in group), 0)
+        self.heard = time.monotonic()
         return self.inner.score(prompts, options, done=done)
 
     def generate(

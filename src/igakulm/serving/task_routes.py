@@ -7,7 +7,6 @@ bodies (room.py), know any kind, or keep anything of a text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -19,7 +18,7 @@ from igakulm.answering.kinds.registry import task_kinds
 from igakulm.errors import did_you_mean
 from igakulm.serving.request_fields import check_fields
 from igakulm.serving.room import BadRequest, Room, check_allowed
-from igakulm.tasks.layouts import Task, TaskKind
+from igakulm.tasks.layouts import Task
 
 
 class TaskOption(Part):
@@ -33,7 +32,7 @@ class TaskEntry(Part):
     """A task as `/api/tasks` tells it; the wording around the text is none of a client's business."""
 
     name: str
-    kind: TaskKind
+    kind: str
     title_ja: str
     title_en: str
     kind_of_item: str
@@ -79,7 +78,7 @@ def _route(room: Room, tasks: Sequence[Task], kind: type[TaskRequest]) -> Route:
     return Route(path, endpoint, methods=["POST"], name=path)
 
 
-def _read(kind: type[TaskRequest], value: Mapping[str, Any]) -> TaskRequest:
+def _read(kind: type[TaskRequest], value: Mapping[str, object]) -> TaskRequest:
     try:
         return kind.model_validate({name: value[name] for name in kind.model_fields if name in value})
     except ValidationError as error:

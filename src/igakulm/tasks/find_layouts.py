@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from igakulm.tasks.items import LETTERS, Item
-from igakulm.tasks.layouts import EXTRACT_TITLES, KIND_TITLES, KINDS_OF_ITEM, Task, TaskKind, lettered
+from igakulm.tasks.kinds.kind import Layout
+from igakulm.tasks.kinds.registry import kinds
+from igakulm.tasks.layouts import Task, lettered
 from igakulm.tasks.prompts import BASE_SUFFIX, short_choices
 
 LEAST_SHARE = 0.01
@@ -25,12 +26,14 @@ MOST_LAYOUTS = 32
 LONGEST_TITLE = 60
 _OPTION = re.compile(r"([A-Z])\. (.*)", re.DOTALL)
 _SENTENCE = re.compile(r"[^:：\n]{1,8}[:：] ?(.+)")
-_Layout = tuple[TaskKind, str, str, str, str, tuple[str, ...]]
-"""Kind, tag, prefix, between, suffix, labels."""
 
 
-def layouts_of(items: Mapping[str, Sequence[Item]]) -> list[Task]:
+def layouts_of(items: Mapping[str, Sequence[Item]], titles: Mapping[str, str] | None = None) -> list[Task]:
     """One task for each layout that the rows of a task have, in the order of the tasks and of first rows.
+
+    Args:
+        items: rows by task.
+        titles: what the user calls a task; else the words of its question, or a title of its kind.
 
     >>> item = Item("1", "posts", "choice", "咳ですか。\\n「朝から咳」", ("はい", "いいえ"), ("A",), "朝から咳")
     >>> [(task.name, task.prefix, task.suffix) for task in layouts_of({"posts": [item]})]
@@ -38,13 +41,13 @@ def layouts_of(items: Mapping[str, Sequence[Item]]) -> list[Task]:
     """
     tasks: list[Task] = []
     for name, rows in items.items():
-        tasks += _named(name, _layouts(rows))
+        tasks += _named(name, _layouts(rows), (titles or {}).get(name, ""))
     return tasks
 
 
-def _layouts(rows: Sequence[Item]) -> dict[_Layout, int]:
+def _layouts(rows: Sequence[Item]) -> dict[Layout, int]:
     """Layouts that fit nearly all rows, with the length of the longest document that each has."""
-    documents: dict[_Layout, list[int]] = {}
+    documents: dict[Layout, list[int]] = {}
     for item in rows:
         if layout := _layout(item):
             documents.setdefault(layout, []).append(len(item.document))
@@ -55,45 +58,30 @@ def _layouts(rows: Sequence[Item]) -> dict[_Layout, int]:
     return {layout: max(lengths) for layout, lengths in kept.items()}
 
 
-def _layout(item: Item) -> _Layout | None:
+def _layout(item: Item) -> Layout | None:
     """The layout of one row; None where its question does not hold the document, or wants a number."""
-    question, labels = item.question, short_choices(item.choices)
-    if item.sentences:
-        return _compared(item, labels)
-    if item.kind == "choice" and item.document in ("", question):
-        return "exam", "", "", "", "", ()
-    start = question.find(item.document)
-    if item.kind == "number" or not item.document or start < 0:
-        return None
-    kind: TaskKind = "extract" if item.kind == "entities" else "classify"
-    return kind, item.tag, question[:start], "", question[start + len(item.document) :], labels
+    labels = short_choices(item.choices)
+    return next((found for kind in kinds().values() if (found := kind.layout(item, labels))), None)
 
 
-def _compared(item: Item, labels: tuple[str, ...]) -> _Layout | None:
-    first, second = item.sentences if len(item.sentences) == 2 else ("", "")
-    # The second sentence may be part of the first one: it is looked for from the end.
-    start, again = item.question.find(first), item.question.rfind(second)
-    if not first or not second or start < 0 or again < start + len(first):
-        return None
-    between = item.question[start + len(first) : again]
-    return "compare", item.tag, item.question[:start], between, item.question[again + len(second) :], labels
-
-
-def _named(name: str, layouts: Mapping[_Layout, int]) -> list[Task]:
+def _named(name: str, layouts: Mapping[Layout, int], title: str) -> list[Task]:
     """Tasks with names of their own: the rows' task, its tag where there are several, a number where tags are alike."""
     tasks: list[Task] = []
-    for (kind, tag, prefix, between, suffix, labels), longest in layouts.items():
-        wanted = name if len(layouts) == 1 else f"{name}.{tag or kind}"
+    for layout, longest in layouts.items():
+        kind = kinds()[layout.kind]
+        wanted = name if len(layouts) == 1 else f"{name}.{layout.tag or layout.kind}"
         taken = {task.name for task in tasks}
         numbered = (f"{wanted}-{number}" for number in range(2, len(layouts) + 2))
         own = wanted if wanted not in taken else next(other for other in numbered if other not in taken)
-        what = KINDS_OF_ITEM.get(tag, tag or "item") if kind == "extract" else ""
-        named, english = EXTRACT_TITLES.get(what, KIND_TITLES[kind])
-        # The words of a question are a good title, but for lists: there they say how to answer.
-        title = (_title(prefix) if what not in EXTRACT_TITLES else "") or f"{named}（{own}）"
-        most = longest if kind == "extract" else 0
+        what = kind.what(layout.tag)
+        better = kind.titles(what)
+        named, english = better or kind.TITLES
+        japanese = ("" if better else _title(layout.prefix)) or f"{named}（{own}）"
         english = f"{english} ({own})"
-        tasks.append(Task(own, kind, title, english, prefix, between, suffix, lettered(labels), what, most))
+        if title:
+            japanese = english = title if own == name else f"{title}（{own.removeprefix(f'{name}.')}）"
+        around, most = (layout.prefix, layout.between, layout.suffix), longest if kind.CUT else 0
+        tasks.append(Task(own, layout.kind, japanese, english, *around, lettered(layout.labels), what, most))
     return tasks
 
 
@@ -107,7 +95,7 @@ def _title(prefix: str) -> str:
     return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1] + "…"
 
 
-def items_of_prompts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Item]]:
+def items_of_prompts(rows: Iterable[Mapping[str, object]]) -> dict[str, list[Item]]:
     """Task name to items whose question, document, sentences and labels are read back from kept prompts.
 
     Args:
@@ -121,7 +109,7 @@ def items_of_prompts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Item]]
     return found
 
 
-def _item_of(row: Mapping[str, Any]) -> Item | None:
+def _item_of(row: Mapping[str, object]) -> Item | None:
     prompt, kind, count = row.get("prompt"), row.get("kind"), row.get("choices")
     if not isinstance(prompt, str) or kind not in ("choice", "entities") or not isinstance(count, int):
         return None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LETTERS = string.ascii_uppercase
+ItemKind = Literal["choice", "entities", "number", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Item:
 
     id: str
     task: str
-    kind: Literal["choice", "entities", "number", "text"]
+    kind: ItemKind
     question: str
     choices: tuple[str, ...]
     answer: tuple[str, ...]

@@ -7,33 +7,22 @@ wording. Does not: find layouts in rows (find_layouts.py), ask a model (answerin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from igakulm.errors import InputError
 from igakulm.files import read_json, write_json
+from igakulm.stored import parse
 from igakulm.tasks.items import LETTERS, Item
+from igakulm.tasks.kinds.extract import EXTRACT_TITLES, KINDS_OF_ITEM
+from igakulm.tasks.kinds.registry import kinds
 from igakulm.tasks.prompts import chat_prompt
 from igakulm.tasks.rows import ENTITY_QUESTIONS, SIMILARITY_CHOICES
 
 TASKS_FILE = "tasks.json"
-TaskKind = Literal["extract", "classify", "compare", "exam"]
-KIND_TITLES: dict[TaskKind, tuple[str, str]] = {
-    "extract": ("抽出", "Extract"),
-    "classify": ("分類", "Classify"),
-    "compare": ("二つの文の比較", "Compare two texts"),
-    "exam": ("試験問題", "Examination question"),
-}
-"""Titles in Japanese and English; what a kind asks and answers stands in `answering/kinds/`."""
-KINDS_OF_ITEM = {"d": "finding", "m-key": "medicine", "m-val": "dose"}
-"""What an entity of a tag is called; other tags keep their name."""
-EXTRACT_TITLES = {
-    "finding": ("症状・所見を取り出す", "Extract findings"),
-    "medicine": ("薬の名前を取り出す", "Extract medicines"),
-    "dose": ("薬の量・用法を取り出す", "Extract doses"),
-}
-"""Titles in Japanese and English, by what the items are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +34,7 @@ class Task:
 
     Attributes:
         name: unique within a bundle.
-        kind: "extract" (a JSON list of strings), "classify", "compare" (two texts) or "exam".
+        kind: a name of `tasks/kinds/`.
         title_ja, title_en: for menus.
         prefix, between, suffix: text around what the user gives.
         options: (letter, label), in order; empty for "extract" and "exam".
@@ -55,15 +44,16 @@ class Task:
     """
 
     name: str
-    kind: TaskKind
-    title_ja: str
-    title_en: str
+    kind: str
+    title_ja: str = ""
+    title_en: str = ""
     prefix: str = ""
     between: str = ""
     suffix: str = ""
     options: tuple[tuple[str, str], ...] = ()
     kind_of_item: str = ""
-    longest: int = 0
+    longest: Annotated[int, Field(ge=0)] = 0
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
 
 def user_message(task: Task, text: str, second: str = "") -> str:
@@ -74,8 +64,8 @@ def user_message(task: Task, text: str, second: str = "") -> str:
     「熱だ」
     A. 咳
     """
-    middle = task.between + second if task.kind == "compare" else ""
-    return as_item(task, task.prefix + text + middle + task.suffix, tuple(label for _, label in task.options))
+    labels = tuple(label for _, label in task.options)
+    return as_item(task, task.prefix + text + task.between + second + task.suffix, labels)
 
 
 def exam_message(question: str, choices: Sequence[str]) -> str:
@@ -91,7 +81,7 @@ def exam_message(question: str, choices: Sequence[str]) -> str:
 
 def as_item(task: Task, question: str, choices: tuple[str, ...]) -> str:
     """Rendered by the function that rendered the training rows: the two cannot drift apart."""
-    return chat_prompt(Item("", task.name, "entities" if task.kind == "extract" else "choice", question, choices, ()))
+    return chat_prompt(Item("", task.name, kinds()[task.kind].ITEM, question, choices, ()))
 
 
 def lettered(labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -133,29 +123,15 @@ def read_tasks(path: Path) -> list[Task]:
     Raises:
         InputError: a missing or malformed file, an unknown kind, two tasks of one name.
     """
-    value = read_json(path)
-    if not isinstance(value, list):
-        raise InputError("this is no list of tasks", where=str(path))
-    tasks = [_task(entry, f"{path}, task {number}") for number, entry in enumerate(value, 1)]
+    tasks = [
+        replace(task, title_ja=task.title_ja or task.name, title_en=task.title_en or task.name)
+        for task in parse(read_json(path), TypeAdapter(list[Task]), str(path))
+    ]
+    odd = next((task for task in tasks if task.kind not in kinds()), None)
+    if odd is not None:
+        raise InputError(f"there is no kind of task {odd.kind!r}", where=f"{path}, task {odd.name!r}")
     names = [task.name for task in tasks]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"two tasks are named {twice!r}", where=str(path))
     return tasks
-
-
-def _task(entry: Any, where: str) -> Task:
-    names = {field.name for field in fields(Task)}
-    if not isinstance(entry, dict) or not {"name", "kind"} <= entry.keys() <= names:
-        raise InputError(f"a task has the fields {', '.join(sorted(names))}", where=where)
-    options = entry.get("options", [])
-    texts = [value for name, value in entry.items() if name not in ("options", "longest")]
-    pairs = isinstance(options, list) and all(isinstance(pair, list) and len(pair) == 2 for pair in options)
-    if not pairs or not all(isinstance(text, str) for text in (*texts, *(part for pair in options for part in pair))):
-        raise InputError("the fields of a task are texts, its options pairs of texts", where=where)
-    if type(entry.get("longest", 0)) is not int or entry.get("longest", 0) < 0:
-        raise InputError("the length of a task's longest document is a whole number", where=where)
-    if entry["kind"] not in get_args(TaskKind):
-        raise InputError(f"there is no kind of task {entry['kind']!r}", where=where)
-    values = {"title_ja": entry["name"], "title_en": entry["name"], **entry}
-    return Task(**{**values, "options": tuple((letter, label) for letter, label in options)})

@@ -68,7 +68,7 @@ def test_a_folder_of_documents(tmp_path: Path) -> None:
     table = read_table(tmp_path)
     assert [(row.cells["file"], row.cells["text"]) for row in table.rows[:2]] == [
         ("a.txt", "経過良好。"),
-        ("b.docx", "紹介状\n体温\t38.5"),
+        ("b.docx", "紹介状\n体温: 38.5"),
     ]
     assert table.rows[2].problem == "the document cannot be read"
     assert table.notes == ("1 files .pdf were left out",)

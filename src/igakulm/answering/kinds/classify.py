@@ -5,6 +5,7 @@ Does: ask and answer with probabilities. Does not: weigh (`answering/options.py`
 
 from __future__ import annotations
 
+from igakulm.answering.kinds.form import Form, FormField
 from igakulm.answering.kinds.kind import NamedTaskRequest, Text
 from igakulm.answering.kinds.options import ChoiceAnswer, chosen
 from igakulm.answering.tasks import classify
@@ -17,6 +18,15 @@ class ClassifyRequest(NamedTaskRequest):
 
     KIND = "classify"
     SUMMARY = "How probable each option is for a text"
+    FORM = Form(
+        tab="分類",
+        heading="文章を分類する",
+        fields=(FormField("text", "文章"),),
+        choose="分類のしかた",
+        example={"text": "インフルエンザと診断され、今日から仕事を休んでいます。"},
+        shows="options",
+        place=20,
+    )
     ANSWER = ChoiceAnswer
 
     text: Text

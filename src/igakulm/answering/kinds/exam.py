@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from igakulm.answering.kinds.form import Form, FormField
 from igakulm.answering.kinds.kind import Part, TaskRequest, Text, Usage, Written
 from igakulm.answering.kinds.options import WeighedOption, weighed
 from igakulm.answering.tasks import MOST_CHOICES, exam
@@ -35,6 +36,26 @@ class ExamRequest(TaskRequest):
 
     KIND = "exam"
     SUMMARY = "How probable each choice of a question is"
+    FORM = Form(
+        tab="試験問題",
+        heading="多肢選択の試験問題を解く",
+        fields=(
+            FormField("question", "問題文", rows=4),
+            FormField(
+                "choices", "選択肢", "（1行に一つ。先頭の「a.」や「1.」は除いて読みます）", sends="lines", least=2
+            ),
+            FormField(
+                "wanted", "答えの数", sends="number", below="choices", options=((1, "一つ"), (2, "二つ"), (3, "三つ"))
+            ),
+        ),
+        example={
+            "question": "血糖値を下げるホルモンはどれか。",
+            "choices": "a. インスリン\nb. グルカゴン\nc. アドレナリン\nd. コルチゾール\ne. 成長ホルモン",
+        },
+        refused="選択肢を1行に一つずつ、答えの数より多く書いてください。",
+        shows="options",
+        place=40,
+    )
     ANSWER = ExamAnswer
 
     question: Text

@@ -6,6 +6,7 @@ Does: ask and answer with the places of what was found. Does not: cut long texts
 from __future__ import annotations
 
 from igakulm.answering.extraction import ANSWER_TOKENS
+from igakulm.answering.kinds.form import Form, FormField
 from igakulm.answering.kinds.kind import Count, NamedTaskRequest, Part, Text, Usage
 from igakulm.answering.tasks import extract
 from igakulm.inference.model import Model
@@ -40,6 +41,20 @@ class ExtractRequest(NamedTaskRequest):
 
     KIND = "extract"
     SUMMARY = "Findings, medicines and doses in a text"
+    FORM = Form(
+        tab="取り出す",
+        heading="記録から所見や薬剤を取り出す",
+        fields=(FormField("text", "看護記録や検査報告の文章", rows=7),),
+        choose="取り出すもの",
+        several=True,
+        example={
+            "text": "（架空の例）75歳女性。昨夜より38.5℃の発熱と咳嗽があり、痰に血液が少量混じる。呼吸困難はない。"
+            "アセトアミノフェン500mgを1回内服し、発熱は軽快した。"
+            "今朝は食欲不振と倦怠感が続くため、点滴を開始した。"
+        },
+        shows="marks",
+        place=10,
+    )
     ANSWER = ExtractAnswer
 
     text: Text

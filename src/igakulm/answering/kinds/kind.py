@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from igakulm.answering.kinds.form import Form
 from igakulm.inference.model import Model
-from igakulm.tasks.layouts import Task, TaskKind
+from igakulm.tasks.layouts import Task
 
 
 def _written(text: str) -> str:
@@ -53,9 +54,11 @@ class TaskRequest(BaseModel, ABC):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    KIND: ClassVar[TaskKind]
+    KIND: ClassVar[str]
     SUMMARY: ClassVar[str]
     ANSWER: ClassVar[type[Part]]
+    FORM: ClassVar[Form | None] = None
+    """On the page; None = over HTTP only."""
 
     @abstractmethod
     def answer(self, model: Model, task: Task, new_tokens: int) -> Part:

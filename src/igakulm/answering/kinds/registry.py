@@ -24,3 +24,13 @@ def task_kinds() -> Mapping[str, type[TaskRequest]]:
     names = sorted(f"{folder.__name__}.{module.name}" for module in pkgutil.iter_modules(folder.__path__))
     found = [module.REQUEST for module in map(importlib.import_module, names) if hasattr(module, "REQUEST")]
     return {request.KIND: request for request in found}
+
+
+def forms_of_kinds() -> list[type[TaskRequest]]:
+    """The kinds that have a form on the page, in the order of their tabs.
+
+    >>> [kind.KIND for kind in forms_of_kinds()]
+    ['extract', 'classify', 'compare', 'exam']
+    """
+    placed = [(kind.FORM.place, name, kind) for name, kind in task_kinds().items() if kind.FORM]
+    return [kind for *_, kind in sorted(placed, key=lambda one: one[:2])]

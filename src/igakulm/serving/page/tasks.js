@@ -4,62 +4,54 @@ import { postJson } from "./api.js";
 import { announce, byId, copyText, el } from "./dom.js";
 import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines, segments } from "./records.js";
 
-const RECORD =
-  "（架空の例）75歳女性。昨夜より38.5℃の発熱と咳嗽があり、痰に血液が少量混じる。呼吸困難はない。" +
-  "アセトアミノフェン500mgを1回内服し、発熱は軽快した。今朝は食欲不振と倦怠感が続くため、点滴を開始した。";
-// Each kind of task: what its example fills in, and what submitting its form does.
-const KINDS = {
-  extract: { example: { text: RECORD }, work: extractAll },
-  classify: {
-    example: { text: "インフルエンザと診断され、今日から仕事を休んでいます。" },
-    work: (view, { task, text }, signal) => choose(view, { task, text }, signal),
-  },
-  compare: {
-    example: { first: "発熱と咳嗽がみられた。", second: "咳と熱を認めた。" },
-    work: (view, { task, first, second }, signal) => choose(view, { task, first, second }, signal),
-  },
-  exam: {
-    example: {
-      question: "血糖値を下げるホルモンはどれか。",
-      choices: "a. インスリン\nb. グルカゴン\nc. アドレナリン\nd. コルチゾール\ne. 成長ホルモン",
-    },
-    work: solve,
-  },
-};
 const NONE = "このモデルは、どの課題でも調整されていません。";
 const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
 
+// How an answer is shown, by `data-shows` of a form.
+const SHOWN = { marks: extractAll, options: choose, fields: list };
+
 export async function startTasks(loading) {
-  const views = Object.keys(KINDS).map(prepare);
+  const views = [...document.querySelectorAll("#tasks > section")].map(prepare);
   const tasks = await loading;
   for (const view of views) {
     offer(
       view,
       tasks.filter((task) => task.kind === view.kind),
     );
-    run(view, (fields, signal) => KINDS[view.kind].work(view, fields, signal));
+    run(view, (signal) => SHOWN[view.section.dataset.shows](view, body(view), signal));
   }
   // A kind without rows is not offered.
-  const kinds = Object.keys(KINDS).filter((kind) => !byId(`tab-${kind}`).hidden);
+  const kinds = views.map((view) => view.kind).filter((kind) => !byId(`tab-${kind}`).hidden);
   if (!kinds.length) byId("tasks").replaceChildren(el("p", {}, NONE));
   return kinds;
 }
 
-function solve(view, { question, choices, wanted }, signal) {
-  const options = optionLines(choices);
-  if (options.length < 2 || Number(wanted) >= options.length)
-    throw new Error("選択肢を1行に一つずつ、答えの数より多く書いてください。");
-  return choose(view, { question, choices: options, wanted: Number(wanted) }, signal);
+// What the form sends. Places are counted in it: a form's own line breaks would be two characters.
+function body(view) {
+  const fields = {};
+  for (const field of view.form.querySelectorAll("textarea")) {
+    fields[field.name] = field.dataset.sends === "lines" ? optionLines(field.value) : field.value;
+    if (field.dataset.sends === "lines" && fields[field.name].length < Number(field.dataset.least)) refuse(view);
+  }
+  for (const field of view.form.querySelectorAll("[data-sends=number]")) {
+    fields[field.name] = Number(field.value);
+    if (field.dataset.below && fields[field.name] >= fields[field.dataset.below].length) refuse(view);
+  }
+  const task = view.form.querySelector("select[name=task]");
+  return task ? { task: task.value, ...fields } : fields;
 }
 
-function prepare(kind) {
-  const section = byId(kind);
+function refuse(view) {
+  throw new Error(view.section.dataset.refused);
+}
+
+function prepare(section) {
   const form = section.querySelector("form");
   const go = el("button", { type: "submit", class: "primary", disabled: true }, "実行");
   const stop = el("button", { type: "button", hidden: true }, "停止");
   const example = el(
     "button",
-    { type: "button", class: "plain", click: () => insert(form, KINDS[kind].example) },
+    { type: "button", class: "plain", click: () => insert(form, JSON.parse(section.dataset.example)) },
     "例文を入れる",
   );
   const clear = el(
@@ -81,7 +73,7 @@ function prepare(kind) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !go.hidden)
       form.requestSubmit(go);
   });
-  const view = { kind, section, form, go, stop, result: section.querySelector(".result"), tasks: [] };
+  const view = { kind: section.id, section, form, go, stop, result: section.querySelector(".result"), tasks: [] };
   return view;
 }
 
@@ -97,13 +89,15 @@ function insert(form, values) {
 
 function offer(view, tasks) {
   view.tasks = tasks;
+  const choice = view.form.querySelector("select[name=task]");
+  const checks = view.form.querySelector(".checks");
   if (!tasks.length) {
     byId(`tab-${view.kind}`).hidden = true;
     return;
   }
   view.go.disabled = false;
-  if (view.kind === "extract") {
-    byId("kinds").append(
+  if (checks) {
+    checks.append(
       ...tasks.map((task) =>
         el(
           "label",
@@ -113,9 +107,8 @@ function offer(view, tasks) {
         ),
       ),
     );
-  } else if (view.kind !== "exam") {
-    const select = view.form.elements.task;
-    select.append(...tasks.map((task) => el("option", { value: task.name }, plainTitle(task))));
+  } else if (choice) {
+    choice.append(...tasks.map((task) => el("option", { value: task.name }, plainTitle(task))));
   }
 }
 
@@ -126,15 +119,12 @@ function run(view, work) {
   view.form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (control) return;
-    const fields = Object.fromEntries(new FormData(view.form));
-    // Places are counted in what is sent: a form's own line breaks would be two characters.
-    for (const area of view.form.querySelectorAll("textarea")) fields[area.name] = area.value;
     control = new AbortController();
     view.go.hidden = true;
     view.stop.hidden = false;
     view.result.replaceChildren(el("p", { class: "quiet waiting" }, "モデルが読んでいます"));
     try {
-      await work(fields, control.signal);
+      await work(control.signal);
     } catch (error) {
       view.result.querySelector(".waiting")?.remove();
       if (error.name === "AbortError") view.result.append(el("p", { class: "quiet" }, "停止しました。"));
@@ -160,7 +150,7 @@ async function extractAll(view, { text }, signal) {
       `${plainTitle(task)}（${n + 1}／${names.length}）`,
     );
     view.result.replaceChildren(waiting, ...(n ? extraction(text, results) : []));
-    const answer = await postJson("/api/extract", { task: name, text }, signal);
+    const answer = await postJson(`/api/${view.kind}`, { task: name, text }, signal);
     results.push({ task: name, title: plainTitle(task), kind: task.kind_of_item, ...answer });
   }
   view.result.replaceChildren(...extraction(text, results));
@@ -271,6 +261,22 @@ function lostItems(unplaced) {
 function copyButton(label, make) {
   const button = el("button", { type: "button", click: () => copyText(make(), button) }, label);
   return button;
+}
+
+// The fields of an answer of a kind that needs nothing of its own.
+async function list(view, body, signal) {
+  const answer = await postJson(`/api/${view.kind}`, body, signal);
+  const fields = Object.entries(answer).filter(([name]) => name !== "usage");
+  const shown = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
+  view.result.replaceChildren(
+    el("h3", {}, "結果"),
+    el(
+      "dl",
+      {},
+      fields.map(([name, value]) => [el("dt", {}, name), el("dd", {}, shown(value))]),
+    ),
+  );
+  announce("結果が出ました。");
 }
 
 async function choose(view, body, signal) {

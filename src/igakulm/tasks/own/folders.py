@@ -11,6 +11,7 @@ from pathlib import Path
 from igakulm.errors import InputError
 from igakulm.tasks.own.tables import Table, TableRow
 from igakulm.tasks.own.text_tables import decoded
+from igakulm.text.word_documents import word_text
 
 
 def read_folder(folder: Path) -> Table:
@@ -41,18 +42,6 @@ def read_folder(folder: Path) -> Table:
 
 def _document(path: Path) -> str:
     try:
-        import docx
-    except ImportError as error:
-        hint = "pip install 'igakulm[excel]', or save the documents as text"
-        raise InputError("reading .docx files needs the package python-docx", where=str(path), hint=hint) from error
-    try:
-        document = docx.Document(str(path))
-    except Exception as error:  # python-docx documents no exceptions for broken files (zip, XML and key errors)
+        return word_text(path.read_bytes(), str(path))
+    except ValueError as error:
         raise InputError("the document cannot be read", where=str(path), hint="save it again as .docx") from error
-    lines = []
-    for block in document.iter_inner_content():
-        if hasattr(block, "rows"):
-            lines += ["\t".join(cell.text for cell in row.cells) for row in block.rows]
-        else:
-            lines.append(block.text)
-    return "\n".join(lines)

@@ -4,9 +4,9 @@ import pytest
 
 from igakulm.corpus.formulas import formula_text
 from igakulm.corpus.html import main_text
-from igakulm.corpus.inline_markup import with_dose_lines, with_meaning
 from igakulm.corpus.wikicode import body_and_losses, body_text, parsed_body_text
 from igakulm.text.cleaning import clean_text
+from igakulm.text.inline_markup import with_dose_lines, with_meaning
 
 SENTENCES = (
     ("血小板は10<sup>5</sup>/μLであった。", "血小板は10^5/μLであった。"),
