@@ -191,6 +191,8 @@ NOT_RUN = (
     "Further seeds of the tuning: nothing here says how much another seed would differ.",
     "recipes/scoreboard-own.yaml (a model of our own from nothing): the worth of pretraining is not measured.",
     "IgakuQA.",
+    "Sweeps of the loss (by row), the sampling of tasks and classes, label words, adapters and trained embeddings: "
+    "taken over from a rehearsal or from reason, not compared here; the learning rate alone was.",
 )
 
 

@@ -179,7 +179,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write JSON atomically, indented, keys in the order given, Japanese unescaped."""
     write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
@@ -200,7 +200,7 @@ def read_json(path: Path) -> Any:
         raise InputError(f"the file is not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}") from error
 
 
-def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> int:
     """Write one JSON object a line, atomically; return the number of rows."""
     count = 0
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -231,7 +231,7 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def tried_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]:
+def tried_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object] | InputError]]:
     """Yield (line number from 1, object, or what is wrong with the line); blank lines are skipped.
 
     Raises:
@@ -246,7 +246,7 @@ def tried_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any] | InputError]]
         raise explain_os_error(error, path) from error
 
 
-def _json_object(line: bytes, number: int, path: Path) -> dict[str, Any] | InputError:
+def _json_object(line: bytes, number: int, path: Path) -> dict[str, object] | InputError:
     where = f"{path}, line {number}"
     try:
         value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
@@ -262,7 +262,7 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_json(value: Any) -> str:
+def sha256_json(value: object) -> str:
     """Hex SHA-256 of a value's canonical JSON (sorted keys, no spaces).
 
     >>> sha256_json({"a": 1, "b": 2}) == sha256_json({"b": 2, "a": 1})

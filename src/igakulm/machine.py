@@ -87,7 +87,7 @@ class Arithmetic:
         """For checkpoints and manifests."""
         return asdict(self)
 
-    def differences(self, before: Mapping[str, Any]) -> list[str]:
+    def differences(self, before: Mapping[str, object]) -> list[str]:
         """How an earlier part of a computation ran on something else, one phrase each.
 
         >>> Arithmetic("cpu", 2, "AVX512").differences({"device": "cpu", "threads": 1, "instructions": "AVX2"})

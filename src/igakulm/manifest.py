@@ -50,7 +50,7 @@ class Manifest:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -> dict[str, dict[str, Any]]:
+def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -> dict[str, dict[str, object]]:
     """Relative path -> size in bytes and SHA-256, for every file below a folder; each file is synced first."""
     described = {}
     for path in files_below(folder):
@@ -59,14 +59,14 @@ def describe_files(folder: Path, hash_of: Callable[[Path], str] = sha256_file) -
     return described
 
 
-def content_digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+def content_digest(files: Mapping[str, Mapping[str, object]]) -> str:
     """One hash for the content of a stage: names and hashes of all files but logs and checkpoints."""
     return sha256_json(
         {name: entry["sha256"] for name, entry in files.items() if not name.startswith(BESIDE_THE_RESULT)}
     )
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> dict[str, object]:
     """Versions and machine, as a record; what torch computed with only where a stage has loaded it."""
     versions: dict[str, str | None] = {}
     computed = arithmetic()

@@ -75,7 +75,7 @@ class Answer:
     stored: bool
 
 
-def request_key(route: str, body: Mapping[str, Any], revision: str = "") -> str:
+def request_key(route: str, body: Mapping[str, object], revision: str = "") -> str:
     """Hex SHA-256 of everything that shapes an answer: model, messages, parameters, seed; not the server's address.
 
     `revision` tells apart models that a server calls by one name.

@@ -8,8 +8,6 @@ Protocol: the OpenAI API reference (models); llama.cpp adds `meta` (sizes), vLLM
 
 from __future__ import annotations
 
-from typing import Any
-
 from igakulm.asking.client import read_api_key
 from igakulm.asking.transport import JSON_TYPE, BadAnswer, check_head, json_object, open_client, read_body
 
@@ -19,7 +17,7 @@ PATIENCE = 20.0
 """Seconds."""
 
 
-def served_model(url: str, name: str) -> dict[str, Any] | None:
+def served_model(url: str, name: str) -> dict[str, object] | None:
     """The entry of a model, or of the only one that is served; None where the server does not say.
 
     Args:

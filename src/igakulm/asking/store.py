@@ -70,7 +70,7 @@ class ResponseStore:
         with self._explained():
             return self._database.execute("SELECT 1 FROM responses WHERE key = ?", (key,)).fetchone() is not None
 
-    def put(self, key: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    def put(self, key: str, request: Mapping[str, object], answer: Mapping[str, object]) -> None:
         """Keep an answer; the first one for a key stays."""
         with self._explained():
             row = (key, _json(request), _json(answer))
@@ -88,7 +88,7 @@ class ResponseStore:
         self._database.close()
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _json(value: Mapping[str, object]) -> str:
     """JSON in UTF-8, half as long for Japanese; in ASCII where an answer holds lone surrogates."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
@@ -110,7 +110,7 @@ class GroupCommit:
         self._waiting: list[tuple[Row, asyncio.Future[None]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def put(self, key: str, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    async def put(self, key: str, request: Mapping[str, object], answer: Mapping[str, object]) -> None:
         """Keep an answer as `ResponseStore.put` does.
 
         Raises:

@@ -132,7 +132,7 @@ def json_object(data: bytes) -> dict[str, Any]:
 
 def read_events(
     response: httpx.Response, patience: float, clock: Callable[[], float] = time.monotonic
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[dict[str, object]]:
     """The JSON objects of a stream of server-sent events, until its "[DONE]".
 
     Args:

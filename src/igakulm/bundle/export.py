@@ -95,7 +95,7 @@ def export(
     evaluation_dir: Path | None,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write a bundle.
 
     Args:
@@ -161,8 +161,8 @@ def _write_evaluation(records: Records, target: Path, name: str) -> Scoreboard |
 
 def _write_papers(
     name: str,
-    model: dict[str, Any],
-    gguf: dict[str, dict[str, Any]],
+    model: dict[str, object],
+    gguf: dict[str, dict[str, object]],
     board: Scoreboard | None,
     records: Records,
     out_dir: Path,
@@ -190,7 +190,7 @@ def _write_papers(
 def _describe(
     facts: CardFacts,
     encoder: Encoder,
-    llama: dict[str, Any] | None,
+    llama: dict[str, object] | None,
     licences: dict[str, list[str]],
     out_dir: Path,
 ) -> dict[str, Any]:

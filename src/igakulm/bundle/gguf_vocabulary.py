@@ -70,7 +70,7 @@ def read_vocabulary(folder: Path, embeddings: int) -> Vocabulary:
     return Vocabulary(listed, bos, eos, template, padded)
 
 
-def _read_unigram(data: Any, kind: Any, path: Path) -> Pieces:
+def _read_unigram(data: object, kind: object, path: Path) -> Pieces:
     model = data.get("model", {}) if isinstance(data, dict) else {}
     if kind != "Unigram" or not isinstance(model.get("unk_id"), int):
         raise InputError(

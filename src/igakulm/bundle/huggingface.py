@@ -101,7 +101,7 @@ def _copy(source: Path, target: Path) -> None:
         raise
 
 
-def _facts(config: dict[str, Any], weights: Weights) -> dict[str, Any]:
+def _facts(config: dict[str, Any], weights: Weights) -> dict[str, object]:
     return {
         "architecture": (config.get("architectures") or [config["model_type"]])[0],
         "activation": config.get("hidden_act"),

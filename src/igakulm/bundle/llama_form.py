@@ -81,7 +81,7 @@ def _write_shards(weights: Weights, shards: list[list[str]], target: Path, done:
     return parameters
 
 
-def _refuse_others(config: dict[str, Any], source: Path) -> None:
+def _refuse_others(config: dict[str, object], source: Path) -> None:
     kind, activation = config["model_type"], config.get("hidden_act", "relu2")
     where = str(source / "config.json")
     if kind == "llama":
@@ -124,7 +124,7 @@ def _tensors(weights: Weights, name: str) -> Iterator[tuple[str, torch.Tensor]]:
         yield f"{stem}.mlp.down_proj.bias", tensor.new_zeros(len(tensor))
 
 
-def _llama_config(config: dict[str, Any]) -> dict[str, Any]:
+def _llama_config(config: dict[str, object]) -> dict[str, object]:
     changed = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu", "mlp_bias": True}
     value: dict[str, Any] = json.loads(json.dumps(config)) | changed
     return value

@@ -163,7 +163,7 @@ def refuse_divergence(result: dict[str, Any], kind: GgufKind, path: Path, encodi
     )
 
 
-def compare_reading(path: Path, encoder: Encoder, texts: Sequence[str]) -> dict[str, Any]:
+def compare_reading(path: Path, encoder: Encoder, texts: Sequence[str]) -> dict[str, object]:
     """On how many texts llama.cpp's tokenizer of a GGUF file gives our ids.
 
     IgakuLM always sends ids. Where `send_ids` is true, a program that sends text to this file gets other tokens than

@@ -179,7 +179,7 @@ def started_from_open_model(records: Records) -> bool:
     return False
 
 
-def training_of(records: Records) -> dict[str, dict[str, Any]]:
+def training_of(records: Records) -> dict[str, dict[str, object]]:
     """Stage -> steps, tokens, loss_last, machine; of pretraining and tuning. Of tuning also `conversations`, whether
     there were any among the rows, and `open_model`, whether the weights began as another's, which may converse.
 

@@ -126,7 +126,7 @@ def _applies(need: Requirement, extra: str) -> bool:
     return need.marker is None or need.marker.evaluate({**environment, "extra": extra})
 
 
-def _has_extra(metadata: Any, extra: str) -> bool:
+def _has_extra(metadata: object, extra: str) -> bool:
     always = {str(need) for need in requirements(metadata, ())}
     return all(_is_installed(need.name) for need in requirements(metadata, [extra]) if str(need) not in always)
 
@@ -160,7 +160,7 @@ def _home(metadata: Any) -> str:
     return ""
 
 
-def cyclonedx(components: Sequence[Component]) -> dict[str, Any]:
+def cyclonedx(components: Sequence[Component]) -> dict[str, object]:
     """CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/); the first component is what the others are parts of.
 
     Nothing in it depends on the clock: the same environment gives the same bytes.
@@ -183,7 +183,7 @@ def cyclonedx(components: Sequence[Component]) -> dict[str, Any]:
     }
 
 
-def _entry(part: Component, kind: str) -> dict[str, Any]:
+def _entry(part: Component, kind: str) -> dict[str, object]:
     entry: dict[str, Any] = {
         "type": kind,
         "bom-ref": part.address,

@@ -57,7 +57,7 @@ def verify_bundle(
     return {"name": value["name"], "digest": digest, "files": len(value["files"]), "bytes": size}
 
 
-def verify_at_start(folder: Path, memory: Path | None = None) -> dict[str, Any]:
+def verify_at_start(folder: Path, memory: Path | None = None) -> dict[str, object]:
     """As `verify_bundle`, but a file is hashed again only when its inode, size, mtime or ctime is another.
 
     Whoever writes to a file changes its ctime, which only the kernel sets; whoever can write the memory too can write

@@ -203,5 +203,5 @@ def with_asking(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def _hints_of(command: Callable[..., None]) -> dict[str, Any]:
+def _hints_of(command: Callable[..., None]) -> dict[str, object]:
     return get_type_hints(command, include_extras=True)

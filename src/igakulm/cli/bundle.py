@@ -35,9 +35,16 @@ def export(
     evaluation: Annotated[
         Path | None, typer.Option(help="With --model: folder with scoreboard.json, for the card.")
     ] = None,
+    lm_eval: Annotated[
+        bool,
+        typer.Option("--lm-eval", help="Instead: task files for lm-evaluation-harness, from --evaluation into --out."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Stage: a bundle of the tuned model: Hugging Face folder, GGUF files with checks, model card, licences, hashes."""
+    if lm_eval:
+        _export_tasks(evaluation, out, name, as_json, {"--recipe": recipe, "--model": model, "--as": as_})
+        return
     from_model = {"--out": out, "--as": as_, "--name": name, "--corpus": corpus, "--evaluation": evaluation}
     if model is None:
         given = [option for option, value in from_model.items() if value is not None]
@@ -60,6 +67,27 @@ def export(
         print_json(summary)
         return
     _print_export(out, summary)
+
+
+def _export_tasks(
+    evaluation: Path | None, out: Path | None, name: str | None, as_json: bool, others: dict[str, object]
+) -> None:
+    from dataclasses import asdict
+
+    from igakulm.evaluation.lm_eval import write_lm_eval
+
+    given = [option for option, value in others.items() if value is not None]
+    if evaluation is None or out is None or given:
+        what = f"--lm-eval takes no {given[0]}" if given else "--lm-eval needs an evaluation and a folder to write"
+        raise InputError(what, hint="igakulm export --lm-eval --evaluation evaluations/… --out TASKS [--name MODEL]")
+    exported = write_lm_eval(evaluation, out, name)
+    if as_json:
+        print_json({"out": str(out), "tasks": [asdict(one) for one in exported]})
+        return
+    for one in exported:
+        more = f", {one.left_out} not exported" if one.left_out else ""
+        print(f"{one.name}: {one.items} items{more}")
+    print(f"How to run them: {out / 'README.md'}")
 
 
 def _export_section(gguf: str, as_: str | None, name: str) -> Any:

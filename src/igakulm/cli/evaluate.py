@@ -284,7 +284,7 @@ def benchmark(
         print_json(task_results(board, label))
 
 
-def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, Any]:
+def _finished_scores(own: RowTask, predictions: Path, asking: Asking) -> dict[str, object]:
     from igakulm.evaluation.predictions import score_row_predictions
 
     options = asking.options
@@ -306,7 +306,7 @@ def _without_model(asking: Asking) -> None:
         )
 
 
-def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, Any], str]:
+def _score(benchmarks: Any, benchmark: str, asking: Asking) -> tuple[dict[str, object], str]:
     """Run the evaluation; without --json say where the results are and print the scoreboard."""
     from igakulm.pipeline.evaluate_session import default_folder, evaluate_model
     from igakulm.progress import for_this_output

@@ -45,7 +45,7 @@ def run_recipe(recipe_path: Path, overrides: list[str] | None, target: str, wait
     return folders
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print a value as indented JSON."""
     print(json.dumps(value, ensure_ascii=False, indent=1))
 

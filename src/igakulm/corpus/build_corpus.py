@@ -45,7 +45,7 @@ def build_corpus(
     extra_documents: Path | None,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Build the corpus into `out_dir`; the result depends neither on `corpus.workers` nor on `corpus.executor`.
 
     Args:
@@ -216,7 +216,7 @@ def _finish(
     histograms: Histograms,
     out_dir: Path,
     key: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the counts, and give the checkpoints back."""
     funnel.check()
     _same("documents in the histograms", histograms.documents(), funnel.total(funnel.steps[-1]))

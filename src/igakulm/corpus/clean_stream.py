@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Privacy
@@ -52,7 +51,7 @@ def clean_stream(
 
 def _row_or_report(
     line: bytes | str, number: int, field: str | None, report: Callable[[InputError], None] | None
-) -> tuple[str, dict[str, Any] | None]:
+) -> tuple[str, dict[str, object] | None]:
     try:
         return _stream_row(line, number, field)
     except InputError as error:
@@ -62,7 +61,7 @@ def _row_or_report(
         return "", None
 
 
-def _stream_row(line: bytes | str, number: int, field: str | None) -> tuple[str, dict[str, Any] | None]:
+def _stream_row(line: bytes | str, number: int, field: str | None) -> tuple[str, dict[str, object] | None]:
     """The text to clean, and the object that it comes from."""
     try:
         text = (line.decode("utf-8") if isinstance(line, bytes) else line).rstrip("\r\n")

@@ -45,7 +45,7 @@ class _RealClock:
         time.sleep(seconds)
 
 
-def crawl(sites: Sites, out_dir: Path, progress: Progress, clock: Clock | None = None) -> dict[str, Any]:
+def crawl(sites: Sites, out_dir: Path, progress: Progress, clock: Clock | None = None) -> dict[str, object]:
     """Crawl until nothing is left that may be asked for now; call it again to go on.
 
     Args:

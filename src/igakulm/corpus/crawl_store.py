@@ -89,7 +89,7 @@ class Store:
             self._part(kept.number).replace(self._path(kept.number))
             self._state.start_file(self._site, Kept(kept.number + 1, 0, kept.pages, kept.bytes))
 
-    def _page(self, address: str, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> Any:
+    def _page(self, address: str, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> object:
         from warcio.statusandheaders import StatusAndHeaders
 
         kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
@@ -105,7 +105,7 @@ class Store:
         return target.getvalue()
 
 
-def _file_header(about: dict[str, str], name: str) -> Any:
+def _file_header(about: dict[str, str], name: str) -> object:
     return _writer().create_warcinfo_record(name, about)
 
 

@@ -54,7 +54,7 @@ def run_parts(plan: Plan, folder: Path, corpus: CorpusSection, progress: Progres
     return [records[number] or _record(folder, number, plan.key) for number in range(len(plan.parts))]
 
 
-def _record(folder: Path, number: int, key: str) -> dict[str, Any]:
+def _record(folder: Path, number: int, key: str) -> dict[str, object]:
     """The record of a part that an executor should have finished."""
     path, error = part_file(folder, number, "json"), error_file(folder, number)
     if error.is_file():
@@ -91,7 +91,7 @@ def process_count(workers: int) -> int:
 
 
 def run_processes(
-    function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], processes: int, done: Callable[[int], None]
+    function: Callable[..., object], calls: Sequence[tuple[object, ...]], processes: int, done: Callable[[int], None]
 ) -> None:
     """Call `function` once for each tuple of arguments, in several processes; `done` is told each finished place.
 

@@ -89,7 +89,7 @@ def _find(corpus_dir: Path, identifier: str) -> tuple[str, Path, int]:
 # ---- the steps
 
 
-def _with_steps(found: dict[str, Any], corpus: CorpusSection) -> dict[str, Any]:
+def _with_steps(found: dict[str, Any], corpus: CorpusSection) -> dict[str, object]:
     """The same with the text before and with what each step did."""
     row = _read_again(found, corpus)
     if row is None or row.error is not None:
@@ -117,7 +117,7 @@ def _deleted(deleted: dict[str, int]) -> str:
     return "deleted: " + ", ".join(f"{kind} {count}" for kind, count in deleted.items()) if deleted else "none found"
 
 
-def _later_steps(found: dict[str, Any], text: str, corpus: CorpusSection) -> Iterator[dict[str, Any]]:
+def _later_steps(found: dict[str, Any], text: str, corpus: CorpusSection) -> Iterator[dict[str, object]]:
     """What was decided by comparing documents, as the finished corpus says it."""
     reason = found.get("reason", "")
     last = "" if found["kept"] else _STEP_OF.get(reason, "decontamination" if ":" in reason else reason)

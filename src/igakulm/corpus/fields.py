@@ -27,12 +27,12 @@ class Parts(NamedTuple):
     meta: dict[str, Any]
 
 
-def _plain(fields: Mapping[str, Any], source: Source) -> Parts:
+def _plain(fields: Mapping[str, object], source: Source) -> Parts:
     identifier = fields.get(source.id_field) if source.id_field else None
     return Parts(fields.get(source.text_field), identifier, {key: fields.get(key) for key in ("title", "url")})
 
 
-def _oscar(fields: Mapping[str, Any], source: Source) -> Parts:
+def _oscar(fields: Mapping[str, object], source: Source) -> Parts:
     """23.01 and 22.01: `content` and `warc_headers`; the hub's form: `id`, `text`, `meta`."""
     details = fields.get("meta")
     outer = details if isinstance(details, dict) else fields
@@ -54,7 +54,7 @@ def _oscar(fields: Mapping[str, Any], source: Source) -> Parts:
     return Parts(fields.get("content", fields.get("text")), identifier, meta)
 
 
-def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object(fields: Mapping[str, object], name: str) -> Mapping[str, object]:
     """A field that holds fields.
 
     Raises:
@@ -66,7 +66,7 @@ def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _wiki40b(fields: Mapping[str, Any], source: Source) -> Parts:
+def _wiki40b(fields: Mapping[str, object], source: Source) -> Parts:
     text = fields.get("text")
     if isinstance(text, bytes):
         try:

@@ -44,7 +44,7 @@ def score_vectors(model: Model, vectors: Vectors) -> Scores:
     return scores
 
 
-def ngram_features(texts: Sequence[str]) -> Any:
+def ngram_features(texts: Sequence[str]) -> object:
     """Hashed counts of single characters and pairs, rows of unit length: a sparse matrix (texts, 2^18)."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -54,14 +54,14 @@ def ngram_features(texts: Sequence[str]) -> Any:
     return vectorizer.transform(texts)
 
 
-def train_ngram(features: Any, good: Labels, *, seed: int) -> Model:
+def train_ngram(features: object, good: Labels, *, seed: int) -> Model:
     """Logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
     return LogisticRegression(C=10.0, solver="liblinear", random_state=seed).fit(features, good)
 
 
-def score_ngram(model: Model, features: Any) -> Scores:
+def score_ngram(model: Model, features: object) -> Scores:
     """The probability of good, for each row."""
     scores: Scores = model.predict_proba(features)[:, 1].astype(np.float32)
     return scores
@@ -154,7 +154,7 @@ def save_model(path: Path, model: Model) -> None:
     numbers: dict[int, int] = {}
     files: dict[str, str] = {}
 
-    def renumber(value: Any) -> Any:
+    def renumber(value: object) -> object:
         if isinstance(value, list):
             return [renumber(item) for item in value]
         if not isinstance(value, dict):

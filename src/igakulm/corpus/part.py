@@ -43,7 +43,7 @@ def part_file(folder: Path, number: int, suffix: str) -> Path:
     return folder / "parts" / f"{number:05d}.{suffix}"
 
 
-def finished_record(folder: Path, number: int, key: str) -> dict[str, Any] | None:
+def finished_record(folder: Path, number: int, key: str) -> dict[str, object] | None:
     """The record of a part that is finished and whole, else None."""
     path = part_file(folder, number, "json")
     if not path.is_file():

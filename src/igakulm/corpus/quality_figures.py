@@ -25,7 +25,7 @@ FAIR_KAPPA = 0.4  # Landis and Koch 1977: below, agreement is at most fair
 
 def cross_validation(
     scores: Scores, good: Labels, folds: npt.NDArray[np.int8], min_precision: float | None, keep_share: float | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Figures of held-out scores.
 
     Precision and recall are those of the documents of a fold under the threshold that the *other* folds choose, so that
@@ -117,7 +117,7 @@ def is_good(label: Label, section: Quality) -> bool:
     )
 
 
-def label_figures(labels: Mapping[int, Label], section: Quality) -> dict[str, Any]:
+def label_figures(labels: Mapping[int, Label], section: Quality) -> dict[str, object]:
     """Counts of the answers, and how often each score was given."""
     statuses = Counter(label.status for label in labels.values())
     valid = [label for label in labels.values() if label.scores is not None]
@@ -134,7 +134,7 @@ def label_figures(labels: Mapping[int, Label], section: Quality) -> dict[str, An
     }
 
 
-def repeat_figures(first: Mapping[int, Label], again: Mapping[int, Label], section: Quality) -> dict[str, Any]:
+def repeat_figures(first: Mapping[int, Label], again: Mapping[int, Label], section: Quality) -> dict[str, object]:
     """Agreement of the label, and of each criterion exactly, between the two orders of the criteria."""
     both = [(first[place], label) for place, label in again.items() if label.scores is not None]
     before = np.array([is_good(one, section) for one, _ in both], bool)

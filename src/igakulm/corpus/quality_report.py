@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def as_markdown(report: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
+def as_markdown(report: Mapping[str, Any], cost: Mapping[str, object]) -> str:
     """The whole report; `cost` is what quality.json holds."""
     labels, repeat = report["labels"], report["repeat"]
     dropped = report["judged"] - report["kept"]
@@ -33,7 +33,7 @@ def as_markdown(report: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", *_classifiers(report, cost), ""])
 
 
-def _classifiers(report: Mapping[str, Any], cost: Mapping[str, Any]) -> list[str]:
+def _classifiers(report: Mapping[str, Any], cost: Mapping[str, object]) -> list[str]:
     chance = next(iter(report["classifiers"].values()))["precision_by_chance"]
     lines = [
         f"Cross-validated on the labels; precision by chance {chance:.3f}, AUC by chance 0.5:",

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from igakulm.corpus.fields import PARTS, Unusable
 from igakulm.corpus.rows import CAN_CUT, LICENCE_FIELDS, READERS, Cut, RawRow, harmless
@@ -184,7 +183,7 @@ def _row(raw: RawRow, path: Path, source: Source) -> Row:
     return Row(harmless(name), text, harmless(licence), _meta(parts.meta))
 
 
-def _meta(known: Mapping[str, Any]) -> str:
+def _meta(known: Mapping[str, object]) -> str:
     """Metadata as JSON text, without what is unknown."""
     kept = {key: value for key, value in known.items() if value not in (None, "", [], {}) and value == value}  # NaN
     return harmless(_encode(kept)) if kept else "{}"

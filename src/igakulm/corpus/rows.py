@@ -57,7 +57,7 @@ def harmless(text: str) -> str:
     return known.replace("\0", "")
 
 
-def _need(columns: Mapping[str, Any] | list[str], names: list[str], path: Path, source: Source) -> None:
+def _need(columns: Mapping[str, object] | list[str], names: list[str], path: Path, source: Source) -> None:
     for name in names:
         if name not in columns:
             raise InputError(
@@ -177,7 +177,7 @@ def _parquet_rows(path: Path, source: Source, advance: Advance, cut: Cut) -> Ite
         raise explain_os_error(error, path) from error
 
 
-def _batch_rows(batch: Any) -> list[dict[str, Any]]:
+def _batch_rows(batch: Any) -> list[dict[str, object]]:
     import pyarrow as pa
 
     rows: list[dict[str, Any]]

@@ -44,7 +44,7 @@ def record_file(folder: Path, number: int) -> Path:
     return folder / "chosen" / f"{number:05d}.json"
 
 
-def written_record(folder: Path, out_dir: Path, number: int, key: str) -> dict[str, Any] | None:
+def written_record(folder: Path, out_dir: Path, number: int, key: str) -> dict[str, object] | None:
     """The record of a range whose files are whole, else None."""
     try:
         record: dict[str, Any] = read_json(record_file(folder, number))

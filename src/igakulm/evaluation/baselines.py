@@ -115,7 +115,7 @@ def majority(items: Sequence[Item], setting: Setting) -> Predictions | None:
     return [(_most_frequent(_entities(setting.train, item.tag)),) for item in items]
 
 
-def _most_frequent(values: Sequence[Any]) -> Any:
+def _most_frequent(values: Sequence[object]) -> Any:
     return min(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))[0]
 
 

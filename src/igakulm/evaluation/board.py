@@ -104,7 +104,7 @@ class Board:
         ]
         return where
 
-    def _details(self, column: Column, answered: Answered) -> dict[str, Any]:
+    def _details(self, column: Column, answered: Answered) -> dict[str, object]:
         """Classes, calibration and subgroups of one model's answers."""
         shares = [reply.shares for reply in answered.replies]
         return {
@@ -183,7 +183,7 @@ class Board:
                 )
         return found
 
-    def write(self, order: Sequence[str], more: Mapping[str, Any]) -> dict[str, Any]:
+    def write(self, order: Sequence[str], more: Mapping[str, object]) -> dict[str, Any]:
         """Write `scoreboard.json`, tasks in the given order and baselines before models, and return it; `more`:
         published rows and leakage.
         """

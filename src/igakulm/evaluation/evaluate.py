@@ -52,7 +52,7 @@ def evaluate(
     progress: Progress,
     *,
     strict: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Run baselines and models over all tasks; write the scoreboard and the files of answers.
 
     A folder that holds the answers of an earlier, broken run (`logs/answers.sqlite`) is gone on with.

@@ -65,7 +65,7 @@ def score_predictions(data_dir: Path, predictions_dir: Path, system: str) -> dic
     }
 
 
-def _year(year: str, strict: Sequence[Marked], tolerant: Sequence[Marked], known: set[str]) -> dict[str, Any]:
+def _year(year: str, strict: Sequence[Marked], tolerant: Sequence[Marked], known: set[str]) -> dict[str, object]:
     questions = of_year(strict, year)
     points = part_row(questions)
     return {

@@ -133,7 +133,7 @@ def _known(pair: Sequence[int | None]) -> list[int]:
 
 
 async def _asked(
-    rows: Sequence[Mapping[str, Any]], endpoint: str, name: str, rubric: str, store: ResponseStore, concurrency: int
+    rows: Sequence[Mapping[str, object]], endpoint: str, name: str, rubric: str, store: ResponseStore, concurrency: int
 ) -> list[tuple[int | None, int | None]]:
     """Both scores of each row."""
     async with Client(endpoint, store=store, concurrency=concurrency) as client:
@@ -150,7 +150,7 @@ async def _asked(
     return list(zip(found[::2], found[1::2], strict=True))
 
 
-def _figures(judged: Sequence[Judged], rows: Sequence[Mapping[str, Any]], samples: int, seed: int) -> dict[str, Any]:
+def _figures(judged: Sequence[Judged], rows: Sequence[Mapping[str, Any]], samples: int, seed: int) -> dict[str, object]:
     """The mean score with its interval (an unread judgement counts as the lowest), and what the order changes."""
     items = [Item(row["id"], "", "text", "", (), ("",), sentences=tuple(row["documents"])) for row in rows]
     measured = mean_of("score", [one.score or LOWEST for one in judged], (LOWEST, HIGHEST))

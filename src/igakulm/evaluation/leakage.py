@@ -102,7 +102,7 @@ def check_training_file(
     return {"file": path.name, "rows": rows, "tasks": tasks, "items": found}
 
 
-def _counts(task: str, found: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _counts(task: str, found: Sequence[Mapping[str, object]]) -> dict[str, int]:
     own = [row for row in found if row["task"] == task]
     return {f"{kind}_shared": sum(row[f"{kind}_line"] is not None for row in own) for kind in ("document", "sentence")}
 

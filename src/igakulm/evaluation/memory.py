@@ -105,7 +105,7 @@ def audit_memory(
     )
 
 
-def _share(right: int, n: int) -> dict[str, Any]:
+def _share(right: int, n: int) -> dict[str, object]:
     share: Share = share_of(right, n)
     return share.model_dump()
 

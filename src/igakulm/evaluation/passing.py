@@ -44,7 +44,7 @@ def marked(items: Sequence[Item], predictions: Sequence[Prediction]) -> list[Mar
     ]
 
 
-def passing_rows(items: Sequence[Item], predictions: Sequence[Prediction], rule: PassRule) -> list[dict[str, Any]]:
+def passing_rows(items: Sequence[Item], predictions: Sequence[Prediction], rule: PassRule) -> list[dict[str, object]]:
     """One row for each year, see `passing_row`; none for items without parts."""
     questions = [question for question in marked(items, predictions) if question.part]
     years = sorted({question.year for question in questions})
@@ -57,7 +57,9 @@ def of_year(questions: Iterable[Marked], year: str) -> list[Marked]:
     return [question for question in questions if question.year == year]
 
 
-def passing_row(year: str, questions: Sequence[Marked], rule: PassRule, *, contraindications: bool) -> dict[str, Any]:
+def passing_row(
+    year: str, questions: Sequence[Marked], rule: PassRule, *, contraindications: bool
+) -> dict[str, object]:
     """Points of one year against its pass marks.
 
     Args:

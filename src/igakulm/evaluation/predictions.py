@@ -90,7 +90,7 @@ def _check_task(task: object, where: str) -> str:
     raise InputError(f"JMED-LLM has no task {str(task)[:40]!r}", where=where, hint=hint)
 
 
-def _text(line: Mapping[str, Any], where: str) -> str:
+def _text(line: Mapping[str, object], where: str) -> str:
     text = line.get("text")
     if not isinstance(text, str):
         raise InputError("`text` is not a text", where=where, hint=NO_ANSWER)
@@ -246,7 +246,9 @@ def _identifier(value: object) -> str:
     return str(value).strip() if isinstance(value, str) or type(value) is int else ""
 
 
-def _scores(finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int) -> dict[str, Any]:
+def _scores(
+    finished: Finished, split: str, upstream: Mapping[str, float], samples: int, seed: int
+) -> dict[str, object]:
     resampler = Resampler(finished.items, samples, seed)
     scores: dict[str, Any] = {
         "n": len(finished.items),

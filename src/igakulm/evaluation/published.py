@@ -6,12 +6,11 @@ Does: hand out the figures that the benchmarks' modules hold. Does not: hold or 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from igakulm.tasks.benchmarks.registry import published_scores
 
 
-def published_rows(tasks: Collection[str]) -> list[dict[str, Any]]:
+def published_rows(tasks: Collection[str]) -> list[dict[str, object]]:
     """Published scores of some tasks as rows {"model", "task", "kind", "metric", "value", "split", "source"}."""
     return [
         {

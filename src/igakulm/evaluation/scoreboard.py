@@ -7,7 +7,7 @@ task (score_tables.py), or write.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -62,7 +62,7 @@ class Score(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _role_of_old_rows(cls, value: Any) -> Any:
+    def _role_of_old_rows(cls, value: object) -> object:
         if isinstance(value, dict) and value.get("role") not in ("model", "baseline"):
             model = value.get("model") in OLD_MODELS or value.get("answer_mode") not in (None, "", BASELINE_MODE)
             return {**value, "role": "model" if model else "baseline"}
@@ -277,7 +277,7 @@ class Scoreboard(Stored):
 
     @model_validator(mode="before")
     @classmethod
-    def _published_metrics_of_old_boards(cls, value: Any) -> Any:
+    def _published_metrics_of_old_boards(cls, value: object) -> object:
         """Before format 2 published kappa and accuracy had the names of our own metrics."""
         if not isinstance(value, dict) or value.get("format", 1) != 1 or not isinstance(value.get("published"), list):
             return value

@@ -28,7 +28,7 @@ class Row:
         return len(self.prompt) + sum(len(ids) - 1 for _, ids in self.options)
 
 
-def batches(items: Sequence[Any], lengths: Sequence[int], budget: int) -> Iterator[list[Any]]:
+def batches(items: Sequence[object], lengths: Sequence[int], budget: int) -> Iterator[list[Any]]:
     """Items of similar length, the longest first, so that lack of memory shows at once.
 
     >>> list(batches("abcd", [1, 4, 2, 4], 8))

@@ -67,12 +67,12 @@ def present(folder: Path) -> dict[str, Path]:
     return {name: found[name] for name in sorted(found) if name not in (BUNDLE, MANIFEST)}
 
 
-def describe(folder: Path) -> dict[str, dict[str, Any]]:
+def describe(folder: Path) -> dict[str, dict[str, object]]:
     """Name -> bytes and sha256 of every file of a bundle that is being written."""
     return {name: {"bytes": path.stat().st_size, "sha256": sha256_file(path)} for name, path in present(folder).items()}
 
 
-def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+def check_sizes(folder: Path, files: Mapping[str, Mapping[str, object]]) -> None:
     """Compare the names and sizes in a folder with a description (quick: nothing is hashed).
 
     Raises:
@@ -93,7 +93,7 @@ def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
         raise InputError(what, where=str(folder / foreign[0]), hint=_COPY_AGAIN)
 
 
-def description_digest(description: Mapping[str, Any]) -> str:
+def description_digest(description: Mapping[str, object]) -> str:
     """Hex SHA-256 of all of bundle.json but the digest itself; with the hashes in it, it stands for the whole bundle.
 
     >>> description_digest({"name": "m"}) == description_digest({"digest": "0", "name": "m"})

@@ -22,7 +22,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values, (rows x heads x tokens x head_size), as views of larger tensors."""
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append new tokens; return all keys and all values."""
         old, new = (self.get_seq_length() if self.is_initialized else 0), key_states.shape[-2]

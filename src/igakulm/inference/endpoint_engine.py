@@ -245,7 +245,7 @@ class EndpointEngine:
             _check_end(answer["choices"][0].get("finish_reason"))
         return answer
 
-    def _events(self, body: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+    def _events(self, body: Mapping[str, object]) -> Generator[dict[str, Any]]:
         """The chunks of a streamed answer (server-sent events)."""
         with self._protocol(), self._http.stream("POST", f"{self.url}/completions", json=body) as reply:
             self._check(reply, EVENTS_TYPE)

@@ -46,7 +46,7 @@ _TERMINALS = ("hex", "plain", "char", "string", "integer", "number")
 _PART = re.compile(r'\[(?P<set>[^\]]*)\]|(?P<text>"(?:[^"\\]|\\.)*")|(?P<name>[a-z]\w*)|::=')
 
 
-def lark_of(schema: Mapping[str, Any]) -> str:
+def lark_of(schema: Mapping[str, object]) -> str:
     """The same grammar in the dialect of Lark that llguidance reads; its first rule is `start`.
 
     Raises:
@@ -69,7 +69,7 @@ def lark_of(schema: Mapping[str, Any]) -> str:
     return _PART.sub(written, grammar_of(schema)).replace(" : ", ": ").replace(" :", ":")
 
 
-def grammar_of(schema: Mapping[str, Any]) -> str:
+def grammar_of(schema: Mapping[str, object]) -> str:
     """The grammar of a schema; its first rule is `root`.
 
     Raises:
@@ -93,7 +93,7 @@ def grammar_of(schema: Mapping[str, Any]) -> str:
 class _Grammar:
     """Collects the rules; every `$ref` and every object has a rule of its own."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, object]) -> None:
         self._schema, self._rules = schema, dict[str, str]()
         self._references: dict[str, str] = {}
         self._written = self._repeated = 0
@@ -125,7 +125,7 @@ class _Grammar:
             most = f"{MOST_WRITTEN:,} characters or {MOST_REPEATS_TOGETHER:,} repetitions"
             raise InputError(f"the JSON schema becomes more than {most}", hint="ask for less at once")
 
-    def _of(self, schema: Any, levels: int) -> str:
+    def _of(self, schema: object, levels: int) -> str:
         """The right side of a rule for one schema, closed against what stands beside it."""
         if schema is True:
             return "value"
@@ -145,13 +145,13 @@ class _Grammar:
             return _literal(schema["const"])
         return self._typed(schema, levels)
 
-    def _choice(self, key: str, parts: Any, levels: int) -> str:
+    def _choice(self, key: str, parts: object, levels: int) -> str:
         if not isinstance(parts, list) or not parts or (key == "allOf" and len(parts) > 1):
             raise InputError(f"{key!r} of the JSON schema has a form that cannot be promised")
         found = [_literal(part) if key == "enum" else self._of(part, levels - 1) for part in parts]
         return _one_of(found)
 
-    def _reference(self, target: Any, levels: int) -> str:
+    def _reference(self, target: object, levels: int) -> str:
         if not isinstance(target, str) or not target.startswith("#"):
             raise InputError("the JSON schema refers to another document")
         if target not in self._references:
@@ -167,7 +167,7 @@ class _Grammar:
             self._spend(body)
         return self._references[target]
 
-    def _typed(self, schema: Mapping[str, Any], levels: int) -> str:
+    def _typed(self, schema: Mapping[str, object], levels: int) -> str:
         types = schema.get("type", "value")
         if isinstance(types, list) and types:
             if any(types.count(name) > 1 for name in types):
@@ -193,7 +193,7 @@ class _Grammar:
             return self._array(schema, levels)
         raise InputError(f"the JSON schema has the unknown type {types!r}")
 
-    def _array(self, schema: Mapping[str, Any], levels: int) -> str:
+    def _array(self, schema: Mapping[str, object], levels: int) -> str:
         item = self._once(self._of(schema.get("items", True), levels - 1))
         least, most = _limits(schema, "minItems", "maxItems")
         self._spend(repeats=most or least)
@@ -202,12 +202,12 @@ class _Grammar:
         more = f'("," ws {item})' + _repeats(max(0, least - 1), None if most is None else most - 1)
         return f'"[" {item} {more} "]"' if least else f'"[" ({item} {more})? "]"'
 
-    def _string(self, schema: Mapping[str, Any], _: int) -> str:
+    def _string(self, schema: Mapping[str, object], _: int) -> str:
         least, most = _limits(schema, "minLength", "maxLength")
         self._spend(repeats=most or least)
         return "string" if (least, most) == (0, None) else f'"\\"" char{_repeats(least, most)} "\\""'
 
-    def _object(self, schema: Mapping[str, Any], levels: int) -> str:
+    def _object(self, schema: Mapping[str, object], levels: int) -> str:
         properties, required = schema.get("properties", {}), schema.get("required", [])
         if not isinstance(properties, Mapping) or not isinstance(required, list):
             raise InputError("'properties' or 'required' of the JSON schema has another form")
@@ -229,7 +229,7 @@ class _Grammar:
         return f'"{{" {first} "}}"'
 
 
-def _integer(schema: Mapping[str, Any], _: int) -> str:
+def _integer(schema: Mapping[str, object], _: int) -> str:
     if not schema.keys() & {"minimum", "maximum"}:
         return "integer"
     least, most = schema.get("minimum"), schema.get("maximum")
@@ -240,7 +240,7 @@ def _integer(schema: Mapping[str, Any], _: int) -> str:
     return _one_of([f'"{value}"' for value in range(least, most + 1)])
 
 
-def _number(schema: Mapping[str, Any], _: int) -> str:
+def _number(schema: Mapping[str, object], _: int) -> str:
     if schema.keys() & {"minimum", "maximum"}:
         raise InputError("the JSON schema has a range of numbers, which cannot be promised")
     return "number"
@@ -262,7 +262,7 @@ def _one_of(bodies: Sequence[str]) -> str:
     return f"({' | '.join(bodies)})"
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     """The text of a JSON value as a literal of a grammar."""
     text = json.dumps(value, ensure_ascii=False)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

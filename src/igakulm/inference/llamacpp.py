@@ -321,7 +321,7 @@ def _request(made: Sequence[int], room: int, sampling: Sampling) -> dict[str, An
     return request if sampling.constraint is None else {**request, "grammar": grammar_of(sampling.constraint.schema)}
 
 
-def _with_room_to_score(stream: Iterator[dict[str, Any]], sampling: Sampling) -> Iterator[dict[str, Any]]:
+def _with_room_to_score(stream: Iterator[dict[str, object]], sampling: Sampling) -> Iterator[dict[str, Any]]:
     """The messages of a stream; from the first token on that must be scored by a request of its own, only when the
     stream has ended: a lane for that request is free then.
     """

@@ -153,7 +153,7 @@ class LlamaCppProcess:
         answer: dict[str, Any] = self._next_message(call, max(LONG, self._patience))["answer"]
         return answer
 
-    def stream(self, **request: Any) -> Generator[dict[str, Any]]:
+    def stream(self, **request: object) -> Generator[dict[str, Any]]:
         """The messages of a request as they come, the last one with the key `end`; closing it cancels the request.
 
         Raises:
@@ -171,7 +171,7 @@ class LlamaCppProcess:
             if not ended:
                 self._abandon(call)
 
-    def _begin(self, request: Mapping[str, Any]) -> _Call:
+    def _begin(self, request: Mapping[str, object]) -> _Call:
         """Wait for a lane and send a request."""
         while True:
             taken = self._lanes.acquire(timeout=1)

@@ -97,7 +97,7 @@ class LlamaCppText:
         best = max(found, key=lambda letter: found[letter], default="")
         return TextAnswer(best, letters=found, tokens=1)
 
-    def _ask(self, request: TextRequest, how: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: TextRequest, how: Mapping[str, object]) -> dict[str, Any]:
         if not request.messages or not self.chat:
             text = render_plain(request.messages) if request.messages else request.prompt
             return self._process.current().ask(text=self._plain(text), **how)

@@ -110,7 +110,7 @@ def compare_with_llamacpp(encoder: Encoder, path: Path, lines: Sequence[str], pr
 
 def _counted(
     encoder: Encoder, ours: Sequence[list[int]], theirs: Sequence[list[int] | None], crashed: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     pairs = [(mine, other) for mine, other in zip(ours, theirs, strict=True) if other is not None]
     different = [(mine, other) for mine, other in pairs if mine != other]
     equal = len(pairs) - len(different)

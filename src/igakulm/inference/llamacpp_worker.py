@@ -29,7 +29,7 @@ _EXPECTED = (KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError,
 class _Desk:
     """Takes requests, has them answered in threads, sends the answers one line at a time."""
 
-    def __init__(self, server: Any, tokenizer: Tokenizer, answers: TextIO, lanes: int) -> None:
+    def __init__(self, server: object, tokenizer: Tokenizer, answers: TextIO, lanes: int) -> None:
         self._server, self._tokenizer, self._answers = server, tokenizer, answers
         self._lock, self._cancelled = threading.Lock(), set[int]()
         # More than lanes: a cancelled request may still be leaving when the next one comes.
@@ -42,7 +42,7 @@ class _Desk:
         else:
             self._pool.submit(self._answer, request)
 
-    def send(self, number: int, message: dict[str, Any]) -> None:
+    def send(self, number: int, message: dict[str, object]) -> None:
         """One line to the parent."""
         line = json.dumps({"id": number, **message}) + "\n"
         with self._lock, contextlib.suppress(OSError):  # the parent is gone; the end of the input follows

@@ -268,7 +268,7 @@ def _open_endpoint(found: _Found, endpoint: Endpoint) -> Model:
     return found.model(engine, found.name, f"endpoint ({endpoint.url})")
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> dict[str, object]:
     config = read_json(folder / "config.json")
     if not isinstance(config, dict):
         raise InputError("this is no JSON object", where=str(folder / "config.json"))

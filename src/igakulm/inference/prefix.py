@@ -65,7 +65,7 @@ class _SharedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     """One layer's keys and values of the prefix; what comes after it is joined for one pass and not kept."""
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """All keys and all values, the prefix in front in every row."""
         rows = key_states.shape[0]

@@ -159,7 +159,7 @@ def _backend(
     document_borders: torch.Tensor | None = None,
     longest_document: int = 0,
     sliding_window: int | None = None,
-    **_: Any,
+    **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Adapter with the signature of transformers' attention functions."""
     if document_lengths is None:
@@ -175,7 +175,7 @@ def _backend(
     return attended, None
 
 
-def _no_mask(*_: Any, **__: Any) -> None:
+def _no_mask(*_: object, **__: object) -> None:
     """The document lengths say everything; a mask is never built."""
 
 

@@ -112,7 +112,7 @@ def _describe_gguf(path: Path) -> BaseRecord:
     )
 
 
-def _precision(values: dict[str, Any], tensors: list[GgufTensor], path: Path) -> str:
+def _precision(values: dict[str, object], tensors: list[GgufTensor], path: Path) -> str:
     """As llama.cpp names the file's mixture, else the commonest type of its matrices."""
     from gguf import LlamaFileType
 

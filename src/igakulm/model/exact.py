@@ -7,8 +7,6 @@ Known to agree: llama, mistral, qwen2, qwen3, olmo2, gemma3_text, arcee (tests/m
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from transformers import PreTrainedModel
@@ -46,7 +44,7 @@ def refuse_inexact(model: PreTrainedModel, where: str) -> None:
         raise InputError(f"{what} ({expected:.6g} and {found:.6g} on a probe)", where=where, hint=_MEND)
 
 
-def unsupported(config: Any) -> str:
+def unsupported(config: object) -> str:
     """What of a configuration the training form does not compute; "" where it computes everything."""
     for key in ("final_logit_softcapping", "attn_logit_softcapping", "logits_scaling", "logit_scale"):
         value = getattr(config, key, None)
@@ -89,7 +87,7 @@ def _laid_out(documents: list[torch.Tensor]) -> Batch:
     return collate([Row(tokens, next_token_targets(tokens, lengths), lengths)])
 
 
-def _rotations(parameters: Any) -> set[str]:
+def _rotations(parameters: object) -> set[str]:
     """Types of rotary encoding; some models keep one for each kind of layer."""
     if not isinstance(parameters, dict):
         return set()

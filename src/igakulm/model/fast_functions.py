@@ -111,7 +111,7 @@ def add_gradient(weight: nn.Parameter, gradient: torch.Tensor) -> None:
         weight.grad.add_(gradient)
 
 
-def call(function: type[torch.autograd.Function], *arguments: Any) -> torch.Tensor:
+def call(function: type[torch.autograd.Function], *arguments: object) -> torch.Tensor:
     """Apply one of these, typed."""
     applied: Callable[..., torch.Tensor] = function.apply
     return applied(*arguments)

@@ -154,8 +154,8 @@ def _rotate_once(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch
 def compiled_kernels() -> Kernels:
     """Each as one compiled pass, for tensors of any number of tokens.
 
-    Norms are handed over as matrices that need no gradient: else every rank, and training and validation apart, would
-    be compiled anew. Beyond torch's limit of such variants a kernel runs uncompiled.
+    All are handed tensors that need no gradient, norms as matrices: else training and validation, and every rank, would
+    be compiled apart. Beyond torch's limit of such variants a kernel runs uncompiled.
     """
     one: Any = partial(torch.compile, dynamic=True)
     forward, backward, weight = one(_norm_once), one(_norm_back_once), one(_norm_weight_once)
@@ -172,7 +172,20 @@ def compiled_kernels() -> Kernels:
         result: torch.Tensor = weight(_matrix(upstream), _matrix(x), _matrix(scale))
         return result
 
-    gate, gate_back, rotate = one(_gate_once), one(_gate_back_once), one(_rotate_once)
+    gated, gated_back, rotated = one(_gate_once), one(_gate_back_once), one(_rotate_once)
+
+    def gate(gate: torch.Tensor, up: torch.Tensor, gelu: bool) -> torch.Tensor:
+        result: torch.Tensor = gated(gate.detach(), up.detach(), gelu)
+        return result
+
+    def gate_back(gate: torch.Tensor, up: torch.Tensor, upstream: torch.Tensor, gelu: bool) -> Pair:
+        to_gate, to_up = gated_back(gate.detach(), up.detach(), upstream.detach(), gelu)
+        return to_gate, to_up
+
+    def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = rotated(x.detach(), cos.detach(), sin.detach())
+        return result
+
     return Kernels(norm, norm_back, norm_weight, gate, gate_back, rotate)
 
 

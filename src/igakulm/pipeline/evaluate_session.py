@@ -213,7 +213,7 @@ def _ingredients(
     targets: Mapping[str, Target],
     options: Options,
     manners: Mapping[str, tuple[Manner, ...]],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What was asked for, as a record; the endpoint's address is no part of it."""
     records = []
     for name, target in targets.items():
@@ -229,7 +229,7 @@ def _ingredients(
     }
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
     """Paths as text that UTF-8 can hold."""
     return {
         key: os.fsencode(value).decode("utf-8", "replace") if isinstance(value, Path) else value
@@ -237,7 +237,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _finish(out_dir: Path, ingredients: Mapping[str, Any], start: float) -> None:
+def _finish(out_dir: Path, ingredients: Mapping[str, object], start: float) -> None:
     files = {name: entry for name, entry in describe_files(out_dir).items() if name != "lock"}
     manifest = Manifest(
         stage=STAGE,

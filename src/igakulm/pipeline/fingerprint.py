@@ -20,7 +20,7 @@ from igakulm.recipe.loading import data_fields, data_files
 from igakulm.recipe.schema import Unhashed
 
 
-def section_ingredients(section: Any, hashes: FileHashes) -> Any:
+def section_ingredients(section: object, hashes: FileHashes) -> object:
     """A section as JSON: paths replaced by names and hashes of their files, keys that change no result left out."""
     if isinstance(section, BaseModel):
         paths = data_fields(section)
@@ -47,7 +47,7 @@ def _existing(pattern: str) -> Sequence[Path]:
 
 def ingredients(
     stage: str, version: int, sections: Mapping[str, BaseModel], inputs: Mapping[str, str], hashes: FileHashes
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The structure that is hashed; `inputs` maps earlier stages to their content digests."""
     return {
         "stage": stage,
@@ -57,12 +57,12 @@ def ingredients(
     }
 
 
-def fingerprint(structure: Mapping[str, Any]) -> str:
+def fingerprint(structure: Mapping[str, object]) -> str:
     """The hash of the ingredients."""
     return sha256_json(structure)
 
 
-def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+def differences(old: object, new: object, path: str = "") -> Iterator[str]:
     """Say how two ingredient structures differ, one line a key.
 
     >>> list(differences({"recipe": {"pack": {"seed": 0}}}, {"recipe": {"pack": {"seed": 1}}}))
@@ -79,7 +79,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
         yield _difference(path, old, new)
 
 
-def _difference(path: str, old: Any, new: Any) -> str:
+def _difference(path: str, old: object, new: object) -> str:
     if path.startswith("inputs."):
         return f"{path.removeprefix('inputs.')} has a new result"
     if isinstance(old, str) and isinstance(new, str) and len(old) == len(new) == 64:
@@ -87,6 +87,6 @@ def _difference(path: str, old: Any, new: Any) -> str:
     return f"{path}: {_short(old)} -> {_short(new)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -92,7 +92,7 @@ def _check_folder(out_dir: Path, sources: Sequence[Source]) -> None:
             raise InputError("the folder holds something else", where=str(out_dir), hint=hint)
 
 
-def _merged(sources: Sequence[Source], samples: int, seed: int) -> tuple[dict[str, Any], dict[str, Path]]:
+def _merged(sources: Sequence[Source], samples: int, seed: int) -> tuple[dict[str, object], dict[str, Path]]:
     name_splits(sources)
     name_models(sources)
     rows = _rows(sources)

@@ -184,7 +184,7 @@ def _recipe_text(task_file: TaskFile, stored: Stored, base: Path, folder: Path, 
     return head + yaml.safe_dump(made, allow_unicode=True, sort_keys=False)
 
 
-def finetune_settings(stored: Stored) -> dict[str, Any]:
+def finetune_settings(stored: Stored) -> dict[str, object]:
     """Settings of tuning that fit the number of rows: small steps, as many passes as validation rows find useful.
 
     Every row and every task counts alike: a list of thirty strings does not outweigh a letter.

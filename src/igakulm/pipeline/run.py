@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error, locked, read_json, sync, write_json
@@ -151,7 +151,7 @@ class Runner:
             inputs = {name: Path(folder) for name, folder in message["inputs"].items()}
             stage_named(message["stage"]).build(self.recipe, inputs, Path(message["folder"]), SilentProgress())
 
-    def _send(self, world: World, message: dict[str, Any]) -> None:
+    def _send(self, world: World, message: dict[str, object]) -> None:
         world.send(self._messages, message)
         self._messages += 1
 

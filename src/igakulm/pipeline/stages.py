@@ -49,13 +49,13 @@ class Stage:
     runs_in: Callable[[Recipe], bool] = _always
 
 
-def _lexicon(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _lexicon(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.synth.lexicon import build_lexicon
 
     return build_lexicon(recipe.lexicon, out, progress)
 
 
-def _synth(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _synth(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.synth.generate import ANSWERS, generate_texts
 
     # The answers stand beside the stages, so that a recipe with another number of terms does not pay for them again.
@@ -63,7 +63,7 @@ def _synth(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dic
     return generate_texts(recipe.synth, inputs["lexicon"], out, progress, benchmarks=recipe.benchmarks, answers=answers)
 
 
-def _corpus(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _corpus(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.corpus.build_corpus import build_corpus
 
     return build_corpus(recipe.corpus, recipe.benchmarks, inputs["synth"] / "documents", out, progress)
@@ -75,13 +75,13 @@ def _tokenizer(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) ->
     return build_tokenizer(recipe.tokenizer, inputs.get("corpus"), inputs["lexicon"], out, progress)
 
 
-def _pack(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _pack(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.training.pack import build_packed
 
     return build_packed(recipe.pack, inputs["corpus"], inputs["tokenizer"], out, progress)
 
 
-def _pretrain(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _pretrain(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.training.base import take_base
     from igakulm.training.pretrain import pretrain
 
@@ -90,7 +90,7 @@ def _pretrain(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
     return pretrain(recipe.model, recipe.pretrain, inputs["pack"], inputs["tokenizer"], out, progress)
 
 
-def _finetune(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _finetune(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.training.finetune import finetune
 
     return finetune(
@@ -98,7 +98,7 @@ def _finetune(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
     )
 
 
-def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.evaluation.evaluate import Candidate, evaluate
     from igakulm.evaluation.manner import Manner
     from igakulm.inference.open import open_model
@@ -118,7 +118,7 @@ def _evaluate(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> 
     return evaluate(config, recipe.benchmarks, split, candidates, inputs["lexicon"], out, progress)
 
 
-def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, Any]:
+def _export(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> dict[str, object]:
     from igakulm.bundle.export import export
 
     model = inputs["finetune"] / "model"

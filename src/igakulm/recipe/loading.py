@@ -105,7 +105,7 @@ def _check_folds(recipe: Recipe, path: Path) -> None:
         )
 
 
-def _override(data: dict[str, Any], override: str) -> None:
+def _override(data: dict[str, object], override: str) -> None:
     key, separator, value = override.partition("=")
     if not separator or not key:
         raise InputError(f"--set wants key=value, got {override!r}", hint="write for example --set pretrain.steps=100")
@@ -125,14 +125,14 @@ def _override(data: dict[str, Any], override: str) -> None:
         target[parts[-1]] = parsed
 
 
-def _position(items: list[Any], part: str, key: str) -> int:
+def _position(items: list[object], part: str, key: str) -> int:
     """The place in a list that `part` of an override means."""
     if not part.isdigit() or int(part) >= len(items):
         raise InputError(f"--set {key}: {part!r} is no place in a list of {len(items)}", hint="places count from 0")
     return int(part)
 
 
-def _expand(value: Any) -> Any:
+def _expand(value: object) -> object:
     if isinstance(value, str):
         return _VARIABLE.sub(lambda found: os.environ.get(found[1]) or found[2] or "", value)
     if isinstance(value, dict):
@@ -175,7 +175,7 @@ def _keys_at(root: type[Section], location: Sequence[int | str]) -> list[str]:
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
-def _section_in(annotation: Any) -> Any:
+def _section_in(annotation: object) -> object:
     """The section class inside `X`, `X | None` or `tuple[X, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
@@ -204,7 +204,7 @@ def _explain(
     return InputError(f"{key}: {first['msg']} (given: {first['input']!r})", where=where)
 
 
-def resolve_paths(section: Any, folder: Path) -> Any:
+def resolve_paths(section: object, folder: Path) -> Any:
     """A copy of a section in which every `Data` path is absolute (relative ones start at `folder`)."""
     if isinstance(section, tuple):
         return tuple(resolve_paths(item, folder) for item in section)
@@ -256,7 +256,7 @@ def data_files(pattern: str) -> list[Path]:
     return found
 
 
-def data_paths(section: Any) -> Iterator[str]:
+def data_paths(section: object) -> Iterator[str]:
     """Every `Data` path inside a section, in order."""
     if isinstance(section, tuple):
         for item in section:

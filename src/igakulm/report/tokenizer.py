@@ -99,7 +99,7 @@ def write_tokenizer_page(result: Mapping[str, Any], path: Path, language: Langua
     write_text(path, text)
 
 
-def _compared(part: str, result: Mapping[str, Any], language: Language) -> Markup:
+def _compared(part: str, result: Mapping[str, object], language: Language) -> Markup:
     return render(
         "tokenizers.html.j2",
         language,

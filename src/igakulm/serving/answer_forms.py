@@ -24,7 +24,7 @@ class Form(Protocol):
     def whole(self, text: str, steps: Sequence[Step], reason: str, usage: dict[str, int]) -> dict[str, Any]:
         """The answer as one object."""
 
-    def opening(self) -> dict[str, Any] | None:
+    def opening(self) -> dict[str, object] | None:
         """The event before all text, if there is one."""
 
     def part(self, text: str, steps: Sequence[Step]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class ChatForm:
         }
         return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage}
 
-    def opening(self) -> dict[str, Any]:
+    def opening(self) -> dict[str, object]:
         """See `Form.opening`."""
         return self._chunk({"role": "assistant", "content": ""})
 
@@ -80,12 +80,12 @@ class ChatForm:
         """See `Form.counts`."""
         return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage}
 
-    def _chunk(self, delta: dict[str, str], reason: str | None = None, steps: Sequence[Step] = ()) -> dict[str, Any]:
+    def _chunk(self, delta: dict[str, str], reason: str | None = None, steps: Sequence[Step] = ()) -> dict[str, object]:
         logprobs = self._entries(steps) if steps else None
         choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": logprobs}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
 
-    def _entries(self, steps: Sequence[Step]) -> dict[str, Any] | None:
+    def _entries(self, steps: Sequence[Step]) -> dict[str, object] | None:
         if not self._logprobs:
             return None
         content = [
@@ -95,7 +95,7 @@ class ChatForm:
         ]
         return {"content": content, "refusal": None}
 
-    def _entry(self, token: int, log_probability: float | None) -> dict[str, Any]:
+    def _entry(self, token: int, log_probability: float | None) -> dict[str, object]:
         data = self._encoder.token_bytes(token)
         return {"token": _written(data, token), "logprob": _finite(log_probability), "bytes": list(data)}
 
@@ -133,11 +133,11 @@ class CompletionForm:
         """See `Form.counts`."""
         return {**self._head, "choices": [], "usage": usage}
 
-    def _object(self, text: str, steps: Sequence[Step], reason: str | None) -> dict[str, Any]:
+    def _object(self, text: str, steps: Sequence[Step], reason: str | None) -> dict[str, object]:
         choice = {"index": 0, "text": text, "finish_reason": reason, "logprobs": self._entries(steps)}
         return {**self._head, "choices": [choice]}
 
-    def _entries(self, steps: Sequence[Step]) -> dict[str, Any] | None:
+    def _entries(self, steps: Sequence[Step]) -> dict[str, object] | None:
         if not self._logprobs:
             return None
         tokens, offsets = [], []

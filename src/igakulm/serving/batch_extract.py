@@ -139,7 +139,7 @@ def chosen_tasks(tasks: Sequence[Task], names: Sequence[str], kind: str = "extra
     return [known[name] for name in dict.fromkeys(names)] or list(known.values())
 
 
-def _work(records: Records, tasks: Sequence[Task], opened: Model, options: BatchOptions) -> dict[str, Any]:
+def _work(records: Records, tasks: Sequence[Task], opened: Model, options: BatchOptions) -> dict[str, object]:
     """What decides the answers; the layout of the result does not."""
     return {
         "input": sha256_file(records.path),
@@ -219,7 +219,7 @@ def _asked(record: Record, task: Task, opened: Model, most: int, note: Callable[
     return tried(lambda: extract(opened, task, record.text, max_new_tokens=most, done=done))
 
 
-def _result(task: Task, found: Extraction) -> dict[str, Any]:
+def _result(task: Task, found: Extraction) -> dict[str, object]:
     return {
         "task": task.name,
         "kind": task.kind_of_item,

@@ -33,7 +33,7 @@ class Journal:
         InputError: the journal is of other work, is damaged, or another process writes it.
     """
 
-    def __init__(self, path: Path, work: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, work: Mapping[str, object]) -> None:
         self.path = path
         self._places: dict[int, int] = {}
         try:
@@ -66,7 +66,7 @@ class Journal:
         except BlockingIOError as error:
             raise InputError("another process writes this result", where=str(self.path), hint="wait for it") from error
 
-    def _take_up(self, work: Mapping[str, Any]) -> None:
+    def _take_up(self, work: Mapping[str, object]) -> None:
         self._file.seek(0)
         whole = 0
         for line in self._file:
@@ -93,7 +93,7 @@ class Journal:
         hint = "remove it: the batch then begins anew"
         raise InputError("this journal of a batch is damaged", where=str(self.path), hint=hint)
 
-    def _compare(self, entry: Mapping[str, Any], work: Mapping[str, Any]) -> None:
+    def _compare(self, entry: Mapping[str, object], work: Mapping[str, object]) -> None:
         before = entry.get("work")
         if not isinstance(before, dict) or entry.get("format") != FORMAT:
             before = {}
@@ -103,7 +103,7 @@ class Journal:
             what = f"an unfinished batch with another {', '.join(other)} lies here"
             raise InputError(what, where=str(self.path), hint=hint)
 
-    def _append(self, entry: Mapping[str, Any]) -> int:
+    def _append(self, entry: Mapping[str, object]) -> int:
         try:
             place = self._file.seek(0, os.SEEK_END)
             self._file.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
@@ -113,7 +113,7 @@ class Journal:
             raise explain_os_error(error, self.path) from error
         return place
 
-    def add(self, number: int, entry: Mapping[str, Any]) -> None:
+    def add(self, number: int, entry: Mapping[str, object]) -> None:
         """Keep the entry of a record; it is on the disk when this returns."""
         self._places[number] = self._append({"number": number, **entry})
 

@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import explain_os_error
@@ -215,7 +214,7 @@ def _of_jsonl(records: Records) -> Iterator[Record]:
             yield _record(number, line, str(identifier) if plain else "", text, "utf-8")
 
 
-def _object(data: bytes) -> dict[str, Any] | None:
+def _object(data: bytes) -> dict[str, object] | None:
     try:
         value = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from igakulm.serving.request_fields import FIXED, SHARED, Generation, check_fields, read_generation, whole
 from igakulm.serving.room import BadRequest
@@ -27,7 +26,7 @@ class CompletionRequest:
     generation: Generation
 
 
-def parse_completion_request(value: Mapping[str, Any], model: str, cap: int, vocabulary: int) -> CompletionRequest:
+def parse_completion_request(value: Mapping[str, object], model: str, cap: int, vocabulary: int) -> CompletionRequest:
     """Check a request body.
 
     Args:

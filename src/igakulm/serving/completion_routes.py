@@ -101,7 +101,7 @@ async def _respond(
     return _Events(_events(answer, asked, form), answer, room.limits.seconds + READING)
 
 
-async def _whole(answer: Answer, form: Form) -> dict[str, Any]:
+async def _whole(answer: Answer, form: Form) -> dict[str, object]:
     await answer.begin()
     pieces = [piece async for piece in answer.pieces()]
     answer.close()
@@ -148,5 +148,5 @@ async def _events(answer: Answer, asked: Generation, form: Form) -> AsyncIterato
         yield _event({"error": failure})
 
 
-def _event(value: dict[str, Any]) -> str:
+def _event(value: dict[str, object]) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"

@@ -106,7 +106,7 @@ def csv_cell(value: str | int) -> str:
     return f'"{text.replace(chr(34), chr(34) * 2)}"' if _QUOTED.search(text) else text
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: Entry) -> dict[str, object]:
     return {"row": entry["number"], "id": entry["id"], "error": entry["problem"], "results": entry["results"]}
 
 
@@ -137,12 +137,12 @@ def fhir_like(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _position(start: int, end: int) -> dict[str, Any]:
+def _position(start: int, end: int) -> dict[str, object]:
     parts = [{"url": "start", "valueInteger": start}, {"url": "end", "valueInteger": end}]
     return {"url": POSITION, "extension": parts}
 
 
-def _resource(kind: str, text: str, extension: list[dict[str, Any]]) -> dict[str, Any]:
+def _resource(kind: str, text: str, extension: list[dict[str, object]]) -> dict[str, object]:
     if kind == "finding":
         head = {"resourceType": "Condition", "extension": extension, "verificationStatus": _UNCONFIRMED}
         return {**head, "code": {"text": text}, "subject": _NOBODY}
@@ -152,6 +152,6 @@ def _resource(kind: str, text: str, extension: list[dict[str, Any]]) -> dict[str
     return {"resourceType": "Basic", "extension": extension, "code": {"text": f"{kind}: {text}"}}
 
 
-def _issue(severity: str, text: str) -> dict[str, Any]:
+def _issue(severity: str, text: str) -> dict[str, object]:
     issue = {"severity": severity, "code": "processing", "diagnostics": text}
     return {"resourceType": "OperationOutcome", "issue": [issue]}

@@ -80,7 +80,7 @@ def split_card(text: str) -> dict[str, str]:
     return found or ({"ja": text.strip()} if text.strip() else {})
 
 
-def score_rows(scoreboard: Scoreboard) -> list[dict[str, Any]]:
+def score_rows(scoreboard: Scoreboard) -> list[dict[str, object]]:
     """The rows of a scoreboard with names to show, and the published figures that may stand beside them.
 
     Each row has the fields of `Score` and model_ja, metric_ja, split_ja, mode_ja, and main (the task's first metric).
@@ -90,13 +90,13 @@ def score_rows(scoreboard: Scoreboard) -> list[dict[str, Any]]:
     return [row for task in Board(scoreboard).tasks for row in (*_measured(task), *_published(task, rows))]
 
 
-def _measured(task: TaskScores) -> Iterable[dict[str, Any]]:
+def _measured(task: TaskScores) -> Iterable[dict[str, object]]:
     for score in task.scores:
         names = {**_names(score.model, score.metric, score.split), "mode_ja": words("ja").mode(score.answer_mode)}
         yield {**score.model_dump(mode="json"), **names, "main": score.metric == task.metric}
 
 
-def _published(task: TaskScores, rows: Iterable[PublishedRow]) -> Iterable[dict[str, Any]]:
+def _published(task: TaskScores, rows: Iterable[PublishedRow]) -> Iterable[dict[str, object]]:
     for row in rows:
         if row.value is None or row.metric not in task.metrics or not stands_beside(row, task):
             continue

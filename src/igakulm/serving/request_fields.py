@@ -41,7 +41,7 @@ class Generation:
 
 
 def check_fields(
-    value: Mapping[str, Any], model: str, read: Collection[str], fixed: Mapping[str, tuple[object, ...]]
+    value: Mapping[str, object], model: str, read: Collection[str], fixed: Mapping[str, tuple[object, ...]]
 ) -> None:
     """Refuse fields that are not known, values that are not done here, and another model.
 
@@ -66,7 +66,7 @@ def _is_default(value: object, allowed: tuple[object, ...]) -> bool:
     return value is None or any(isinstance(value, bool) == isinstance(one, bool) and value == one for one in allowed)
 
 
-def read_generation(value: Mapping[str, Any], cap: int, default_tokens: int, top: int | None) -> Generation:
+def read_generation(value: Mapping[str, object], cap: int, default_tokens: int, top: int | None) -> Generation:
     """The fields of a request that say how its answer is made.
 
     Args:
@@ -99,7 +99,7 @@ def read_generation(value: Mapping[str, Any], cap: int, default_tokens: int, top
     )
 
 
-def whole(value: Mapping[str, Any], name: str, default: int, least: int, most: int | None = None) -> int:
+def whole(value: Mapping[str, object], name: str, default: int, least: int, most: int | None = None) -> int:
     """A whole number; `default` when it is absent.
 
     Raises:
@@ -131,7 +131,7 @@ def number(value: Mapping[str, Any], name: str, default: float, least: float, mo
     return float(given)
 
 
-def flag(value: Mapping[str, Any], name: str, parent: str = "") -> bool:
+def flag(value: Mapping[str, object], name: str, parent: str = "") -> bool:
     """True or false; False when it is absent.
 
     Raises:

@@ -24,7 +24,7 @@ _SAID = {"title", "description", "default", "examples", "$defs", "definitions", 
 _COUNTS = {"minItems", "maxItems", "minLength", "maxLength"}
 
 
-def read_response_format(value: Any) -> Mapping[str, Any] | None:
+def read_response_format(value: Any) -> Mapping[str, object] | None:
     """The schema of a `response_format`; None for plain text.
 
     Raises:
@@ -52,7 +52,7 @@ def _refused(what: str) -> BadRequest:
 class _Reader:
     """One schema on its way to ours."""
 
-    def __init__(self, root: dict[str, Any]) -> None:
+    def __init__(self, root: dict[str, object]) -> None:
         self._root, self._nodes = root, 0
         self._keywords: dict[str, Callable[[Any, int], Any]] = {
             "type": self._type,
@@ -66,7 +66,7 @@ class _Reader:
             **dict.fromkeys(_COUNTS, self._count),
         }
 
-    def read(self, value: Any, depth: int) -> dict[str, Any]:
+    def read(self, value: object, depth: int) -> dict[str, Any]:
         """One schema and everything in it, references resolved."""
         self._nodes += 1
         if self._nodes > MOST_NODES or depth > DEEPEST:
@@ -86,7 +86,7 @@ class _Reader:
             raise _refused("requires a property that it does not describe")
         return found
 
-    def _target(self, reference: Any) -> Any:
+    def _target(self, reference: object) -> object:
         parts = reference.split("/") if isinstance(reference, str) else []
         if len(parts) != 3 or parts[0] != "#" or parts[1] not in ("$defs", "definitions"):
             raise _refused('has a reference that is not of the form "#/$defs/NAME"')
@@ -95,7 +95,7 @@ class _Reader:
             raise _refused("refers to a definition that it does not hold")
         return definitions[parts[2]]
 
-    def _type(self, value: Any, _: int) -> Any:
+    def _type(self, value: object, _: int) -> object:
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) and name in _TYPES for name in names):
             raise _refused(f"has a type other than {', '.join(sorted(_TYPES))}")
@@ -103,25 +103,25 @@ class _Reader:
             raise _refused("names a type twice")
         return list(names) if isinstance(value, list) else value
 
-    def _properties(self, value: Any, depth: int) -> dict[str, Any]:
+    def _properties(self, value: object, depth: int) -> dict[str, object]:
         if not isinstance(value, dict):
             raise _refused("has properties that are no object")
         return {self._text(name): self.read(entry, depth) for name, entry in value.items()}
 
-    def _names(self, value: Any, _: int) -> list[str]:
+    def _names(self, value: object, _: int) -> list[str]:
         if not isinstance(value, list) or len(value) > MOST_VALUES:
             raise _refused("has a `required` that is no list of names")
         return [self._text(name) for name in value]
 
-    def _additional(self, value: Any, depth: int) -> Any:
+    def _additional(self, value: object, depth: int) -> object:
         return value if isinstance(value, bool) else self.read(value, depth)
 
-    def _values(self, value: Any, _: int) -> list[Any]:
+    def _values(self, value: object, _: int) -> list[object]:
         if not isinstance(value, list) or not 1 <= len(value) <= MOST_VALUES:
             raise _refused(f"has an enum that is no list of 1 to {MOST_VALUES} values")
         return [self._value(entry) for entry in value]
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: object) -> Any:
         if isinstance(value, str):
             return self._text(value)
         good = value is None or isinstance(value, bool | int | float)
@@ -129,17 +129,17 @@ class _Reader:
             raise _refused("has a value in enum or const that is no text, number, true, false or null")
         return value
 
-    def _any_of(self, value: Any, depth: int) -> list[dict[str, Any]]:
+    def _any_of(self, value: object, depth: int) -> list[dict[str, object]]:
         if not isinstance(value, list) or not value:
             raise _refused("has an anyOf that is no list of schemas")
         return [self.read(entry, depth) for entry in value]
 
-    def _count(self, value: Any, _: int) -> int:
+    def _count(self, value: object, _: int) -> int:
         if type(value) is not int or not 0 <= value <= MOST_REPEATS:
             raise _refused(f"has a count of items or characters that is not from 0 to {MOST_REPEATS}")
         return value
 
-    def _text(self, value: Any) -> str:
+    def _text(self, value: object) -> str:
         if not isinstance(value, str) or len(value) > LONGEST_TEXT:
             raise _refused(f"has a name or value that is no text of up to {LONGEST_TEXT} characters")
         return value

@@ -70,7 +70,7 @@ class Review:
         """Learn what a method without a language model answers; until then it does not weigh in the order."""
         self._baseline = baseline_answers(self.task_file, self.rows)
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> dict[str, object]:
         """The tasks, with counts of rows by state."""
         standing = self._standing()
         tasks = []
@@ -193,5 +193,5 @@ class Review:
         )
 
 
-def _plain(given: Given | None) -> dict[str, Any] | None:
+def _plain(given: Given | None) -> dict[str, object] | None:
     return None if given is None else given.model_dump(mode="json")

@@ -104,7 +104,7 @@ def _row(review: Review) -> Callable[[Request], Any]:
     return row
 
 
-def _decision(review: Review) -> Callable[[Request], Any]:
+def _decision(review: Review) -> Callable[[Request], object]:
     async def decision(request: Request) -> Response:
         body = await _body(request)
         try:
@@ -123,7 +123,7 @@ def _decision(review: Review) -> Callable[[Request], Any]:
     return decision
 
 
-def _undo(review: Review) -> Callable[[Request], Any]:
+def _undo(review: Review) -> Callable[[Request], object]:
     async def undo(request: Request) -> Response:
         await _body(request)
         found = await run_in_threadpool(review.undo)

@@ -123,7 +123,7 @@ def _routes_of_page(opened: Model) -> list[Route]:
     return [*page_routes(), *model_routes(opened)]
 
 
-def _health(room: Room) -> Callable[[Request], Any]:
+def _health(room: Room) -> Callable[[Request], object]:
     engine = room.inner
 
     async def health(_: Request) -> Response:

@@ -7,7 +7,6 @@ bodies (room.py), know any kind, or keep anything of a text.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -79,7 +78,7 @@ def _route(room: Room, tasks: Sequence[Task], kind: type[TaskRequest]) -> Route:
     return Route(path, endpoint, methods=["POST"], name=path)
 
 
-def _read(kind: type[TaskRequest], value: Mapping[str, Any]) -> TaskRequest:
+def _read(kind: type[TaskRequest], value: Mapping[str, object]) -> TaskRequest:
     try:
         return kind.model_validate({name: value[name] for name in kind.model_fields if name in value})
     except ValidationError as error:

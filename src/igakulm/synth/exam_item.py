@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import Any
 
 from igakulm.files import sha256_json
 from igakulm.synth.prompts import draw
@@ -102,7 +101,7 @@ def render_exam(item: ExamItem) -> str:
     return f"問題：{lettered(item)}\n正解：{answer}\n解説：{item.explanation}"
 
 
-def exam_row(item: ExamItem) -> dict[str, Any]:
+def exam_row(item: ExamItem) -> dict[str, object]:
     """The item as a row that can be tuned on (`messages`) and read as an examination (`question, choices, answer`).
 
     Beside them: `id` (of the content), `task`, `document_sha256`, `explanation`, and `answer_written`, the letters that

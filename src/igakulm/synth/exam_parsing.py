@@ -67,7 +67,7 @@ def parse_exam(answer_text: str) -> ExamItem | str:
     return ExamItem(question, options, answer, explanation)
 
 
-def _json_fields(text: str) -> dict[str, Any] | None:
+def _json_fields(text: str) -> dict[str, object] | None:
     """The first JSON object that has a question and options, its keys as `_KEYS` names them."""
     decoder = json.JSONDecoder(strict=False)
     for start in [found.start() for found in re.finditer(r"\{", text)][:20]:
@@ -82,7 +82,7 @@ def _json_fields(text: str) -> dict[str, Any] | None:
     return None
 
 
-def _named(value: Any) -> dict[str, Any]:
+def _named(value: object) -> dict[str, Any]:
     """The fields of an object under our names; an object that holds one inner object or a list of one is opened."""
     if isinstance(value, dict) and len(value) == 1:
         value = next(iter(value.values()))
@@ -103,7 +103,7 @@ def _key(key: str) -> str:
     return unicodedata.normalize("NFKC", key).strip().casefold()
 
 
-def _headed_fields(text: str) -> dict[str, Any]:
+def _headed_fields(text: str) -> dict[str, object]:
     """Fields of a plain text: lines under headings such as 「問題：」 and options that begin with a letter or digit."""
     fields: dict[str, str] = {}
     options: list[str] = []
@@ -124,11 +124,11 @@ def _headed_fields(text: str) -> dict[str, Any]:
     return {**fields, "options": options} if options else dict(fields)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else ""
 
 
-def _options(value: Any) -> tuple[str, ...] | None:
+def _options(value: object) -> tuple[str, ...] | None:
     """The options without their letters, or None when they are no list of filled texts."""
     if isinstance(value, Mapping):
         value = [value[key] for key in sorted(value, key=str)]
@@ -145,7 +145,7 @@ def _options(value: Any) -> tuple[str, ...] | None:
     return bare if all(bare) else None
 
 
-def _inner(entry: Any) -> Any:
+def _inner(entry: object) -> object:
     """The text of an option that is given as an object with a label and a text."""
     if isinstance(entry, Mapping):
         texts = [
@@ -178,7 +178,7 @@ def _capital(label: str) -> str:
     return LETTERS[int(label) - 1] if label.isdecimal() else label.upper()
 
 
-def parse_letters(value: Any, options: Iterable[str] = ()) -> tuple[str, ...] | None:
+def parse_letters(value: object, options: Iterable[str] = ()) -> tuple[str, ...] | None:
     """Sorted capital letters named by an answer: letters, numbers from 1, or the words of `options`; None if unclear.
 
     >>> parse_letters("正解：ａ、ｃ"), parse_letters([2]), parse_letters("②"), parse_letters("不明")
@@ -218,7 +218,7 @@ def _entry_letters(text: str, words: Mapping[str, str]) -> set[str]:
     return set() if left else {_capital(letter) for letter in _LETTERS.findall(text)}
 
 
-def _answer(value: Any, options: tuple[str, ...]) -> tuple[str, ...] | str:
+def _answer(value: object, options: tuple[str, ...]) -> tuple[str, ...] | str:
     if value is None or value == "" or value == []:
         return "answer_missing"
     letters = parse_letters(value, options)

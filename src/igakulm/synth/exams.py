@@ -10,8 +10,6 @@ Before its own task the writer sees one worked example of the same style and for
 
 from __future__ import annotations
 
-from typing import Any
-
 from igakulm.synth.exam_examples import EXAMPLES
 from igakulm.synth.exam_item import OPTIONS as OPTIONS
 from igakulm.synth.exam_item import ExamItem as ExamItem
@@ -139,7 +137,7 @@ def answers_wanted(form: str) -> int:
     return 2 if form in ("two", "case-two") else 1
 
 
-def exam_schema(right: int) -> dict[str, Any]:
+def exam_schema(right: int) -> dict[str, object]:
     """JSON schema of an item with `right` right options.
 
     Strings have no bounds: strict servers refuse schemas with `maxLength`. `max_tokens` ends what a model does not.

@@ -126,7 +126,7 @@ def _ask(
     return {key: failure for phase in asked for key, failure in phase.failed.items()}
 
 
-def _log(asked: Sequence[Asked]) -> dict[str, Any]:
+def _log(asked: Sequence[Asked]) -> dict[str, object]:
     """What happened on the wire: totals, and by writer."""
     writers: dict[str, dict[str, int]] = {}
     for phase in asked:
@@ -148,7 +148,7 @@ def _log(asked: Sequence[Asked]) -> dict[str, Any]:
 
 def _write(
     out_dir: Path, results: Iterator[Result], found: Yield, available: int, authors: Mapping[str, Author]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Stream the results into the files; nothing but counts stays in memory."""
     with ExitStack() as files:
         reject = files.enter_context(_rows(out_dir / "rejected.jsonl"))
@@ -172,7 +172,7 @@ def _write(
     return {**summary, **({"agreement": _agreement(verified)} if _agreement(verified) is not None else {})}
 
 
-def _exam_report(found: Yield, verified: Mapping[str, int]) -> dict[str, Any]:
+def _exam_report(found: Yield, verified: Mapping[str, int]) -> dict[str, object]:
     if not found.positions and not verified:
         return {}
     return {
@@ -193,7 +193,7 @@ def _rows(path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Write one JSON object a line, atomically, whenever the function is called."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
 
-        def write(row: Mapping[str, Any]) -> None:
+        def write(row: Mapping[str, object]) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
         yield write

@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _LEVELS = {"高": 3.0, "中": 2.0, "低": 1.0}
 
 
-def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> dict[str, Any]:
+def build_lexicon(config: LexiconSection, out_dir: Path, progress: Progress) -> dict[str, object]:
     """Read every list of the recipe and write `terms.tsv` (columns: the fields of `Term`).
 
     The first of two equal names of one kind is kept; its empty fields are filled from the later ones. Names shorter

@@ -139,7 +139,7 @@ def _telling(short: Sequence[str], texts: Sequence[str]) -> list[str]:
     return [text for text in short if joined.count(text) <= SHORT_STOCK]
 
 
-def position_bias(positions: Mapping[str, int], options: str = LETTERS[:5]) -> dict[str, Any]:
+def position_bias(positions: Mapping[str, int], options: str = LETTERS[:5]) -> dict[str, object]:
     """Whether the right options of single-answer items stand evenly at all places: a chi-square test.
 
     Returns:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from igakulm.synth.check import tidy_answer
 from igakulm.synth.exam_checks import answers_asked
@@ -49,7 +48,7 @@ def verify_prompt(item: ExamItem, seed: int) -> Prompt:
     )
 
 
-def verdict_schema(wanted: int | None) -> dict[str, Any]:
+def verdict_schema(wanted: int | None) -> dict[str, object]:
     """JSON schema of the answer: a reason, then as many letters as the question's own words ask for (None: 1 to 5).
 
     Without it a weak model names all five options.

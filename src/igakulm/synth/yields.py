@@ -102,7 +102,7 @@ class Yield:
         }
 
 
-def _counts(tally: Tally) -> dict[str, Any]:
+def _counts(tally: Tally) -> dict[str, object]:
     return {
         "asked": tally.asked,
         "kept": tally.kept,

@@ -69,7 +69,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise InputError("this file has no conversation", where=str(path))
 
 
-def _chat(row: dict[str, Any], path: Path, number: int, repeats: int, deidentifier: Deidentifier | None) -> Chat:
+def _chat(row: dict[str, object], path: Path, number: int, repeats: int, deidentifier: Deidentifier | None) -> Chat:
     where = f"{path}, line {number}"
     given = row.get("messages")
     if not isinstance(given, list) or not given:
@@ -90,7 +90,7 @@ def _chat(row: dict[str, Any], path: Path, number: int, repeats: int, deidentifi
     return Chat(f"{path.name}/{known}", where, messages, frozenset(filter(None, documents)), repeats)
 
 
-def _message(message: Any, where: str) -> dict[str, str]:
+def _message(message: object, where: str) -> dict[str, str]:
     role, content = (message.get(key) for key in ("role", "content")) if isinstance(message, dict) else (None, None)
     if role not in ROLES:
         raise InputError(f"unknown role {role!r} in a conversation", where=where, hint=f"use one of {', '.join(ROLES)}")

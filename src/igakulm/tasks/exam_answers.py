@@ -11,7 +11,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 from igakulm.tasks.fields import whole
 from igakulm.tasks.items import LETTERS
@@ -76,7 +75,7 @@ def choices_of(value: object, where: str, *, blank: bool = False) -> tuple[str, 
     return tuple(choices)
 
 
-def _under_labels(value: Mapping[str, Any]) -> list[object] | None:
+def _under_labels(value: Mapping[str, object]) -> list[object] | None:
     """The options of {"a": …, "b": …} or {"1": …, "2": …}; None where the labels are others."""
     labels = [unicodedata.normalize("NFKC", label).strip().upper() for label in value]
     numbers = [str(place) for place in range(1, len(labels) + 1)]

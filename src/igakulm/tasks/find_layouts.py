@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from igakulm.tasks.items import LETTERS, Item
 from igakulm.tasks.kinds.kind import Layout
@@ -96,7 +95,7 @@ def _title(prefix: str) -> str:
     return line if len(line) <= LONGEST_TITLE else line[: LONGEST_TITLE - 1] + "…"
 
 
-def items_of_prompts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Item]]:
+def items_of_prompts(rows: Iterable[Mapping[str, object]]) -> dict[str, list[Item]]:
     """Task name to items whose question, document, sentences and labels are read back from kept prompts.
 
     Args:
@@ -110,7 +109,7 @@ def items_of_prompts(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Item]]
     return found
 
 
-def _item_of(row: Mapping[str, Any]) -> Item | None:
+def _item_of(row: Mapping[str, object]) -> Item | None:
     prompt, kind, count = row.get("prompt"), row.get("kind"), row.get("choices")
     if not isinstance(prompt, str) or kind not in ("choice", "entities") or not isinstance(count, int):
         return None

@@ -7,7 +7,6 @@ answers that stand in the document move with it. Does not: find or replace anyth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from igakulm.recipe.personal_data import PersonalData, deidentification
 from igakulm.text.personal.key_file import deidentifier_of
@@ -36,7 +35,7 @@ def account(known: Deidentifiers) -> dict[str, dict[str, object]]:
     return {name: one.record() if one else {"how": "kept"} for name, one in sorted(known.items())}
 
 
-def row_without(row: Mapping[str, Any], deidentifier: Deidentifier, scope: str) -> dict[str, Any]:
+def row_without(row: Mapping[str, object], deidentifier: Deidentifier, scope: str) -> dict[str, object]:
     """A row whose texts hold no personal data.
 
     Args:
@@ -54,7 +53,7 @@ def row_without(row: Mapping[str, Any], deidentifier: Deidentifier, scope: str) 
     return {name: _rebuilt(value, (name,), moved) for name, value in row.items()}
 
 
-def _scope(row: Mapping[str, Any], deidentifier: Deidentifier, scope: str) -> str:
+def _scope(row: Mapping[str, object], deidentifier: Deidentifier, scope: str) -> str:
     patient = deidentifier.config.patient
     value = row.get(patient) if patient else None
     return str(value) if isinstance(value, str | int) else scope
@@ -84,7 +83,7 @@ def _moved(text: str, path: _Path, document: Replaced | None) -> str | None:
     return document.text[first:last]
 
 
-def _rebuilt(value: Any, path: _Path, texts: Mapping[_Path, str]) -> Any:
+def _rebuilt(value: object, path: _Path, texts: Mapping[_Path, str]) -> object:
     if path[-1] in _NOT_TEXT:
         return value
     if isinstance(value, str):

@@ -51,7 +51,7 @@ def write_training_rows(config: BenchmarksSection, split: str, out_dir: Path) ->
     return summary
 
 
-def chat_row(item: Item) -> dict[str, Any]:
+def chat_row(item: Item) -> dict[str, object]:
     """One item as a conversation of a question and its answer.
 
     >>> row = chat_row(Item("1", "t", "choice", "どれか。", ("甲", "乙"), ("B",)))

@@ -112,7 +112,7 @@ class _Reader:
             tag = "sub" if raised.startswith("-") else "sup"
         return f"<{tag}>{text}</{tag}>" if tag else text
 
-    def _looks(self, node: Any, depth: int = 0) -> dict[str, Any]:
+    def _looks(self, node: Any, depth: int = 0) -> dict[str, object]:
         """The properties of a run or style, over those of the styles that it is based on."""
         properties = node.find("{*}rPr")
         own = {} if properties is None else {_name(one): one for one in properties}
@@ -190,15 +190,15 @@ def _attribute(node: Any, name: str) -> str | None:
     return next((value for key, value in node.attrib.items() if key.endswith("}" + name)), None)
 
 
-def _symbol(node: Any) -> str:
+def _symbol(node: object) -> str:
     """A sign of a font such as Symbol: its place in the private use area, which the cleaning knows."""
     code = _attribute(node, "char") or ""
     return chr(int(code, 16)) if re.fullmatch("[0-9A-Fa-f]{4}", code) else "�"
 
 
-def _value(node: Any) -> str | None:
+def _value(node: object) -> str | None:
     return None if node is None else _attribute(node, "val")
 
 
-def _is_on(node: Any) -> bool:
+def _is_on(node: object) -> bool:
     return node is not None and _value(node) not in ("0", "false", "off")

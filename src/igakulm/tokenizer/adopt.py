@@ -46,7 +46,7 @@ def adopt_tokenizer(
     lexicon_dir: Path,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the folder of the adopted tokenizer, with report.json about it; the same source gives the same bytes.
 
     Args:
@@ -181,7 +181,7 @@ def _add_chat_tokens(path: Path, original: FolderText) -> tuple[list[int], str, 
     return ids, how, names
 
 
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+def _renamed(value: object, names: Mapping[str, str]) -> Any:
     """A JSON value with some texts replaced, wherever they stand as values."""
     if isinstance(value, dict):
         return {key: _renamed(inner, names) for key, inner in value.items()}
@@ -190,7 +190,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-def _rename_entries(vocabulary: Any, names: Mapping[str, str]) -> None:
+def _rename_entries(vocabulary: object, names: Mapping[str, str]) -> None:
     """Rename entries of the model's own table, where the reserved tokens stand in it."""
     if isinstance(vocabulary, dict):
         for old in (name for name in names if name in vocabulary):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from igakulm.corpus.records import Kind, read_sources
 from igakulm.errors import InputError
@@ -34,7 +33,7 @@ def build_tokenizer(
     lexicon_dir: Path,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Build a tokenizer's folder from `corpus_dir/documents` and `lexicon_dir/terms.tsv`.
 
     Writes tokenizer.json, tokenizer_config.json, chat_template.jinja, sentencepiece.model, encoder.json, report.json

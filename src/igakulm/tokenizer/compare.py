@@ -49,7 +49,7 @@ def _measured(
     texts: Mapping[str, Sequence[str]],
     terms: Sequence[Term],
     samples: Sequence[str],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     found: dict[str, Any] = {
         "name": name,
         "size": tokenizer.size,
@@ -77,7 +77,7 @@ def text_figures(tokenizer: PlainEncoder, texts: Sequence[str]) -> dict[str, Any
     }
 
 
-def compression_figures(texts: Sequence[str], tokens: int) -> dict[str, Any]:
+def compression_figures(texts: Sequence[str], tokens: int) -> dict[str, object]:
     """What documents that take `tokens` tokens come to."""
     characters, size = sum(map(len, texts)), sum(len(text.encode("utf-8", "replace")) for text in texts)
     return {
@@ -90,7 +90,7 @@ def compression_figures(texts: Sequence[str], tokens: int) -> dict[str, Any]:
     }
 
 
-def worst_characters(tokenizer: PlainEncoder, texts: Iterable[str]) -> list[dict[str, Any]]:
+def worst_characters(tokenizer: PlainEncoder, texts: Iterable[str]) -> list[dict[str, object]]:
     """The characters without a token of their own, the most frequent first, at most `MAX_WORST`."""
     counts = Counter(itertools.chain.from_iterable(texts))
     characters = sorted(counts)
@@ -108,7 +108,7 @@ def names_of(terms: Iterable[Term], kind: str) -> list[str]:
     return sorted({term.term for term in terms if term.kind == kind})
 
 
-def name_figures(tokenizer: PlainEncoder, names: Sequence[str]) -> dict[str, Any]:
+def name_figures(tokenizer: PlainEncoder, names: Sequence[str]) -> dict[str, object]:
     """How many names are one token."""
     lengths = [len(ids) for ids in tokenizer.encode_batch(names)]
     return {

@@ -154,7 +154,7 @@ class TextEncoder:
                 )
         return cls(Path(folder), {**description, "runtime": runtime or description["runtime"]})
 
-    def __reduce__(self) -> tuple[Any, tuple[Path, str]]:
+    def __reduce__(self) -> tuple[object, tuple[Path, str]]:
         """Worker processes load the folder again."""
         return TextEncoder.load, (self.folder, self.runtime)
 

@@ -10,7 +10,7 @@ token: with byte pieces nothing is unknown.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import sentencepiece
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -82,7 +82,7 @@ def _special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     return {name: vocabulary[token] for name, token in names.items()}
 
 
-def _config() -> dict[str, Any]:
+def _config() -> dict[str, object]:
     return {
         # LlamaTokenizer would load too and give other ids.
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
@@ -47,7 +46,7 @@ class FolderEncoder:
         self.stops: tuple[int, ...] = tuple(sorted(named_ends(folder) | self.text.ends()))
         self.base_size = self.size = self.text.stock.entries
 
-    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
         """Worker processes load the folder again."""
         return type(self), (self.folder,)
 

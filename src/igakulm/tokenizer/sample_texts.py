@@ -10,7 +10,6 @@ import heapq
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from igakulm.corpus.streams import lines
 from igakulm.errors import InputError
@@ -71,7 +70,7 @@ def _documents(path: Path) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _field(row: Any, where: str) -> str:
+def _field(row: object, where: str) -> str:
     text = row.get(FIELD) if isinstance(row, dict) else None
     if not isinstance(text, str):
         raise InputError(f"this line has no text in the field {FIELD!r}", where=where, hint="rename the field")

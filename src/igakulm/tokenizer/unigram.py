@@ -122,7 +122,7 @@ def _character_counts(counts: Mapping[str, int]) -> Counter[str]:
     return characters
 
 
-def _trainer_options(config: TokenizerSection) -> dict[str, Any]:
+def _trainer_options(config: TokenizerSection) -> dict[str, object]:
     return {
         "input": "words.tsv",  # relative names: the trainer writes them into the model
         "input_format": "tsv",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.files import write_json
@@ -26,7 +25,7 @@ from igakulm.training.world import current_world
 BASE_FILE = "base.json"
 
 
-def take_base(section: ModelSection, tokenizer_dir: Path, out_dir: Path, progress: Progress) -> dict[str, Any]:
+def take_base(section: ModelSection, tokenizer_dir: Path, out_dir: Path, progress: Progress) -> dict[str, object]:
     """Write `model/` and `base.json`; the leading process alone does.
 
     Raises:

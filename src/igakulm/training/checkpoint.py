@@ -48,7 +48,7 @@ class Checkpoints:
     def __init__(
         self,
         folder: Path,
-        identity: Mapping[str, Any],
+        identity: Mapping[str, object],
         *,
         keep: int,
         every: int,
@@ -62,7 +62,7 @@ class Checkpoints:
         self.arithmetic, self.mixed = arithmetic, mixed
         self._before: list[dict[str, Any]] = []
 
-    def write(self, step: int, snapshot: Snapshot, history: Mapping[str, Any]) -> None:
+    def write(self, step: int, snapshot: Snapshot, history: Mapping[str, object]) -> None:
         """Write the checkpoint after `step` updates, then remove what is no longer needed.
 
         An unscheduled one (a signal came) is kept while it is the newest and never displaces a scheduled one, so a
@@ -170,7 +170,7 @@ class Checkpoints:
         what = f"the best weights, after step {step:,}, are missing or damaged"
         raise InputError(what, where=str(folder), hint="remove the unfinished folder and train again")
 
-    def _compare(self, saved: Mapping[str, Any], folder: Path) -> None:
+    def _compare(self, saved: Mapping[str, object], folder: Path) -> None:
         for key in sorted({*saved, *self.identity}):
             before, now = saved.get(key), self.identity.get(key)
             if before != now:
@@ -181,7 +181,7 @@ class Checkpoints:
                 )
 
     def _go_on_with(
-        self, parts: Sequence[Mapping[str, Any]], step: int, folder: Path, say: Callable[[str], None]
+        self, parts: Sequence[Mapping[str, object]], step: int, folder: Path, say: Callable[[str], None]
     ) -> None:
         """Compare what the newest part of the training was computed with."""
         changes = self.arithmetic.differences(parts[-1]) if self.arithmetic and parts else []
@@ -200,7 +200,7 @@ class Checkpoints:
         if changes or not parts:
             self._before.append(self._part(step))
 
-    def _part(self, step: int) -> dict[str, Any]:
+    def _part(self, step: int) -> dict[str, object]:
         return {"after_step": step, **(self.arithmetic.as_json() if self.arithmetic else {})}
 
     def _parts(self) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def finetune(
     tokenizer_dir: Path,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Tune the base model of `pretrain_dir`; after a kill the same call goes on from `out_dir/checkpoints`.
 
     Writes `model/` with its `preparation.json` (how its text is prepared) and `tasks.json` (how the messages of the
@@ -116,8 +116,8 @@ def _counts(
     rows: TuningRows,
     kept: Sequence[TuningRow],
     held_out: Sequence[TuningRow],
-    left_out: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
+    left_out: Sequence[Mapping[str, object]],
+) -> dict[str, object]:
     """What the metrics say about the rows."""
     tasks = Counter[str]()
     for row in kept:
@@ -137,7 +137,7 @@ def _counts(
     return counts
 
 
-def _tell(section: FinetuneSection, counts: dict[str, Any], progress: Progress) -> dict[str, Any]:
+def _tell(section: FinetuneSection, counts: dict[str, Any], progress: Progress) -> dict[str, object]:
     by_task = ", ".join(f"{task} {number:,}" for task, number in counts.get("left_out_by_task", {}).items())
     progress.say(
         f"{counts['rows']:,} rows, {counts['rows_left_out']:,} longer than {section.max_length} tokens left out"
@@ -194,7 +194,7 @@ def _job(
     rows: TuningRows,
     validation: Validation | None,
     out_dir: Path,
-    **identity: Any,
+    **identity: object,
 ) -> Job:
     if section.early_stopping:  # where training ends then depends on when it looks
         identity["validate_every"] = section.validate_every
@@ -268,7 +268,7 @@ def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat], form:
     return asked
 
 
-def _samples(asked: Sequence[Question], encoder: Encoder, answer: Answer) -> list[dict[str, Any]]:
+def _samples(asked: Sequence[Question], encoder: Encoder, answer: Answer) -> list[dict[str, object]]:
     prompts = [render_chat(encoder, messages, add_generation_prompt=True)[0] for _, messages, _ in asked]
     return [
         {"task": task, "prompt": messages[-1]["content"] if messages else "", "text": encoder.decode(ids), "gold": gold}
@@ -276,7 +276,7 @@ def _samples(asked: Sequence[Question], encoder: Encoder, answer: Answer) -> lis
     ]
 
 
-def _samples_now(asked: Sequence[Question], encoder: Encoder, objective: Objective) -> list[dict[str, Any]]:
+def _samples_now(asked: Sequence[Question], encoder: Encoder, objective: Objective) -> list[dict[str, object]]:
     """In the middle of training."""
 
     def answer(prompts: list[list[int]]) -> list[list[int]]:

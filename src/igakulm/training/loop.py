@@ -120,7 +120,7 @@ class History:
     samples: list[dict[str, Any]] = field(default_factory=list)
 
 
-def identity_of(section: TrainSection, **others: Any) -> dict[str, Any]:
+def identity_of(section: TrainSection, **others: object) -> dict[str, object]:
     """What must not change between a checkpoint and its continuation."""
     fields = type(section).model_fields.items()
     free = {name for name, info in fields if any(isinstance(mark, Unhashed) for mark in info.metadata)}
@@ -238,7 +238,7 @@ def _open_log(job: Job, first: int, world: World) -> AbstractContextManager[Step
     return StepLog(logs / "steps.jsonl", first, logs / "tensorboard" if job.section.tensorboard else None)
 
 
-def _speed(job: Job, record: dict[str, Any], rate: float, world: World) -> str:
+def _speed(job: Job, record: dict[str, object], rate: float, world: World) -> str:
     """The note beside the bar; the utilisation goes into the record too."""
     text = f"loss {record['loss']:.3f}, {rate:,.0f} tokens/s"
     peak = job.peak_flops * world.size if job.peak_flops else None
@@ -370,7 +370,7 @@ class _Trainer:
                 rows = self.job.samples()
             self.history.samples.extend({"step": step, **row} for row in rows)
 
-    def _validation_loss(self, step: int, validation: Validation) -> dict[str, Any]:
+    def _validation_loss(self, step: int, validation: Validation) -> dict[str, object]:
         """Mean loss a token (nats), bits per byte of text; of every task the mean over its rows, and the mean of these.
 
         `rows_loss` counts every task alike and in a task every row alike, however long its answer is.

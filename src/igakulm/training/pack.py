@@ -10,7 +10,6 @@ import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +35,7 @@ SHORTEST_ROW = 8
 
 def build_packed(
     config: PackSection, corpus_dir: Path, tokenizer_dir: Path, out_dir: Path, progress: Progress
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write `train/` and `valid/`, each with tokens.bin, rows.npy, pieces.npy, documents.txt and index.json.
 
     Encoded shards are kept below `out_dir/checkpoints` until both are written: after a kill the same call goes on and
@@ -114,7 +113,7 @@ def _write_split(
     corpus: EncodedCorpus,
     encoder: Encoder,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     folder.mkdir(parents=True, exist_ok=True)
     repeats = [medical_repeats if document.medical else 1 for document in documents]
     number = np.repeat(np.arange(len(documents), dtype=np.int64), repeats)
@@ -151,7 +150,9 @@ def _write_array(path: Path, values: npt.NDArray[np.int64]) -> None:
         np.save(file, values, allow_pickle=False)
 
 
-def _counts(config: PackSection, documents: Sequence[EncodedDocument], layout: Layout, copies: int) -> dict[str, Any]:
+def _counts(
+    config: PackSection, documents: Sequence[EncodedDocument], layout: Layout, copies: int
+) -> dict[str, object]:
     rows, tokens = len(layout.rows) - 1 if len(layout.rows) else 0, int(layout.lengths.sum())
     return {
         "rows": rows,

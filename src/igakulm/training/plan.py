@@ -136,7 +136,7 @@ def _model(size: ModelSize) -> dict[str, Any]:
     return {"parameters": size.parameters, **sizes, "vocabulary_size": size.vocabulary_size}
 
 
-def _finetune(recipe: Recipe, size: ModelSize) -> dict[str, Any]:
+def _finetune(recipe: Recipe, size: ModelSize) -> dict[str, object]:
     section = recipe.finetune
     rows = section.steps * section.global_batch
     flops = size.flops_per_token(section.max_length)
@@ -149,7 +149,7 @@ def _finetune(recipe: Recipe, size: ModelSize) -> dict[str, Any]:
     }
 
 
-def _fleet(fleet: Fleet, recipe: Recipe, size: ModelSize, flops: float, tokens: int) -> dict[str, Any]:
+def _fleet(fleet: Fleet, recipe: Recipe, size: ModelSize, flops: float, tokens: int) -> dict[str, object]:
     """One line of the table of GPUs."""
     device, section, length = fleet.device, recipe.pretrain, recipe.pack.sequence_length
     rate = device.peak_flops * device.utilisation / flops
@@ -181,7 +181,7 @@ def _fleet(fleet: Fleet, recipe: Recipe, size: ModelSize, flops: float, tokens: 
     }
 
 
-def _cpu(section: TrainSection, flops: float, tokens: int) -> dict[str, Any]:
+def _cpu(section: TrainSection, flops: float, tokens: int) -> dict[str, object]:
     """Hours on the cores of this machine."""
     count = cores()
     rate = count * CORE_FLOPS[section.precision] / flops

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from transformers import PreTrainedModel
 
@@ -48,7 +47,7 @@ def pretrain(
     tokenizer_dir: Path,
     out_dir: Path,
     progress: Progress,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Train a base model; after a kill the same call goes on from `out_dir/checkpoints`.
 
     Writes `model/` (stock folder, scale folded; `preparation.json`, and `tasks.json` without a task), `checkpoints/`,
@@ -94,11 +93,11 @@ def pretrain(
     return write_metrics(out_dir, start, train_section, history, _samples(out_dir / "model", encoder))
 
 
-def _samples(folder: Path, encoder: Encoder) -> list[dict[str, Any]]:
+def _samples(folder: Path, encoder: Encoder) -> list[dict[str, object]]:
     return _sample_rows(encoder, continue_greedily(folder, _sample_prompts(encoder), SAMPLE_TOKENS))
 
 
-def _samples_now(objective: Objective, encoder: Encoder) -> list[dict[str, Any]]:
+def _samples_now(objective: Objective, encoder: Encoder) -> list[dict[str, object]]:
     prompts = _sample_prompts(encoder)
     return _sample_rows(encoder, continue_in_training(objective, prompts, SAMPLE_TOKENS, vocabulary=encoder.base_size))
 
@@ -107,7 +106,7 @@ def _sample_prompts(encoder: Encoder) -> list[list[int]]:
     return [[*encoder.begin, *encoder.encode(text)] for text in PROMPTS]
 
 
-def _sample_rows(encoder: Encoder, answers: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+def _sample_rows(encoder: Encoder, answers: Sequence[Sequence[int]]) -> list[dict[str, object]]:
     return [{"prompt": prompt, "text": encoder.decode(ids)} for prompt, ids in zip(PROMPTS, answers, strict=True)]
 
 
@@ -183,9 +182,9 @@ def write_metrics(
     model: PreTrainedModel,
     section: TrainSection,
     history: History,
-    samples: Sequence[dict[str, Any]],
-    **others: Any,
-) -> dict[str, Any]:
+    samples: Sequence[dict[str, object]],
+    **others: object,
+) -> dict[str, object]:
     """Write metrics.json; return what goes into the manifest."""
     summary = {
         "parameters": sum(weight.numel() for weight in model.parameters()),

@@ -100,7 +100,7 @@ def render_rows(
     chats: Sequence[Chat] = (),
     *,
     form: Form,
-) -> tuple[list[TuningRow], list[dict[str, Any]]]:
+) -> tuple[list[TuningRow], list[dict[str, object]]]:
     """Rows in the order of tasks and items, then of conversations; and what was left out for its length.
 
     `form`: how the text of all messages is prepared.

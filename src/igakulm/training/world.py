@@ -101,7 +101,7 @@ class World:
         self.agree(problem)
         return cast(T, result)
 
-    def send(self, number: int, message: dict[str, Any]) -> None:
+    def send(self, number: int, message: dict[str, object]) -> None:
         """Send message `number` (0, 1, …) to all other processes."""
         if self.size > 1:
             self.store.set(f"igakulm/message/{number}", json.dumps(message))

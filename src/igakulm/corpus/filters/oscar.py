@@ -11,7 +11,6 @@ Japanese pages; `noisy` and 22.01's `adult` mean something.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from igakulm.corpus.filters.filter import Document, Filter, Finding
 from igakulm.recipe.schema import Filters
@@ -36,7 +35,7 @@ def flag_reason(meta: str, filters: Filters) -> Finding | None:
     return _of(about, filters) if isinstance(about, dict) else None
 
 
-def _of(about: dict[str, Any], filters: Filters) -> Finding | None:
+def _of(about: dict[str, object], filters: Filters) -> Finding | None:
     for key, unwanted in (("warnings", filters.drop_warnings), ("categories", filters.drop_categories)):
         found = _words(about.get(key)) & set(unwanted)
         if found:

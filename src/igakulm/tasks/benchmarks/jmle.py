@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.files import read_json
@@ -63,7 +62,7 @@ def _questions(path: Path, config: BenchmarkSet, screen: Screen) -> list[Item]:
         identifier = str(row.get("question_id", "")) if isinstance(row, dict) else ""
         try:
             made = _row(row, where)
-            wanted_year = not config.years or made["year"] in map(str, config.years)
+            wanted_year = not config.years or made["year"] in {str(year) for year in config.years}
             if not wanted_year or (config.parts and made["part"] not in config.parts):
                 continue
             item = exam_item(made, TASK, where)
@@ -77,7 +76,7 @@ def _questions(path: Path, config: BenchmarkSet, screen: Screen) -> list[Item]:
     return items
 
 
-def _row(row: object, where: str) -> dict[str, Any]:
+def _row(row: object, where: str) -> dict[str, object]:
     """The fields that an examination row has here."""
     if not isinstance(row, dict):
         raise OddRow("broken-line", "this question is no object", where=where)
