@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        5,
+        6,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,
