@@ -10,6 +10,9 @@ each kind that is found, and how many dropped documents are like none that stays
 datatrove with character 5-grams of ours; datasketch with character 5-grams. A side that is not installed is named and
 skipped; `--peer-python` runs the peers with another interpreter, which must have igakulm too.
 
+`--stored N` writes the files of parts with signatures of N documents, a tenth of them near-duplicates of documents of
+the same part or of the first, and prints the peak memory and the seconds of the decision, in a process of its own.
+
 `--memory N` makes signatures and marked sentences for N documents of 30 sentences and prints the peak memory and the
 seconds of both decisions over all of them.
 """
@@ -241,6 +244,68 @@ def measure_memory(count: int) -> dict[str, Any]:
     }
 
 
+STORED_PART = 200_000
+
+
+def write_stored(folder: Path, count: int) -> None:
+    """What the parts of `count` documents leave for the decision about near-duplicates."""
+    import numpy as np
+
+    from igakulm.corpus.dedup import band_keys, has_ngrams
+    from igakulm.corpus.shards import save_arrays
+    from igakulm.corpus.signatures import keys_name
+    from igakulm.recipe.schema import NearDuplicates
+
+    config = NearDuplicates()
+    source = np.random.default_rng(0)
+    first: np.ndarray | None = None
+    for part, start in enumerate(range(0, count, STORED_PART)):
+        size = min(STORED_PART, count - start)
+        signatures = source.integers(1, 1 << 16, (size, config.bands * config.rows), np.uint16)
+        first = signatures[:20_000].copy() if first is None else first
+        copies = np.arange(1, size, 10)
+        near = signatures[source.integers(0, size, copies.size)]
+        near[::2] = first[source.integers(0, len(first), len(near[::2]))]
+        near[source.random(near.shape, np.float32) < 0.05] += 1
+        signatures[copies] = near
+        digests = np.zeros((size, 16), np.uint8)
+        digests[:, :8] = np.arange(start, start + size, dtype=np.int64)[:, None].view(np.uint8)
+        arrays = {"digests": digests, "signatures": signatures, "long_enough": has_ngrams(signatures)}
+        arrays |= {keys_name(band): keys for band, keys in enumerate(band_keys(signatures, config))}
+        save_arrays(folder / f"{part:05d}.npz", arrays)
+
+
+def decide_stored(folder: Path) -> dict[str, Any]:
+    """The decision over all parts in a folder."""
+    import numpy as np
+
+    from igakulm.corpus.dedup import find_duplicates
+    from igakulm.corpus.shards import arrays_of
+    from igakulm.corpus.signatures import PartSignatures
+    from igakulm.recipe.schema import NearDuplicates
+
+    config = NearDuplicates()
+    files = sorted(folder.glob("*.npz"))
+    digests = np.concatenate([arrays_of(file, ("digests",))["digests"] for file in files])
+    starts = np.minimum(np.arange(len(files) + 1) * STORED_PART, len(digests)).astype(np.int64)
+    begun, wall = time.process_time(), time.monotonic()
+    found = find_duplicates(digests, PartSignatures(files, starts, config.bands * config.rows), config)
+    return {
+        "documents": len(digests),
+        "near_duplicates": int((found.near != np.arange(len(digests))).sum()),
+        "seconds": round(time.process_time() - begun, 1),
+        "wall_seconds": round(time.monotonic() - wall, 1),
+        "peak_mebibytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def measure_stored(count: int) -> None:
+    """Write and decide, each in a process of its own, so that the peak is that of the decision."""
+    with tempfile.TemporaryDirectory() as folder:
+        for step in ("--write-stored", "--decide-stored"):
+            subprocess.run([sys.executable, __file__, step, folder, "--stored", str(count)], check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, action="append", default=[])
@@ -249,11 +314,20 @@ def main() -> None:
     parser.add_argument("--skip", action="append", default=[], choices=list(SIDES))
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--memory", type=int)
+    parser.add_argument("--stored", type=int)
+    parser.add_argument("--write-stored", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--decide-stored", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--input", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         run_side(options.side, options.input)
+    elif options.write_stored:
+        write_stored(options.write_stored, options.stored)
+    elif options.decide_stored:
+        print(json.dumps(decide_stored(options.decide_stored), indent=1), flush=True)
+    elif options.stored:
+        measure_stored(options.stored)
     elif options.memory:
         print(json.dumps(measure_memory(options.memory), indent=1))
     else:

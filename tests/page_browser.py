@@ -39,7 +39,7 @@ def opened(browser: Any, address: str, *, width: int = 1280, scheme: str = "ligh
 
     context.route("**/*", route)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(120_000)
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     try:
@@ -48,8 +48,8 @@ def opened(browser: Any, address: str, *, width: int = 1280, scheme: str = "ligh
         assert asked == []
         assert [text for text in complaints if not (allow and re.search(allow, text))] == []
         assert page.evaluate("window.hacked") is None
-        kept = "[localStorage.length, sessionStorage.length, document.cookie]"
-        assert page.evaluate(kept) == [0, 0, ""]
+        kept = "[localStorage.length, Object.keys(sessionStorage).filter((key) => key !== 'igakulm'), document.cookie]"
+        assert page.evaluate(kept) == [0, [], ""]  # but for what the page keeps until the tab is closed
     finally:
         context.close()
 
@@ -63,7 +63,7 @@ def ready(page: Any) -> None:
     page.wait_for_selector("#model-name:not(:empty)")
 
 
-def until(page: Any, expression: str, seconds: float = 20) -> None:
+def until(page: Any, expression: str, seconds: float = 120) -> None:
     """Wait until a JavaScript expression holds; playwright's own way needs `eval`, which the page's policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):

@@ -1,9 +1,11 @@
 """The Python API: what it returns on a real small bundle, what it refuses, and that importing it costs nothing."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,3 +171,18 @@ def test_texts_of_one_patient_are_replaced_together() -> None:
     assert "佐藤" not in one.text + two.text and one.text[:6] == "[人物A]様" and "[人物A]" in two.text
     assert igakulm.deidentify("咳が出る").text == "咳が出る" and igakulm.deidentify([]) == []
     assert igakulm.clean("ＣＲＰ") == "CRP"
+
+
+def test_the_notebook_runs(project: Path, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = json.loads((project / "docs" / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) >= 8 and all(not cell.get("outputs") for cell in cells)  # nothing that an older run said
+    (tmp_path / "runs" / "quickstart" / "latest").mkdir(parents=True)
+    (tmp_path / "runs" / "quickstart" / "latest" / "export").symlink_to(bundle)
+    (tmp_path / "samples").symlink_to(project / "samples")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for number, cell in enumerate(code):
+        exec(compile(cell, f"cell {number}", "exec"), names)
+    assert set(names["table"]["task"]) == {"exam.test"} and 0 < names["table"]["n"].max() <= 20
+    assert isinstance(names["answer"], str)

@@ -1,13 +1,17 @@
 """Lists of strings in answers: tolerant, and nothing is evaluated."""
 
+import math
+from pathlib import Path
+
 import pytest
 
 from igakulm.answering.lists import Hold, ListAnswer, ListQuestion, ask_for_lists
 from igakulm.errors import InputError
 from igakulm.inference.constraint import ListOf
+from igakulm.inference.transformers import load_engine
 from igakulm.text.lists import goes_round, list_items
 from scripted_engine import ScriptedEngine
-from tiny_bundle import encoder
+from tiny_bundle import encoder, write_model
 
 TINY = encoder()
 
@@ -63,6 +67,14 @@ def test_every_answer_is_held() -> None:
     assert {sampling.temperature for sampling in engine.samplings} == {0}
 
 
+def test_an_answer_s_probability_is_that_of_all_its_tokens() -> None:
+    (answer,) = ask_for_lists(
+        ScriptedEngine(TINY, '["咳"]'), TINY, [ListQuestion([TINY.bos], 50, "咳と熱")], weighed=True
+    )
+    assert answer.items == ("咳",) and answer.probability == pytest.approx(math.exp(-0.5 * answer.tokens))
+    assert ask(ScriptedEngine(TINY, '["咳"]')).probability is None
+
+
 def test_an_answer_that_ends_in_the_middle_says_so() -> None:
     answer = ask(ScriptedEngine(TINY, '["咳", "熱", "咳'))
     assert answer.items == ("咳", "熱") and answer.cut
@@ -77,3 +89,16 @@ def test_a_prompt_that_does_not_fit_is_refused() -> None:
 def test_the_limit_of_length_cuts() -> None:
     answer = ask(ScriptedEngine(TINY, '["発熱", "咳嗽"]'), 4)
     assert answer.cut and answer.tokens == 4
+
+
+def test_a_real_model_s_probability_is_what_it_scores_for_the_answer(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    engine = load_engine(tmp_path, precision="fp32", device="cpu")
+    questions = [ListQuestion([TINY.bos, *TINY.encode(text)], 12, text) for text in ("咳と熱", "頭が痛い")]
+    plain = ask_for_lists(engine, TINY, questions)
+    weighed = ask_for_lists(engine, TINY, questions, weighed=True)
+    assert [one.text for one in weighed] == [one.text for one in plain]
+    for question, one in zip(questions, weighed, strict=True):
+        (made,) = engine.generate([question.prompt], 12, TINY.stops, constraints=[ListOf(question.document)])
+        ((scored,),) = engine.score([question.prompt], [[made]])
+        assert one.probability == pytest.approx(math.exp(scored.log_probability), rel=1e-4)

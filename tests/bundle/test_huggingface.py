@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from igakulm.bundle.huggingface import copy_folder, same_logits, same_tokenizer
 from igakulm.errors import InputError
+from igakulm.pretrained import load_tokenizer
 from igakulm.progress import SilentProgress
 from igakulm.tokenizer.encode import TextEncoder
 from tiny_bundle import encoder, write_model
@@ -40,6 +41,7 @@ def test_copy_holds_the_model_and_nothing_else(tmp_path: Path) -> None:
     copy = TextEncoder.load(tmp_path / "copy")
     same_logits(source, tmp_path / "copy", [[1, 5, 6], [1]])
     same_tokenizer(tmp_path / "copy", copy, ["糖尿病 と\n▁123 <0x41>", ""])
+    assert load_tokenizer(tmp_path / "copy").model_max_length == facts["context_length"] > 0
 
 
 def test_another_model_is_noticed(tmp_path: Path) -> None:

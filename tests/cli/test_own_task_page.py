@@ -11,7 +11,7 @@ import pytest
 
 from small_evaluation import igakulm
 
-QUICK = ("init", "check", "agreement")
+QUICK = ("init", "check", "agreement", "export", "import")
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -34,7 +34,8 @@ def test_the_way_of_the_ward(project: Path, tmp_path: Path, monkeypatch: pytest.
             told = igakulm("task", line[2], "--help")
             assert told.code == 0 and all(word in told.out for word in line if word.startswith("--")), line
     assert {"init", "check", "agreement"} <= shown.keys()
-    assert (tmp_path / "task.yaml").is_file()
+    assert (tmp_path / "task.yaml").is_file() and (tmp_path / "doccano" / "items.jsonl").is_file()
+    assert "50 not taken" in shown["import"] and "250 decisions taken" in shown["import"]
     found = igakulm("task", "check", "task.yaml").out
     assert "299 usable, 75 patients" in found and "row 171" in found and "a duplicate of row 69" in found
 

@@ -212,7 +212,8 @@ def test_sources_that_cannot_be_read_are_told_of_or_stop_the_run(tmp_path: Path)
     partly = Source(name="partly", path=str(folder), licence="CC0")
     never = Source(name="never", path=str(tmp_path / "bad.jsonl"), licence="CC0")
     build_corpus(CorpusSection(sources=(partly,), filters=filters), BenchmarksSection(), None, tmp_path / "one", Told())
-    assert "source 'partly' reads jsonl; other files of its folder: .pdf 2, .zip 1" in said
+    others = ".pdf 2, .zip 1 (archives are not read: unpack them)"
+    assert f"source 'partly' reads jsonl; other files of its folder: {others}" in said
     assert any("source 'partly': 1 of 10 records cannot be read; the first: partly:a.jsonl:10" in line for line in said)
     with pytest.raises(InputError, match="no record of source 'never' can be read") as caught:
         run(tmp_path / "two", CorpusSection(sources=(partly, never), filters=filters), BenchmarksSection())

@@ -31,7 +31,7 @@ NOT_HERE = {
     r"^(python3 -m venv|env/bin|\.\./env/bin|cd ward)": "in an empty environment: tests/endtoend/test_wheel.py",
     r"igakulm serve ": "does not end by itself: tests/serving/test_server.py, tests/endtoend",
     r"recipes/real-cpu\.yaml$": "an hour, and data that are not shipped: docs/real-data.md",
-    r"^torchrun|sbatch": "several GPUs, a Slurm cluster: tests/training",
+    r"torchrun|sbatch": "several GPUs, a Slurm cluster: tests/training",
     r"--set pretrain\.steps=300": "the whole quickstart with twice the steps",
     r"manbyo\.xlsx": "a list that is not shipped: tests/corpus",
     r"corpus crawl": "a web site: tests/corpus/test_crawl.py",

@@ -68,7 +68,7 @@ def test_keys_that_are_used_exist_and_keys_that_exist_are_used() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_names_of_what_a_board_may_hold(language: str) -> None:
     t = next(words(one) for one in LANGUAGES if one == language)
-    for model in (*GUESSES, "nearest", "ngram", "dictionary", "base", "tuned"):
+    for model in (*GUESSES, "nearest", "ngram", "dictionary", "tagger", "base", "tuned"):
         assert t.known("model", model)
     for style in ("chat", "base", "published", "published-3-shot"):
         for wording in ("", "own", "given", "published") if style.startswith("published") else ("",):

@@ -1,8 +1,9 @@
 """Own tasks on new rows: nothing of a row is lost, and a batch that was stopped gives the same bytes."""
 
 import json
+import math
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import openpyxl
 import pytest
 
 from igakulm.errors import InputError
-from igakulm.inference.engine import EngineFailed
+from igakulm.inference.engine import EngineFailed, Step
 from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.task_file import ColumnsSection, OwnTaskSection, TaskFile
@@ -46,11 +47,11 @@ class Failing(ScriptedEngine):
         super().__init__(TINY, answer)
         self.after = after
 
-    def generate(self, prompts: Sequence[Sequence[int]], *given: Any, **named: Any) -> list[list[int]]:
+    def stream(self, prompt: Sequence[int], *given: Any, **named: Any) -> Iterator[Step]:
         self.after -= 1
         if self.after < 0:
             raise EngineFailed("gone")
-        return super().generate(prompts, *given, **named)
+        return super().stream(prompt, *given, **named)
 
 
 def model(engine: ScriptedEngine) -> Model:
@@ -69,6 +70,8 @@ def test_own_columns_stay_and_the_answers_stand_beside_them(tmp_path: Path) -> N
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert done["rows"] == 3 and [row["番号"] for row in rows] == ["1", "2", "3"]
     assert rows[0]["症状（モデル）"] == "発熱" and json.loads(rows[0]["症状（位置）"]) == [[0, 2, "発熱"]]
+    tokens = len(TINY.encode('["発熱"]'))  # each has a log-probability of -0.5
+    assert rows[0]["症状（確率）"] == f"{math.exp(-0.5 * tokens):.3f}"
     assert rows[0]["転倒（モデル）"] in ("あり", "なし") and 0.5 <= float(rows[0]["転倒（確率）"]) <= 1
     assert rows[0]["要約（モデル）"] == '["発熱"]'
     assert rows[1] == {**rows[1], "転倒（モデル）": "", "症状（モデル）": "", NOTE: "本文がありません"}

@@ -84,7 +84,7 @@ def test_kinds_without_rows_are_not_offered(browser: Any) -> None:
         page.wait_for_selector("#tasks:not([hidden]) #extract:not([hidden])")
         shown = page.locator("[role=tab]:visible").all_text_contents()
         assert shown == ["タスク", "モデルと評価", "取り出す"]
-        assert page.locator("#kinds").text_content() == "取り出すもの所見"
+        assert page.locator("#extract .checks").text_content() == "取り出すもの所見"
     with served(PageEngine(TINY, answers()), TINY, tasks=[]) as address, opened(browser, address) as page:
         page.wait_for_selector("#tab-tasks", state="hidden")
         assert page.locator("#chat").is_visible()

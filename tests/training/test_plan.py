@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from igakulm.errors import InputError
 from igakulm.model import init
+from igakulm.model.adapters import add_adapters, freeze_ends
 from igakulm.model.batch import Row, collate, next_token_targets
+from igakulm.model.folder_sizes import read_config
 from igakulm.model.objective import Objective
-from igakulm.model.presets import PRESETS, Architecture, model_config, new_model
+from igakulm.model.presets import PRESETS, Architecture, folder_architecture, model_config, new_model
 from igakulm.recipe import load_recipe
-from igakulm.recipe.schema import ModelSection, TrainSection
+from igakulm.recipe.schema import FinetuneSection, ModelSection, TrainSection
 from igakulm.training.devices import DEVICES, find_device, parse_fleet
 from igakulm.training.fit import warnings_here
 from igakulm.training.memory import (
@@ -29,7 +31,9 @@ from igakulm.training.memory import (
 )
 from igakulm.training.model_size import ModelSize, size_of_model
 from igakulm.training.plan import flops_per_token, plan
-from igakulm.training.plan_text import render_plan
+from igakulm.training.plan_text import render_plan, tuning_sentence
+from igakulm.training.tuning_plan import trained_parameters, tuning_plan
+from tiny_bundle import write_model
 
 PAPER = ModelSize(PRESETS["paper-1b"], 32_768)
 SECTION = TrainSection(micro_batch=8, parallel="zero2")
@@ -237,3 +241,36 @@ def test_the_gpus_of_the_recipe_are_reckoned_with(project: Path) -> None:
     estimate = plan(recipe)
     assert [(row["device"], row["gpus"]) for row in estimate["devices"]] == [("H100", 2), ("L4", 1)]
     assert (estimate["reference"]["device"], estimate["reference"]["gpus"]) == ("H100", 2)
+
+
+@pytest.mark.parametrize("kind", ["arcee", "llama", "gemma3"])
+def test_what_is_trained_is_counted_as_it_is(kind: str, tmp_path: Path) -> None:
+    """By method: the figure of the plan is that of the model with its adapters on and its embeddings frozen."""
+    write_model(tmp_path, kind)
+    size = ModelSize(folder_architecture(tmp_path), int(read_config(tmp_path)["vocab_size"]))
+    for section in (
+        FinetuneSection(),
+        FinetuneSection(freeze_embeddings=True),
+        FinetuneSection(method="lora", lora_rank=4),
+    ):
+        model = AutoModelForCausalLM.from_pretrained(tmp_path)
+        if section.method == "lora":
+            add_adapters(model, rank=4, alpha=8, dropout=0, seed=0)
+        elif not section.trains_embeddings:
+            freeze_ends(model)
+        counted = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        # The norms of heads of Gemma 3 are no part of the sizes that a folder names.
+        assert trained_parameters(size, section) == pytest.approx(counted, rel=0.01)
+
+
+def test_adapters_take_less_memory_and_time_and_rows_of_known_length_less_than_the_longest() -> None:
+    size = ModelSize(PRESETS["small-110m"], 32_768)
+    full, frozen, lora = (
+        tuning_plan(size, FinetuneSection(steps=100, **more))
+        for more in ({}, {"freeze_embeddings": True}, {"method": "lora"})
+    )
+    assert full["memory_gib"] > frozen["memory_gib"] > lora["memory_gib"]
+    assert full["hours"] > frozen["hours"] > lora["hours"] and full["at_most"]
+    short = tuning_plan(size, FinetuneSection(steps=100), (80.0, 8.0, 120))
+    assert short["hours"] < full["hours"] / 5 and not short["at_most"] and short["memory_gib"] < full["memory_gib"]
+    assert tuning_sentence(lora).startswith("lora: ")

@@ -9,6 +9,7 @@ items, and `raw` shows it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,6 +55,8 @@ class Extraction:
         cut: an answer reached the limit of length, or went round in circles: items may be missing.
         unreadable: pieces whose answer was no list of strings.
         pieces: how many the text was asked in.
+        probability: that the model writes exactly this: the product over all tokens of the answers to all pieces; None
+            where it was not asked for.
     """
 
     items: tuple[Found, ...]
@@ -64,6 +67,7 @@ class Extraction:
     cut: bool = False
     unreadable: int = 0
     pieces: int = 1
+    probability: float | None = None
 
     @property
     def named(self) -> tuple[str, ...] | None:
@@ -103,12 +107,14 @@ class Asking:
         hold: what the strings of an answer are held to.
         plain: ask as a model without chat tokens.
         most_tokens: of the answers to all pieces together, were each as long as it may be; None = any number.
+        weighed: also say how probable an answer is; pieces are then asked one by one.
     """
 
     max_new_tokens: int = ANSWER_TOKENS
     hold: Hold = HOLD
     plain: bool = False
     most_tokens: int | None = None
+    weighed: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,7 +173,13 @@ class _Gathered:
             cut=any(answer.cut for answer in self.answers),
             unreadable=sum(answer.items is None for answer in self.answers),
             pieces=len(self.answers),
+            probability=_product([answer.probability for answer in self.answers]),
         )
+
+
+def _product(probabilities: Sequence[float | None]) -> float | None:
+    known = [one for one in probabilities if one is not None]
+    return math.prod(known) if known and len(known) == len(probabilities) else None
 
 
 def extract_all(
@@ -210,7 +222,9 @@ def ask_pieces(
         what = f"{len(questions):,} pieces with answers of up to {longest:,} tokens, at most {how.most_tokens:,}"
         raise InputError(f"the text is too long to be asked at once: {what}", hint="send it in parts")
     stop = model.encoder.line_end if _is_plain(model, how) else model.encoder.stops
-    answers = ask_for_lists(model.engine, model.encoder, questions, stop=stop, hold=how.hold, done=done)
+    answers = ask_for_lists(
+        model.engine, model.encoder, questions, stop=stop, hold=how.hold, weighed=how.weighed, done=done
+    )
     gathered = {id(framed): _Gathered(framed) for framed in texts}
     for one, answer in zip(asked, answers, strict=True):
         gathered[id(one.framed)].add(one, answer)

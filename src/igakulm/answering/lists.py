@@ -1,17 +1,18 @@
 """Lists of strings from a model: asked greedily, held to JSON and to the document, with every engine alike.
 
-Does: say how a list is held, ask many prompts at once, tell an answer that was cut. Does not: read lists
-(text/lists.py), follow an answer (inference/masks.py), or know what the strings mean.
+Does: say how a list is held, ask many prompts at once, tell an answer that was cut and how probable one is.
+Does not: read lists (text/lists.py), follow an answer (inference/masks.py), or know what the strings mean.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from igakulm.inference.constraint import ListOf
-from igakulm.inference.engine import Engine, check_prompt, nothing
+from igakulm.inference.engine import Engine, Sampling, check_prompt, nothing
 from igakulm.text.lists import list_items
 from igakulm.text.literals import string_list
 from igakulm.tokenizer.encoder import Encoder
@@ -31,12 +32,15 @@ class ListAnswer:
         items: its strings, each once; None when it holds no list.
         tokens: how many it has.
         cut: it reached the limit of length, or was ended because it went round in circles: items may be missing.
+        probability: of the whole answer: the product of its tokens' probabilities; None = was not asked for,
+            or the engine does not tell.
     """
 
     text: str
     items: tuple[str, ...] | None
     tokens: int
     cut: bool
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ def ask_for_lists(
     *,
     stop: Sequence[int] | None = None,
     hold: Hold = HOLD,
+    weighed: bool = False,
     done: Callable[[int], None] = nothing,
 ) -> list[ListAnswer]:
     """Ask greedily for lists of strings.
@@ -65,6 +70,7 @@ def ask_for_lists(
         questions: what is asked.
         stop: ids that end an answer; None = those of a conversation.
         hold: how the answers are held; a server behind `engine` may know JSON only.
+        weighed: also say how probable each answer is; the questions are then asked one by one.
         done: told how many more are answered.
 
     Raises:
@@ -73,17 +79,39 @@ def ask_for_lists(
     """
     for question in questions:
         check_prompt(question.prompt, 0, engine.context_length)
+    ends = encoder.stops if stop is None else stop
+    held = [ListOf(question.document if hold == "document" else None) for question in questions]
+    if weighed:
+        return [
+            _weighed(engine, encoder, question, one, ends, done) for question, one in zip(questions, held, strict=True)
+        ]
     made = engine.generate(
         [question.prompt for question in questions],
         [question.longest for question in questions],
-        encoder.stops if stop is None else stop,
-        constraints=[ListOf(question.document if hold == "document" else None) for question in questions],
+        ends,
+        constraints=held,
         done=done,
     )
     return [
         read_list(encoder.decode(tokens), len(tokens), question.longest)
         for question, tokens in zip(questions, made, strict=True)
     ]
+
+
+def _weighed(
+    engine: Engine,
+    encoder: Encoder,
+    question: ListQuestion,
+    held: ListOf,
+    stop: Sequence[int],
+    done: Callable[[int], None],
+) -> ListAnswer:
+    """One answer, token by token; the probabilities are those of the model that is held to nothing."""
+    steps = list(engine.stream(question.prompt, question.longest, stop, Sampling(top=1, constraint=held)))
+    done(1)
+    answer = read_list(encoder.decode([step.token for step in steps]), len(steps), question.longest)
+    told = [step.log_probability for step in steps if step.log_probability is not None]
+    return replace(answer, probability=math.exp(sum(told))) if len(told) == len(steps) else answer
 
 
 def read_list(text: str, tokens: int, longest: int) -> ListAnswer:

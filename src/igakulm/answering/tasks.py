@@ -54,6 +54,7 @@ def extract(
     max_new_tokens: int = ANSWER_TOKENS,
     hold: Hold = HOLD,
     most_tokens: int | None = None,
+    weighed: bool = False,
     done: Callable[[int, int], None] = _nowhere,
 ) -> Extraction:
     """What a task names in a text, greedy; see `extraction`.
@@ -65,6 +66,7 @@ def extract(
         max_new_tokens: longest answer to a piece.
         hold: what the strings of an answer are held to.
         most_tokens: of the answers to all pieces together; None = any number.
+        weighed: also say how probable the answer is.
         done: told how many pieces of how many are finished.
 
     Raises:
@@ -74,7 +76,7 @@ def extract(
     """
     check_task(model, task, max_new_tokens)
     _check(model, task, "extract", text)
-    how = Asking(max_new_tokens, hold, most_tokens=most_tokens)
+    how = Asking(max_new_tokens, hold, most_tokens=most_tokens, weighed=weighed)
     framed = framed_by(task, text)
     asked, finished = pieces(model, framed, how), 0
 

@@ -17,7 +17,7 @@ import torch
 
 from igakulm.bundle.weights import Weights, not_finite, read_config
 from igakulm.errors import InputError
-from igakulm.files import atomic_path, read_json
+from igakulm.files import atomic_path, read_json, write_json
 from igakulm.inference.load import load_model
 from igakulm.pretrained import load_tokenizer
 from igakulm.progress import Progress
@@ -77,7 +77,18 @@ def copy_folder(source: Path, target: Path, progress: Progress) -> dict[str, Any
             with atomic_path(target / name) as temporary:
                 _copy(source / name, temporary)
             task.advance()
+    _say_length(target, config)
     return _facts(config, weights)
+
+
+def _say_length(folder: Path, config: dict[str, Any]) -> None:
+    """Give the tokenizer the model's longest input, after which stock tools cut or warn.
+
+    The settings of an adopted tokenizer stay as they came: its description holds their hash.
+    """
+    settings = folder / "tokenizer_config.json"
+    if (folder / ENCODER_FILE).is_file() and settings.is_file() and config.get("max_position_embeddings"):
+        write_json(settings, {**read_json(settings), "model_max_length": config["max_position_embeddings"]})
 
 
 def _copy(source: Path, target: Path) -> None:

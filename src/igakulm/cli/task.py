@@ -170,6 +170,12 @@ def task_train(
         Path | None,
         typer.Option(help="Model to begin from: Hugging Face folder, bundle or GGUF file; default IGAKULM_BASE."),
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Tune on so many rows only, for the learning curve of `task evaluate`.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Store the rows, say what tuning takes (memory, hours), tune nothing.")
+    ] = False,
     set_: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -184,7 +190,9 @@ def task_train(
     from igakulm.tasks.own.items import titles_of
 
     loaded = load_task_file(task_file)
-    run = train_own_task(loaded, base, set_ or [], for_this_output())
+    run = train_own_task(loaded, base, set_ or [], for_this_output(), rows=rows, dry_run=dry_run)
+    if dry_run:
+        return
     results = results_of(run.stages["evaluate"], titles_of(loaded), run.stored["patients"]["test"])
     bundle = run.folder / "latest" / "export"
     if as_json:
@@ -209,11 +217,17 @@ def task_evaluate(
     language: Annotated[str, typer.Option(help="Of the sentences: ja or en.")] = "ja",
     as_json: JsonOption = False,
 ) -> None:
-    """Score models on the test rows of a task file, beside methods without a language model."""
+    """Score models on the test rows of a task file, beside methods without a language model.
+
+    Also: what more rows would bring (learning-curve.json), and the wrong answers in the order in which they should be
+    looked at (errors.xlsx).
+    """
+    from igakulm.evaluation.learning_curve import read_curves
     from igakulm.evaluation.target import Target
-    from igakulm.pipeline.own_task import evaluate_own_task
+    from igakulm.pipeline.own_task import errors_file, evaluate_own_task
     from igakulm.progress import for_this_output
     from igakulm.recipe.task_file import load_task_file
+    from igakulm.report.learning_curve import curve_sentences
     from igakulm.report.own_task import results_of
     from igakulm.tasks.own.items import titles_of
 
@@ -229,13 +243,18 @@ def task_evaluate(
         for label in (target.label() for target in targets)
     }
     if as_json:
-        print_json({"folder": str(folder), "rows": stored["rows"], "patients": stored["patients"], "models": results})
+        curves = read_curves(folder)
+        print_json({"folder": str(folder), "rows": stored["rows"], "patients": stored["patients"], "models": results,
+                    "learning_curve": curves})  # fmt: skip
         return
     for label, rows in results.items():
         print(label)
         for row in rows:
             print(f"  {row['sentence']}")
-    print(f"{folder / 'report.html'}: per class and kind, calibration, errors")
+    for line in curve_sentences(folder, titles_of(loaded), spoken):
+        print(line)
+    print(f"{folder / 'report.html'}: per class and kind, calibration, learning curve")
+    print(f"{errors_file(folder)}: wrong answers, those first that should be looked at first")
 
 
 @task_app.command("apply")
@@ -302,6 +321,65 @@ def task_review(
 
     loaded = load_task_file(task_file)
     serve_review(loaded, bundle, by or getpass.getuser(), for_this_output(), port=port, engine=engine)
+
+
+Form = Annotated[str, typer.Option("--form", help="label-studio, doccano or brat.")]
+Counted = Annotated[
+    str | None, typer.Option("--units", help="How doccano counts: utf-16 (default) or graphemes, as its project says.")
+]
+
+
+@task_app.command("export")
+def task_export(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")],
+    form: Form,
+    out: Annotated[Path, typer.Option(help="Folder for the files; a new or an empty one.")],
+    units: Counted = None,
+) -> None:
+    """Write the rows, with the answers that hold now, for another annotation program."""
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.serving.exchange.forms import export_rows
+
+    count, paths, left = export_rows(load_task_file(task_file), form, out, units)
+    print(f"{count:,} texts: {', '.join(map(str, paths))}")
+    if left:
+        print(f"{form} does not show these tasks: {', '.join(left)}")
+
+
+@task_app.command("import")
+def task_import(
+    task_file: Annotated[Path, typer.Argument(help="The task file.")],
+    source: Annotated[
+        Path, typer.Argument(help="Export of Label Studio or doccano, or the folder that brat works on.")
+    ],
+    form: Form,
+    by: Annotated[
+        str | None, typer.Option(help="Who marked, where the file does not say; default: your account.")
+    ] = None,
+    units: Counted = None,
+    empty_counts: Annotated[
+        bool, typer.Option("--empty-counts", help="doccano, brat: a text without a mark was looked at and has none.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take what people marked in another annotation program as decisions, like those of `task review`."""
+    import getpass
+    from dataclasses import asdict
+
+    from igakulm.recipe.task_file import load_task_file
+    from igakulm.serving.exchange.forms import import_marks
+
+    taken = import_marks(
+        load_task_file(task_file), form, source, by or getpass.getuser(), units, empty_counts=empty_counts
+    )
+    if as_json:
+        print_json(asdict(taken))
+        return
+    print(f"{taken.decisions:,} decisions taken, {taken.known:,} known before, {len(taken.not_taken):,} not taken")
+    for one in taken.not_taken[:LISTED]:
+        print(f"  {one.where}: {one.reason}")
+    if len(taken.not_taken) > LISTED:
+        print(f"  and {len(taken.not_taken) - LISTED:,} more; --json lists all")
 
 
 @task_app.command("agreement")

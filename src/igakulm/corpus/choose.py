@@ -18,14 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from igakulm.corpus.decontaminate import Match
-from igakulm.corpus.dedup import Signatures, find_duplicates
+from igakulm.corpus.dedup import DIGEST_BYTES, find_duplicates
 from igakulm.corpus.part import marks_of, part_file
 from igakulm.corpus.repeated import Marks, Repeats, decide
 from igakulm.corpus.shards import arrays_of, read_column
+from igakulm.corpus.signatures import PartSignatures
 from igakulm.recipe.schema import CorpusSection
 
 KEPT, EXACT, NEAR, BENCHMARK = range(4)
 """What becomes of a document, in the order in which it is asked."""
+_BY_PART = ("digests", "sizes", "names_passed", "names_dropped", "marks_", "counts_")
+"""Arrays of a part that are kept in memory, by the beginning of their names; signatures are read when asked."""
 REASONS = {EXACT: "exact_duplicate", NEAR: "near_duplicate"}
 
 
@@ -34,8 +37,8 @@ class Passed:
     """What the parts left behind. `starts[p]` is the number of the first document of part p, with the total behind."""
 
     starts: NDArray[np.int64]
-    digests: list[bytes]
-    signatures: Signatures
+    digests: NDArray[np.uint8]
+    signatures: PartSignatures
     marks: list[Marks]
     sizes: NDArray[np.int64]
     matches: dict[int, Match]
@@ -54,16 +57,17 @@ def load_passed(folder: Path, records: Sequence[Mapping[str, Any]], corpus: Corp
     """Read the arrays of all parts; `records` are those of the parts in order."""
     starts = np.cumsum([0, *(record["passed"] for record in records)]).astype(np.int64)
     width = corpus.near_duplicates.bands * corpus.near_duplicates.rows
-    signatures = np.zeros((int(starts[-1]), width), np.uint16)
-    passed = Passed(starts, [], signatures, [], np.zeros(int(starts[-1]), np.int64), {}, Again({}, {}))
+    total = int(starts[-1])
+    files = [part_file(folder, number, "npz") for number in range(len(records))]
+    signatures = PartSignatures(files, starts, width)
+    digests = np.zeros((total, DIGEST_BYTES), np.uint8)
+    passed = Passed(starts, digests, signatures, [], np.zeros(total, np.int64), {}, Again({}, {}))
     names: list[tuple[NDArray[np.uint64], NDArray[np.uint64]]] = []
     for number, record in enumerate(records):
-        arrays = dict(arrays_of(part_file(folder, number, "npz")))
+        arrays = arrays_of(files[number], _BY_PART)
         own = slice(int(starts[number]), int(starts[number + 1]))
-        passed.digests.extend(row.tobytes() for row in arrays["digests"])
+        digests[own] = arrays["digests"]
         passed.sizes[own] = arrays["sizes"]
-        if own.start < own.stop:
-            signatures[own] = arrays["signatures"]
         passed.marks.extend(marks_of(arrays))
         passed.matches.update({own.start + int(place): Match(*match) for place, match in record["matches"].items()})
         names.append((arrays["names_passed"], arrays["names_dropped"]))

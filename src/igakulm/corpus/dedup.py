@@ -1,7 +1,11 @@
 """Exact and near duplicates: the earliest document stays, and a dropped one names the one that stays in its place.
 
-Does: digest and MinHash signatures of documents (in any process), and the decision over all of them, in memory.
-Does not: keep text. A document costs 16 bytes of digest and 2 bytes for each of bands x rows hash functions.
+Does: digest, MinHash signature and keys of bands of documents (in any process), and the decision over all of them.
+Does not: keep text, or know where signatures lie (signatures.py).
+
+In memory a document costs 16 bytes of digest, 8 bytes for a key and some 30 while one band is sorted; signatures, 2
+bytes for each of bands x rows hash functions, are fetched for those documents alone that share a bucket, a million
+pairs at a time.
 
 Near-duplicates: MinHash (Broder 1997) over character n-grams of punctuation-stripped text by rensa; two documents are
 compared if all `rows` values of one of the `bands` are equal, and count as near if their signatures then agree well
@@ -14,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +30,9 @@ Signatures = NDArray[np.uint16]
 Numbers = NDArray[np.int64]
 
 _SEED = 42
-_DIGEST_BYTES = 16
+DIGEST_BYTES = 16
 _CHUNK = 8192
+_FETCHED = 1 << 20  # pairs whose signatures are in memory at once
 _ROUNDS = 64
 
 
@@ -36,8 +41,7 @@ def digests_of(letters: Letters) -> list[bytes]:
     data = letters.codes
     bounds = letters.offsets.tolist()
     return [
-        hashlib.blake2b(data[start:end].tobytes(), digest_size=_DIGEST_BYTES).digest()
-        for start, end in pairwise(bounds)
+        hashlib.blake2b(data[start:end].tobytes(), digest_size=DIGEST_BYTES).digest() for start, end in pairwise(bounds)
     ]
 
 
@@ -67,15 +71,97 @@ class Survivors(NamedTuple):
     near: Numbers
 
 
-def find_duplicates(digests: Sequence[bytes], signatures: Signatures, config: NearDuplicates) -> Survivors:
+def band_keys(signatures: Signatures, config: NearDuplicates) -> Hashes:
+    """One 64-bit number for each band of each document, shape (bands, documents); equal numbers make a bucket."""
+    keys = np.empty((config.bands, len(signatures)), np.uint64)
+    for band in range(config.bands):
+        keys[band] = _folded(signatures[:, band * config.rows : (band + 1) * config.rows])
+    return keys
+
+
+class Store(Protocol):
+    """Signatures of all documents, wherever they lie."""
+
+    def __len__(self) -> int: ...
+
+    def long_enough(self) -> NDArray[np.bool_]:
+        """Whether each document has an n-gram."""
+
+    def keys(self, band: int) -> Hashes:
+        """The key of one band of each document (`band_keys`)."""
+
+    def take(self, documents: Numbers) -> Signatures:
+        """The signatures of some documents, which are named in ascending order."""
+
+
+class Held:
+    """Signatures in memory."""
+
+    def __init__(self, signatures: Signatures, config: NearDuplicates) -> None:
+        self._signatures, self._keys = signatures, band_keys(signatures, config)
+
+    def __len__(self) -> int:
+        return len(self._signatures)
+
+    def long_enough(self) -> NDArray[np.bool_]:
+        """Whether each document has an n-gram."""
+        return has_ngrams(self._signatures)
+
+    def keys(self, band: int) -> Hashes:
+        """The key of one band of each document."""
+        keys: Hashes = self._keys[band]
+        return keys
+
+    def take(self, documents: Numbers) -> Signatures:
+        """The signatures of some documents."""
+        return self._signatures[documents]
+
+
+def has_ngrams(signatures: Signatures) -> NDArray[np.bool_]:
+    """Whether each document has an n-gram: the signature of one that has none is zeros."""
+    found: NDArray[np.bool_] = (signatures != 0).any(axis=1)
+    return found
+
+
+def find_duplicates(
+    digests: Sequence[bytes] | NDArray[np.uint8], store: Store | Signatures, config: NearDuplicates
+) -> Survivors:
     """Decide for all documents at once; near-duplicates are sought among the survivors of the exact comparison."""
     exact = find_exact(digests)
     if not config.enabled:
         return Survivors(exact, np.arange(exact.size, dtype=np.int64))
-    alive = comparable(exact, signatures)
-    pairs = [band_pairs(signatures, alive, band, config) for band in range(config.bands)]
-    first, second = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    return Survivors(exact, find_stars(signatures, first, second, config))
+    held = Held(store, config) if isinstance(store, np.ndarray) else store
+    alive = np.flatnonzero((exact == np.arange(exact.size)) & held.long_enough()).astype(np.int64)
+    return Survivors(exact, find_stars(held, *near_pairs(held, alive, config), config))
+
+
+def near_pairs(store: Store, alive: Numbers, config: NearDuplicates) -> tuple[Numbers, Numbers]:
+    """Pairs of documents (earlier, later) that share a bucket and whose signatures agree, each once.
+
+    One band after another, so that memory holds the keys of one; most pairs share several buckets and are compared
+    once.
+    """
+    asked = confirmed = np.zeros((0, 2), np.int64)
+    needed = agreement_needed(config)
+    for band in range(config.bands):
+        first, second = _bucket_pairs(store.keys(band)[alive])
+        pairs = _not_among(np.stack((alive[first], alive[second]), axis=1), asked)
+        asked = _ordered(np.concatenate((asked, pairs)))
+        confirmed = np.concatenate((confirmed, pairs[_agree(store, pairs[:, 0], pairs[:, 1], needed)]))
+    return confirmed[:, 0], confirmed[:, 1]
+
+
+def _ordered(pairs: Numbers) -> Numbers:
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
+def _not_among(pairs: Numbers, known: Numbers) -> Numbers:
+    """The different pairs that are none of the known ones, in order; `known` is in order."""
+    joined = np.concatenate((known, pairs))
+    order = np.lexsort((joined[:, 1], joined[:, 0]))  # stable: a known pair stands before its like
+    ordered = joined[order]
+    new = np.concatenate(([True], (ordered[1:] != ordered[:-1]).any(axis=1))) if len(ordered) else np.zeros(0, bool)
+    return ordered[new & (order >= len(known))]
 
 
 def find_exact(digests: Sequence[bytes] | NDArray[np.uint8]) -> Numbers:
@@ -91,15 +177,6 @@ def find_exact(digests: Sequence[bytes] | NDArray[np.uint8]) -> Numbers:
     return found
 
 
-def comparable(exact: Numbers, signatures: Signatures) -> Numbers:
-    """The documents that may be near-duplicates: no exact ones, and none shorter than an n-gram."""
-    alive = np.flatnonzero(exact == np.arange(exact.size))
-    long_enough = np.zeros(alive.size, bool)
-    for column in range(signatures.shape[1]):
-        long_enough |= signatures[alive, column] != 0
-    return alive[long_enough].astype(np.int64)
-
-
 def agreement_needed(config: NearDuplicates) -> float:
     """Share of equal signature values that confirms a candidate: a little below the banding's own threshold.
 
@@ -109,28 +186,13 @@ def agreement_needed(config: NearDuplicates) -> float:
     return float((1 / config.bands) ** (1 / config.rows)) - 0.1
 
 
-def band_pairs(signatures: Signatures, alive: Numbers, band: int, config: NearDuplicates) -> tuple[Numbers, Numbers]:
-    """Confirmed pairs of documents (earlier, later) of one band; `alive` are the documents that are compared."""
-    keys = _folded(signatures[alive, band * config.rows : (band + 1) * config.rows])
-    first, second = _bucket_pairs(keys)
-    return confirmed(signatures, alive[first], alive[second], config)
-
-
-def confirmed(
-    signatures: Signatures, first: Numbers, second: Numbers, config: NearDuplicates
-) -> tuple[Numbers, Numbers]:
-    """The pairs whose signatures agree well enough."""
-    near = _agree(signatures, first, second, agreement_needed(config))
-    return first[near], second[near]
-
-
-def find_stars(signatures: Signatures, first: Numbers, second: Numbers, config: NearDuplicates) -> Numbers:
+def find_stars(store: Store, first: Numbers, second: Numbers, config: NearDuplicates) -> Numbers:
     """For each document the kept one that it is near to, or itself; `first` and `second` are the confirmed pairs.
 
     The earliest of connected documents stays, and those near to it go. Among the others, the pairs that are left
     connect documents anew, until none are left; after `_ROUNDS` rounds the rest stays.
     """
-    near = np.arange(len(signatures), dtype=np.int64)
+    near = np.arange(len(store), dtype=np.int64)
     needed = agreement_needed(config)
     for _ in range(_ROUNDS):
         if not first.size:
@@ -138,7 +200,7 @@ def find_stars(signatures: Signatures, first: Numbers, second: Numbers, config: 
         nodes, edges = np.unique(np.concatenate((first, second)), return_inverse=True)
         labels = _components(nodes.size, edges[: first.size], edges[first.size :])
         heads = nodes[labels]
-        gone = (heads != nodes) & _agree(signatures, heads, nodes, needed)
+        gone = (heads != nodes) & _agree(store, heads, nodes, needed)
         near[nodes[gone]] = heads[gone]
         decided = gone | (heads == nodes)
         left = ~decided[edges[: first.size]] & ~decided[edges[first.size :]]
@@ -146,12 +208,18 @@ def find_stars(signatures: Signatures, first: Numbers, second: Numbers, config: 
     return near
 
 
-def _agree(signatures: Signatures, one: Numbers, other: Numbers, needed: float) -> NDArray[np.bool_]:
+def _agree(store: Store, one: Numbers, other: Numbers, needed: float) -> NDArray[np.bool_]:
     """Whether the signatures of each pair have at least this share of equal values."""
     agrees = np.zeros(one.size, bool)
-    for start in range(0, one.size, _CHUNK):
-        piece = slice(start, start + _CHUNK)
-        agrees[piece] = (signatures[one[piece]] == signatures[other[piece]]).mean(axis=1) >= needed
+    order = np.argsort(one, kind="stable")  # neighbours lie in the same files
+    for begin in range(0, one.size, _FETCHED):
+        places = order[begin : begin + _FETCHED]
+        documents, rows = np.unique(np.concatenate((one[places], other[places])), return_inverse=True)
+        signatures = store.take(documents)
+        left, right = rows[: places.size], rows[places.size :]
+        for start in range(0, places.size, _CHUNK):
+            piece = slice(start, start + _CHUNK)
+            agrees[places[piece]] = (signatures[left[piece]] == signatures[right[piece]]).mean(axis=1) >= needed
     return agrees
 
 
@@ -184,14 +252,9 @@ def _folded(values: Signatures) -> Hashes:
 
 def _bucket_pairs(keys: Hashes) -> tuple[Numbers, Numbers]:
     """Places with equal keys: each with the one before it in its bucket, and with the bucket's first."""
-    order = np.argsort(keys, kind="stable").astype(np.int64)
+    order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     equal = ordered[1:] == ordered[:-1]
-    return bucket_pairs(order, equal)
-
-
-def bucket_pairs(order: Numbers, equal: NDArray[np.bool_]) -> tuple[Numbers, Numbers]:
-    """Pairs of documents that stand next to each other in `order` where `equal` says that their buckets are one."""
     members = np.flatnonzero(equal) + 1
     if not members.size:
         return members, members

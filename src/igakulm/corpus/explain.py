@@ -15,6 +15,7 @@ from igakulm.corpus.funnel import STEPS
 from igakulm.corpus.personal_data import SourceCleaner
 from igakulm.corpus.read import Row, read_source, source_files
 from igakulm.corpus.shards import DROPPED_COLUMNS, read_column, read_rows
+from igakulm.corpus.source_filters import filters_by_source
 from igakulm.errors import InputError, did_you_mean
 from igakulm.files import DOC_COLUMNS
 from igakulm.recipe.schema import CorpusSection
@@ -96,7 +97,8 @@ def _with_steps(found: dict[str, Any], corpus: CorpusSection) -> dict[str, objec
         return found
     cleaned = clean_texts([row.text])[0]
     masked = SourceCleaner(corpus)([row.text], [found["source"]], [row.id], [row.meta])
-    reason = drop_reasons(masked.texts, corpus.filters, [row.meta], [row.text])[0]
+    filters = filters_by_source(corpus).get(found["source"], corpus.filters)
+    reason = drop_reasons(masked.texts, filters, [row.meta], [row.text])[0]
     told = [
         _step("read", row.text, "read from the source"),
         _step("clean", cleaned, "changed" if cleaned != row.text else "nothing to change"),

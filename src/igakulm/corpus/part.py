@@ -18,21 +18,22 @@ from typing import Any
 import numpy as np
 
 from igakulm.corpus.decontaminate import Match, build_index, guarded_items
+from igakulm.corpus.dedup import DIGEST_BYTES, band_keys, has_ngrams
 from igakulm.corpus.funnel import Funnel
 from igakulm.corpus.plan import Part, Plan, load_plan
 from igakulm.corpus.read import Row, read_source
 from igakulm.corpus.repeated import Marks
 from igakulm.corpus.shards import DROPPED_COLUMNS, RowWriter, row_writer, save_arrays
+from igakulm.corpus.signatures import keys_name
 from igakulm.corpus.work import Result, Worker
 from igakulm.errors import InputError
 from igakulm.files import DOC_COLUMNS, read_json, read_shard, sha256_file, write_json
-from igakulm.recipe.schema import CorpusSection
+from igakulm.recipe.schema import CorpusSection, NearDuplicates
 from igakulm.text.broken import whole_characters
 
 GENERATED_KIND = "medical"
 _BATCH_CHARACTERS = 1 << 20
 _BATCH_DOCUMENTS = 1024
-_DIGEST_BYTES = 16
 
 Labelled = tuple[str, str, Row]
 """Source, kind, and the row."""
@@ -80,7 +81,7 @@ def work_part(folder: Path, number: int, advance: Callable[[int], None] = lambda
             ids, metas = [row.id for _, _, row in batch], [row.meta for _, _, row in batch]
             pass_.add(batch, worker(texts, sources, ids, metas))
     arrays = part_file(folder, number, "npz")
-    save_arrays(arrays, pass_.arrays())
+    save_arrays(arrays, pass_.arrays(plan.corpus.near_duplicates))
     record = {
         "key": plan.key,
         "sha256": {path.name: sha256_file(path) for path in (passed, dropped, arrays)},
@@ -194,17 +195,19 @@ class _FirstPass:
         before = whole_characters(before)
         self._gone.add((row.id, source, reason, detail, text, before))
 
-    def arrays(self) -> dict[str, Any]:
+    def arrays(self, near: NearDuplicates) -> dict[str, Any]:
         """Everything that is decided upon later, one row a passed document; marks stay in their batches."""
         digests = b"".join(digest for group, _, _ in self._results for digest in group)
         found: dict[str, Any] = {
-            "digests": np.frombuffer(digests, np.uint8).reshape(len(self._sizes), _DIGEST_BYTES),
+            "digests": np.frombuffer(digests, np.uint8).reshape(len(self._sizes), DIGEST_BYTES),
             "sizes": np.array(self._sizes, np.int64),
             "names_passed": np.frombuffer(b"".join(self._names["passed"]), "<u8"),
             "names_dropped": np.frombuffer(b"".join(self._names["dropped"]), "<u8"),
         }
         if self._results:
-            found["signatures"] = np.concatenate([signatures for _, signatures, _ in self._results])
+            signatures = np.concatenate([signatures for _, signatures, _ in self._results])
+            found["signatures"], found["long_enough"] = signatures, has_ngrams(signatures)
+            found |= {keys_name(band): keys for band, keys in enumerate(band_keys(signatures, near))}
         for place, field in enumerate(Marks._fields):
             columns = [marks[place] for _, _, marks in self._results]
             found[f"marks_{field}"] = np.concatenate(columns) if columns else np.zeros(0, np.uint64)

@@ -24,7 +24,7 @@ from igakulm.corpus.rows import CAN_CUT
 from igakulm.files import read_json, sha256_json, write_json
 from igakulm.recipe.schema import BenchmarksSection, CorpusSection, Source
 
-FORMAT = 1
+FORMAT = 2
 """Counted up whenever a finished part of an earlier version can no longer be used."""
 PART_BYTES = 32 * 2**20
 _NO_MATTER = {"workers", "executor", "slurm", "shard_mebibytes", "quality"}

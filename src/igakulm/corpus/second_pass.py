@@ -20,6 +20,7 @@ from igakulm.corpus.part import part_file
 from igakulm.corpus.plan import load_plan
 from igakulm.corpus.repeated import Repeats, boilerplate_reason, site_of, strip_repeated
 from igakulm.corpus.shards import DROPPED_COLUMNS, Rows, RowWriter, arrays_of, read_rows, row_writer, save_arrays
+from igakulm.corpus.source_filters import filters_by_source
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, write_json
 from igakulm.recipe.schema import CorpusSection
@@ -107,6 +108,7 @@ class _SecondPass:
     def __init__(self, corpus: CorpusSection, kept: RowWriter, gone: RowWriter) -> None:
         self.funnel, self.histograms = Funnel(), Histograms()
         self._corpus, self._kept, self._gone = corpus, kept, gone
+        self._filters = filters_by_source(corpus)
         self._kinds = {source.name: source.kind for source in corpus.sources}
 
     def add(self, start: int, rows: Rows, range_: Range, repeats: Repeats) -> None:
@@ -126,7 +128,7 @@ class _SecondPass:
         for place, number, one in zip(living, numbers, stripped, strict=True):
             identifier = renamed(rows[place][0], range_.again.get(number))
             self._count((identifier, *rows[place][1:]), _STEPS_PASSED[KEPT])
-            reason = boilerplate_reason(one, self._corpus.filters)
+            reason = boilerplate_reason(one, self._filters.get(rows[place][2], self._corpus.filters))
             row = (identifier, one.text, *rows[place][2:])
             if reason is None:
                 self._count(row, ("boilerplate",))

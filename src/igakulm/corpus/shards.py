@@ -102,12 +102,12 @@ def read_column(path: Path, name: str) -> list[str]:
     return values
 
 
-def arrays_of(path: Path) -> Mapping[str, Any]:
-    """The arrays of a .npz file; nothing in it is ever unpickled."""
+def arrays_of(path: Path, beginnings: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """The arrays of a .npz file whose names begin so; nothing in it is ever unpickled."""
     import numpy as np
 
     with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+        return {name: stored[name] for name in stored.files if name.startswith(beginnings)}
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from igakulm.corpus.decontaminate import Finder, Index, Match
 from igakulm.corpus.dedup import Signatures, digests_of, signatures_of
-from igakulm.corpus.filter import drop_reasons
 from igakulm.corpus.personal_data import SourceCleaner
 from igakulm.corpus.repeated import Marks, mark, site_of
+from igakulm.corpus.source_filters import drop_by_source, filters_by_source
 from igakulm.recipe.schema import CorpusSection
 from igakulm.text.ngrams import letters_of
 
@@ -39,6 +39,7 @@ class Worker:
     def __init__(self, corpus: CorpusSection, index: Index) -> None:
         self._corpus = corpus
         self._clean = SourceCleaner(corpus)
+        self._filters = filters_by_source(corpus)
         self._finder = Finder(index)
 
     def __call__(
@@ -47,7 +48,7 @@ class Worker:
         """Work on documents as they were read, with the name of the source, the id and the metadata of each."""
         corpus = self._corpus
         cleaned = self._clean(texts, sources, ids, metas)
-        reasons = drop_reasons(cleaned.texts, corpus.filters, metas, texts)
+        reasons = drop_by_source(cleaned.texts, sources, self._filters, corpus.filters, metas, texts)
         passed = [place for place, reason in enumerate(reasons) if reason is None]
         kept = [cleaned.texts[place] for place in passed]
         sites = [site_of(sources[place], metas[place], corpus.repeated) for place in passed]

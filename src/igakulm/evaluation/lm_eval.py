@@ -134,7 +134,7 @@ def _write_task(file: AnswerFile, out: Path) -> Exported | None:
 def _value(rows: Sequence[Mapping[str, Any]], metric: str) -> float:
     """Our answers in the harness's metric."""
     if metric != MICRO:
-        return sum(row["score"] for row in rows) / len(rows)
+        return float(sum(row["score"] for row in rows)) / len(rows)
     pairs = [(set(row["gold"]), set(row["parsed"] or ())) for row in rows]
     both = sum(len(gold) + len(said) for gold, said in pairs)
     return 2 * sum(len(gold & said) for gold, said in pairs) / both if both else 0.0

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from igakulm.errors import InputError
 from igakulm.evaluation.ask_items import Asked
 from igakulm.evaluation.evaluate import Candidate, evaluate
 from igakulm.evaluation.item_files import plain_name
+from igakulm.evaluation.learning_curve import CURVE
 from igakulm.evaluation.manner import Manner
 from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard
 from igakulm.evaluation.target import Options, Target, manners_for, open_target
@@ -47,7 +48,10 @@ from igakulm.tasks.wording import told
 STAGE = "evaluation"
 RowKind = Literal["classification", "extraction", "similarity", "exam", "free-text"]
 """What the rows of a user's own file ask."""
-OURS = {SCOREBOARD, "scoreboard.md", "report.html", MANIFEST, LEFT_OUT_FILE, "items", "logs", "lock"}
+OF_OWN_TASKS = (CURVE, "errors.xlsx", "errors.csv")
+"""What `beside` may write, for own tasks."""
+RESULTS = (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html", LEFT_OUT_FILE)
+OURS = {*RESULTS, *OF_OWN_TASKS, "items", "logs", "lock"}
 """Everything that an evaluation's folder holds."""
 
 
@@ -85,9 +89,10 @@ def evaluate_model(
     progress: Progress,
     language: Language = "ja",
     more: Sequence[Target] = (),
+    beside: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Score a model, and `more` models beside it, and write `scoreboard.json`, `scoreboard.md`, `items/`, `report.html`
-    (in the given language) and `manifest.json`.
+    (in the given language) and `manifest.json`; `beside` writes further results before the report is made.
 
     Returns:
         The scoreboard.
@@ -121,6 +126,7 @@ def evaluate_model(
         evaluate(
             _config(options), benchmarks, options.split, candidates, None, out_dir, progress, strict=options.strict
         )
+        beside()
         board: dict[str, Any] = read_json(out_dir / SCOREBOARD)
         write_text(out_dir / "scoreboard.md", render_markdown(read_scoreboard(out_dir)))
         build_evaluation_report(out_dir, ", ".join(targets), language)
@@ -190,7 +196,7 @@ def _claimed(out_dir: Path) -> Iterator[None]:
 
 def _remove_results(out_dir: Path) -> None:
     """Remove an earlier evaluation's results; answers that were kept stay."""
-    for name in (MANIFEST, SCOREBOARD, "scoreboard.md", "report.html", LEFT_OUT_FILE):
+    for name in (*RESULTS, *OF_OWN_TASKS):
         (out_dir / name).unlink(missing_ok=True)
     if (out_dir / "items").exists():
         shutil.rmtree(out_dir / "items")

@@ -11,12 +11,16 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
 from igakulm.errors import InputError
+from igakulm.evaluation.first_errors import wrong_answers
+from igakulm.evaluation.learning_curve import Curve, baseline_curves, model_curve, write_curves
+from igakulm.evaluation.scoreboard import SCOREBOARD, read_scoreboard
 from igakulm.evaluation.target import Options, Target
 from igakulm.files import read_json, sha256_file, sha256_json, write_json, write_text
 from igakulm.pipeline.evaluate_session import evaluate_model
@@ -25,13 +29,24 @@ from igakulm.progress import Progress
 from igakulm.recipe.loading import data_files, load_recipe
 from igakulm.recipe.schema import BenchmarksSection, Recipe, RowTask
 from igakulm.recipe.task_file import TaskFile
-from igakulm.tasks.own.items import titles_of
+from igakulm.report.own_errors import COLUMNS, error_rows
+from igakulm.serving.result_tables import write_results
+from igakulm.tasks.items import Item
+from igakulm.tasks.own.items import DOES_NOT, HOLDS, item_tasks, titles_of
 from igakulm.tasks.own.rows import OwnRows, read_own_rows
-from igakulm.tasks.own.splits import Sides, split_rows
+from igakulm.tasks.own.splits import Sides, groups_of, split_rows
 from igakulm.tasks.own.stored import Stored, store_sides
+from igakulm.tasks.prompts import chat_answer
+from igakulm.tasks.rows import read_rows
+from igakulm.tasks.splits import nested_groups
+from igakulm.training.model_size import size_of_recipe
+from igakulm.training.plan_text import tuning_sentence
+from igakulm.training.tuning_plan import TuningPlan, tuning_plan
 
 ROWS, RECIPE, STORED = "rows", "recipe.yaml", "stored.json"
 FEWEST_ROWS = 10
+FRAME = 10
+"""Tokens of a chat around question and answer."""
 BASE_VARIABLE = "IGAKULM_BASE"
 
 
@@ -47,7 +62,14 @@ class OwnRun:
 
 
 def train_own_task(
-    task_file: TaskFile, base: Path | None, overrides: Sequence[str], progress: Progress, runs_folder: str = "runs"
+    task_file: TaskFile,
+    base: Path | None,
+    overrides: Sequence[str],
+    progress: Progress,
+    runs_folder: str = "runs",
+    rows: int | None = None,
+    *,
+    dry_run: bool = False,
 ) -> OwnRun:
     """Tune a base on own rows; a killed call goes on where it was when it is repeated.
 
@@ -57,29 +79,66 @@ def train_own_task(
         overrides: `a.b=c` for keys of the recipe that is made.
         progress: shows stages.
         runs_folder: the run stands in `runs_folder/NAME`.
+        rows: tune on so many rows only, a beginning of the order in which learning curves take them; the run then
+            stands in `runs_folder/NAME.ROWS-rows`, where `evaluate_own_task` finds it.
+        dry_run: store the rows, say what tuning will cost, and end.
 
     Raises:
         InputError: too few rows, no base, and all that the stages raise.
     """
     read = read_own_rows(task_file)
     _check_enough(task_file, read)
+    sides = split_rows(task_file, read.rows)
+    if rows is not None:
+        task_file, sides = _first_rows(task_file, sides, rows)
     folder = Path(runs_folder) / task_file.name
     folder.mkdir(parents=True, exist_ok=True)
     start = base or known_base(folder)
-    sides = split_rows(task_file, read.rows)
     stored = _stored(task_file, sides, folder)
     path = folder / RECIPE
     write_text(path, _recipe_text(task_file, stored, start, folder, runs_folder))
     recipe = load_recipe(path, overrides)
     progress.say(f"{len(read.rows):,} rows, {len(read.left_out):,} left out; rows by side: {stored['rows']}")
+    progress.say(
+        f"tuning {tuning_sentence(_planned(recipe, stored, folder))} (estimated; a character taken for a token)"
+    )
+    if dry_run:
+        return OwnRun(run_folder(recipe), recipe, {}, stored, read)
     stages = Runner(recipe, progress).run("report")
     return OwnRun(run_folder(recipe), recipe, stages, stored, read)
+
+
+def _planned(recipe: Recipe, stored: Stored, folder: Path) -> TuningPlan:
+    """Memory and hours of the tuning, from the characters of its rows."""
+    rows: list[tuple[int, int]] = []
+    for name in stored["tasks"]:
+        for item in read_rows(folder / ROWS / f"{name}.train.jsonl", RowTask(name=name, kind="items")):
+            answer = len(chat_answer(item))
+            rows.append((len(item.question) + answer + FRAME, answer + 1))
+    whole, answers = (sum(lengths) / len(rows) for lengths in zip(*rows, strict=True))
+    longest = min(recipe.finetune.max_length, max(row for row, _ in rows))
+    return tuning_plan(size_of_recipe(recipe), recipe.finetune, (whole, answers, longest))
+
+
+def _first_rows(task_file: TaskFile, sides: Sides, count: int) -> tuple[TaskFile, Sides]:
+    """So many rows of the tuning and validation sides, whole patients or documents first; the test side stays."""
+    both = (*sides.train, *sides.validation)
+    if not FEWEST_ROWS <= count <= len(both):
+        hint = f"give {FEWEST_ROWS} to {len(both)}"
+        raise InputError(f"{count} rows cannot be taken of the {len(both)} that are not for testing", hint=hint)
+    groups = groups_of(both, task_file.split.by)
+    taken = set(nested_groups(groups, task_file.split.seed)[:count])
+    train = tuple(row for place, row in enumerate(sides.train) if place in taken)
+    watched = tuple(row for place, row in enumerate(sides.validation, len(sides.train)) if place in taken)
+    name = f"{task_file.name[:50]}.{count}-rows"
+    return task_file.model_copy(update={"name": name}), Sides(train, watched, sides.test)
 
 
 def evaluate_own_task(
     task_file: TaskFile, targets: Sequence[Target], out_dir: Path, progress: Progress, runs_folder: str = "runs"
 ) -> Stored:
-    """Score models on the test rows beside the baselines, into `out_dir` (scoreboard.json, report.html, items/).
+    """Score models on the test rows beside the baselines, into `out_dir` (scoreboard.json, report.html, items/,
+    learning-curve.json, errors.xlsx or errors.csv).
 
     The rows are those of `task train` where it has run on the same data, else they are divided and stored the same way.
 
@@ -96,8 +155,61 @@ def evaluate_own_task(
     rows = tuple(RowTask.model_validate(one) for one in _row_tasks(task_file, stored, folder))
     first, *more = targets
     options = Options(seed=task_file.split.seed)
-    evaluate_model(BenchmarksSection(rows=rows), first, options, out_dir, progress, more=more)
+
+    def beside() -> None:
+        write_curves(out_dir, _curves(task_file, stored, folder, progress))
+        errors = error_rows(wrong_answers(out_dir), titles_of(task_file), _labels(task_file))
+        write_results(errors_file(out_dir), COLUMNS, errors)
+
+    evaluate_model(BenchmarksSection(rows=rows), first, options, out_dir, progress, more=more, beside=beside)
     return stored
+
+
+def errors_file(folder: Path) -> Path:
+    """Where `evaluate_own_task` writes the wrong answers: a workbook where openpyxl is installed."""
+    return folder / f"errors.{'xlsx' if find_spec('openpyxl') else 'csv'}"
+
+
+def _curves(task_file: TaskFile, stored: Stored, folder: Path, progress: Progress) -> list[Curve]:
+    """Of the baselines, and of the model where it was tuned on parts of the same rows (`task train --rows N`)."""
+    seed = task_file.split.seed
+
+    def rows_of(side: str) -> dict[str, list[Item]]:
+        paths = {name: folder / ROWS / f"{name}.{side}.jsonl" for name in stored["tasks"]}
+        return {name: read_rows(path, RowTask(name=name, kind="items")) for name, path in paths.items()}
+
+    curves = baseline_curves(rows_of("train"), rows_of("test"), seed, progress)
+    for task in stored["tasks"]:
+        runs = _tuned_runs(task, folder)
+        curve = model_curve(task, "tuned", runs, seed) if len(runs) > 1 else None
+        curves += [curve] if curve else []
+    return curves
+
+
+def _tuned_runs(task: str, folder: Path) -> dict[int, Path]:
+    """Number of tuning rows -> file of the tuned model's answers, of all finished runs with the same test rows."""
+    found: dict[int, Path] = {}
+    same = sha256_file(folder / ROWS / f"{task}.test.jsonl")
+    for run in (folder, *sorted(folder.parent.glob(f"{folder.name[:50]}.*-rows"))):
+        evaluation, test = run / "latest" / "evaluate", run / ROWS / f"{task}.test.jsonl"
+        if not (evaluation / SCOREBOARD).is_file() or sha256_file(test) != same:
+            continue
+        stored = read_json(run / ROWS / STORED)
+        rows = stored["rows"]["train"] + stored["rows"]["validation"] if isinstance(stored, dict) else 0
+        files = [one.file for one in read_scoreboard(evaluation).items if (one.model, one.task) == ("tuned", task)]
+        if files:
+            found[rows] = evaluation / files[0]
+    return found
+
+
+def _labels(task_file: TaskFile) -> dict[str, Sequence[str]]:
+    """Labels by the names of `items_of`."""
+    return {
+        name: task.labels if name == task.name else (HOLDS, DOES_NOT)
+        for task in task_file.tasks
+        if task.kind in ("classify", "compare")
+        for name in item_tasks(task)
+    }
 
 
 def _row_tasks(task_file: TaskFile, stored: Stored, folder: Path) -> list[dict[str, str]]:

@@ -13,32 +13,6 @@ from igakulm.recipe.keys import Count, Data, Positive, Section, Share, Unhashed,
 from igakulm.recipe.personal_data import PersonalData
 
 
-class Source(Section):
-    """One source of raw documents."""
-
-    name: str
-    path: Data  # file, folder or glob
-    format: Literal[
-        "jsonl", "parquet", "csv", "text", "pdf", "docx", "oscar", "wiki40b", "wikipedia", "mediawiki", "html", "warc"
-    ] = "jsonl"
-    # .zst/.gz/.bz2 by suffix; oscar = 22.01/23.01 and the hub's form; wiki40b/wikipedia = their Parquet files;
-    # mediawiki = a raw pages-articles.xml.bz2; html = saved pages; warc = what `igakulm corpus crawl` writes;
-    # pdf = the text layer, a file a document; docx = Word documents, the same
-    text_field: str = "text"
-    id_field: str | None = "id"
-    licence: str | None = None  # None: each row's own `licence` field is required
-    kind: Literal["general", "medical", "records"] = "general"  # records = a hospital's notes: personal_data is asked
-    personal_data: PersonalData | None = None
-    # replace, kept, or how (keys of docs/personal-data.md); unset = `corpus.privacy`, which is for public text only
-    max_documents: Positive | None = None  # the first N documents, for trials
-
-    @model_validator(mode="after")
-    def _records_say_what_becomes_of_personal_data(self) -> Source:
-        if self.kind == "records" and self.personal_data is None:
-            raise ValueError("a source of records needs `personal_data: replace`, or `personal_data: kept` on purpose")
-        return self
-
-
 class Filters(Section):
     """Rules that drop a document; every threshold with the reason code it produces (section 2.1)."""
 
@@ -60,6 +34,33 @@ class Filters(Section):
     max_advertisement_words: Count = 4  # advertisement: occurrences for each 1,000 characters
     max_adult_words: Count = 2  # adult: occurrences in the document
     drop_truncated: bool = True  # truncated: the last line ends in the middle of a sentence
+
+
+class Source(Section):
+    """One source of raw documents."""
+
+    name: str
+    path: Data  # file, folder or glob
+    format: Literal[
+        "jsonl", "parquet", "csv", "text", "pdf", "docx", "oscar", "wiki40b", "wikipedia", "mediawiki", "html", "warc"
+    ] = "jsonl"
+    # .zst/.gz/.bz2 by suffix; oscar = 22.01/23.01 and the hub's form; wiki40b/wikipedia = their Parquet files;
+    # mediawiki = a raw pages-articles.xml.bz2; html = saved pages; warc = what `igakulm corpus crawl` writes;
+    # pdf = the text layer, a file a document; docx = Word documents, the same
+    text_field: str = "text"
+    id_field: str | None = "id"
+    licence: str | None = None  # None: each row's own `licence` field is required
+    kind: Literal["general", "medical", "records"] = "general"  # records = a hospital's notes, docs/corpus-sources.md
+    personal_data: PersonalData | None = None
+    # replace, kept, or how (keys of docs/personal-data.md); unset = `corpus.privacy`, which is for public text only
+    filters: Filters | None = None  # keys that differ from corpus.filters for this source; records have their own
+    max_documents: Positive | None = None  # the first N documents, for trials
+
+    @model_validator(mode="after")
+    def _records_say_what_becomes_of_personal_data(self) -> Source:
+        if self.kind == "records" and self.personal_data is None:
+            raise ValueError("a source of records needs `personal_data: replace`, or `personal_data: kept` on purpose")
+        return self
 
 
 class NearDuplicates(Section):

@@ -18,6 +18,7 @@ from igakulm.report.answers import answers_part
 from igakulm.report.definitions import definitions_part, origin_part
 from igakulm.report.details import details_part
 from igakulm.report.exam import exam_part
+from igakulm.report.learning_curve import learning_curve_part
 from igakulm.report.numbers import Language, count, moment
 from igakulm.report.page import Part, page
 from igakulm.report.paired import paired_part
@@ -45,6 +46,7 @@ def build_evaluation_report(folder: Path, title: str, language: Language = "ja")
     """
     t, board, manifest = words(language), Board.read(folder), read_manifest(folder)
     bodies = _parts(board, 3, language)
+    bodies["curve"] = learning_curve_part(folder, language)
     bodies["provenance"] = definitions_part(board, 3, language) + origin_part(board, manifest, 3, language)
     text = page(
         t("evaluation.title", name=title),

@@ -48,11 +48,12 @@ class Asked:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the answers, and of their probability or their places in the text."""
+        """The columns of the answers, of their probability, and of the places of strings in the text."""
         if not self.layouts:
             return (self.column,)
-        more = "位置" if self.task.kind == "extract" else "確率"
-        return self.column, f"{self.task.title or self.task.name}（{more}）"
+        title = self.task.title or self.task.name
+        places = (f"{title}（位置）",) if self.task.kind == "extract" else ()
+        return self.column, f"{title}（確率）", *places
 
 
 def apply_tasks(
@@ -148,31 +149,32 @@ def _answered(row: TableRow, task_file: TaskFile, asked: Sequence[Asked], model:
     notes: list[str] = []
     for one in asked:
         try:
-            answer, detail, note = tried(lambda one=one: _one(one, text, row, model))  # type: ignore[misc]
+            cells, note = tried(lambda one=one: _one(one, text, row, model))  # type: ignore[misc]
         except EngineFailed:
             failure = f"モデルの処理が {TRIES} 回失敗しました"
             return Answered({"values": {NOTE: failure}}, failure)
         except InputError as error:
-            answer, detail, note = "", "", error.what
-        values |= dict(zip(one.columns, (answer, detail), strict=False))
+            cells, note = ("",) * len(one.columns), error.what
+        values |= dict(zip(one.columns, cells, strict=True))
         if note:
             notes.append(f"{one.task.title or one.task.name}：{note}")
     return Answered({"values": {**values, NOTE: "。".join(notes)}})
 
 
-def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[str, str, str]:
-    """Answer, probability or places, and a note."""
+def _one(one: Asked, text: str, row: TableRow, model: Model) -> tuple[tuple[str, ...], str]:
+    """What stands in the columns of a task, and a note."""
     task = one.task
     second = row.cells.get(task.second or "", "")
     if not one.layouts:
         written = write(model, written_question(task, text, second))
-        return written.text.strip(), "", CUT if written.cut else ""
+        return (written.text.strip(),), CUT if written.cut else ""
     said = ask_own_task(task, one.layouts, text, second, model)
     if task.kind == "extract":
         strings = list(dict.fromkeys(item.text for item in said.spans))
         places = json.dumps([[item.start, item.end, item.text] for item in said.spans], ensure_ascii=False)
-        return "、".join(strings), places, "、".join(said.notes)
+        chance = "" if said.certain is None else f"{said.certain:.3f}"
+        return ("、".join(strings), chance, places), "、".join(said.notes)
     if task.kind == "classify" and task.multiple:
         listed = "、".join(f"{label} {chance:.3f}" for label, chance in said.chances)
-        return (task.separator or "、").join(said.labels), listed, ""
-    return said.labels[0], f"{dict(said.chances)[said.labels[0]]:.3f}", ""
+        return ((task.separator or "、").join(said.labels), listed), ""
+    return (said.labels[0], f"{dict(said.chances)[said.labels[0]]:.3f}"), ""

@@ -24,11 +24,13 @@ HOLDS_FROM = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer. `chances`: label -> probability; `notes`: what a person should know of it, in Japanese."""
+    """An answer. `chances`: label -> probability; `certain`: the probability of a list of places as a whole; `notes`:
+    what a person should know of it, in Japanese."""
 
     labels: tuple[str, ...] = ()
     chances: tuple[tuple[str, float], ...] = ()
     spans: tuple[Found, ...] = ()
+    certain: float | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -74,7 +76,7 @@ def ask_own_task(task: OwnTaskSection, layouts: tuple[Task, ...], text: str, sec
 
 
 def _extracted(layout: Task, text: str, model: Model) -> Said:
-    found = extract(model, layout, text)
+    found = extract(model, layout, text, weighed=True)
     notes = []
     if found.cut:
         notes.append(CUT)
@@ -82,4 +84,4 @@ def _extracted(layout: Task, text: str, model: Model) -> Said:
         notes.append("読み取れない答えがありました")
     if found.unplaced:
         notes.append(f"本文にない語が {len(found.unplaced)} 個あり、除きました")
-    return Said(spans=found.items, notes=tuple(notes))
+    return Said(spans=found.items, certain=found.probability, notes=tuple(notes))

@@ -111,7 +111,7 @@ class Review:
         return {
             "task": task, "number": number, "hash": self._places[number][task][1], "text": row.text,
             "second": row.seconds.get(task, ""), "file": Path(row.file).name, "row": row.row, "id": row.id,
-            "data": _plain(self._data(one, row)), "proposed": _plain(proposal.answer),
+            "data": _plain(given_by_data(one, row)), "proposed": _plain(proposal.answer),
             "chances": [list(pair) for pair in proposal.chances], "notes": list(proposal.notes),
             "mine": {"outcome": mine.outcome, "answer": _plain(mine.answer)} if mine else None,
             "others": [{"by": name, "answer": _plain(answer)} for name, answer in others.items()],
@@ -180,17 +180,16 @@ class Review:
         held = standing.get(self._places[number][task])
         return held is not None and held.disputed
 
-    def _data(self, task: OwnTaskSection, row: OwnRow) -> Given | None:
-        """The answer of the data; strings with every place at which they stand."""
-        answer = row.answers.get(task.name)
-        if answer is None:
-            return None
-        if task.kind != "extract":
-            return Given(labels=answer)
-        places = place_items(answer, row.text)[0]
-        return Given(
-            spans=tuple(Span(start=one.start, end=one.end, text=row.text[one.start : one.end]) for one in places)
-        )
+
+def given_by_data(task: OwnTaskSection, row: OwnRow) -> Given | None:
+    """The answer of the data; strings with every place at which they stand."""
+    answer = row.answers.get(task.name)
+    if answer is None:
+        return None
+    if task.kind != "extract":
+        return Given(labels=answer)
+    places = place_items(answer, row.text)[0]
+    return Given(spans=tuple(Span(start=one.start, end=one.end, text=row.text[one.start : one.end]) for one in places))
 
 
 def _plain(given: Given | None) -> dict[str, object] | None:

@@ -30,10 +30,12 @@ FAILED = "モデルの処理が失敗しました"
 
 
 class Proposal(Section):
-    """A model's answer; None = it could not be asked, and the notes say why."""
+    """A model's answer; None = it could not be asked, and the notes say why. `certain`: the probability of a list of
+    places as a whole."""
 
     answer: Given | None
     chances: tuple[tuple[str, float], ...] = ()
+    certain: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -60,7 +62,7 @@ class Proposals:
         self._made: dict[tuple[str, int], Proposal] = {}
         layouts = {name: [asdict(layout) for layout in self._layouts[name]] for name in self.tasks}
         self._asked = {
-            name: sha256_json([model.identity, model.kind, task.model_dump(mode="json"), layouts[name]])
+            name: sha256_json([2, model.identity, model.kind, task.model_dump(mode="json"), layouts[name]])
             for name, task in self.tasks.items()
         }
         for name in self.tasks:
@@ -134,7 +136,7 @@ class Proposals:
         spans = {(item.start, item.end): Span(start=item.start, end=item.end, text=row.text[item.start : item.end])
                  for item in said.spans}  # fmt: skip
         answer = Given(labels=said.labels, spans=tuple(spans[place] for place in sorted(spans)))
-        return Proposal(answer=answer, chances=said.chances, notes=said.notes), True
+        return Proposal(answer=answer, chances=said.chances, certain=said.certain, notes=said.notes), True
 
     def _key(self, task: str, number: int) -> str:
         row = self._rows[number]
@@ -151,8 +153,9 @@ def teaching_order(
     """Numbers of rows, those first whose decision would teach most.
 
     A row weighs 1 where the model and the baseline answer differently, 1 where the model and the data do, up to 1 for
-    the model's doubt (1 = its two likeliest labels are equally likely; an answer with a note), and up to 1 for a rare
-    label. Rows without a proposal come last; equal ones in an order that the seed gives.
+    the model's doubt (1 = its two likeliest labels are equally likely, a list of strings that is not likely at all, an
+    answer with a note), and up to 1 for a rare label. Rows without a proposal come last; equal ones in an order
+    that the seed gives.
     """
     counts = Counter(label for one in proposals.values() if one.answer for label in one.answer.labels)
     most = max(counts.values(), default=1)
@@ -181,10 +184,14 @@ def doubt(proposal: Proposal, *, several: bool) -> float:
     1.0
     >>> round(doubt(Proposal(answer=None, chances=(("a", 0.9), ("b", 0.2))), several=True), 2)
     0.4
+    >>> doubt(Proposal(answer=None, certain=0.75), several=False)
+    0.25
     """
     chances = sorted((chance for _, chance in proposal.chances), reverse=True)
     if several and chances:
         return max(1 - abs(2 * chance - 1) for chance in chances)
     if len(chances) > 1:
         return 1 - (chances[0] - chances[1])
-    return 1.0 if proposal.notes else 0.0
+    if proposal.notes:
+        return 1.0
+    return 0.0 if proposal.certain is None else 1 - proposal.certain

@@ -9,6 +9,7 @@ published split partly measures recall. The document-disjoint split leaves those
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 
 from igakulm.tasks.items import Item, normalised_document
@@ -51,6 +52,26 @@ def linked_groups(members: Iterable[Iterable[str]]) -> list[int]:
             parent[max(one, other)] = min(one, other)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(root(place), len(numbers)) for place in range(len(parent))]
+
+
+def nested_order(items: Sequence[Item], seed: int) -> list[int]:
+    """Places of all items, those of linked documents and patients after each other, in an order that the seed gives.
+
+    Each beginning of it is a subset of every longer one.
+
+    >>> items = [Item(str(n), "t", "choice", "q", ("x", "y"), ("A",), document="ab"[n % 2]) for n in range(4)]
+    >>> nested_order(items, 0) in ([0, 2, 1, 3], [1, 3, 0, 2])
+    True
+    """
+    return nested_groups(linked_groups(map(documents_of, items)), seed)
+
+
+def nested_groups(groups: Sequence[int], seed: int) -> list[int]:
+    """Places of all members, group after group, in an order that the seed gives."""
+    order = sorted(set(groups))
+    random.Random(seed).shuffle(order)
+    rank = {group: place for place, group in enumerate(order)}
+    return sorted(range(len(groups)), key=lambda place: (rank[groups[place]], place))
 
 
 def all_documents(tasks: Mapping[str, Iterable[Item]]) -> frozenset[str]:

@@ -13,6 +13,8 @@ from igakulm.errors import InputError, did_you_mean
 
 MEASURED = "measured by the paper"
 ASSUMED = "assumed"
+CORE_FLOPS = {"bf16": 80e9, "fp32": 40e9}
+"""FLOP/s that training reaches on a core: measured with 10 M parameters on cores with AVX-512 bf16; fp32 assumed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from igakulm.files import read_json
 from igakulm.machine import cores
 from igakulm.model.presets import Architecture
 from igakulm.recipe.schema import Recipe, TrainSection
-from igakulm.training.devices import Fleet, parse_fleets
+from igakulm.training.devices import CORE_FLOPS, Fleet, parse_fleets
 from igakulm.training.devices import peak_flops as peak_flops
 from igakulm.training.memory import (
     FORMULAS,
@@ -28,9 +28,7 @@ from igakulm.training.memory import (
     strategy_of,
 )
 from igakulm.training.model_size import ModelSize, size_of_recipe
-
-CORE_FLOPS = {"bf16": 80e9, "fp32": 40e9}
-"""FLOP/s that training reaches on a core: measured with 10 M parameters on cores with AVX-512 bf16; fp32 assumed."""
+from igakulm.training.tuning_plan import tuning_plan
 
 PLAN_FORMULAS = {
     "parameters": "N (2 d q + 2 d kv + 2 d ff + 2 d) + d + 2 V d: N layers, width d, q = heads x head size, "
@@ -145,6 +143,7 @@ def _finetune(recipe: Recipe, size: ModelSize) -> dict[str, object]:
         "rows": rows,
         "tokens_at_most": rows * section.max_length,
         "flops_at_most": flops * rows * section.max_length,
+        "cpu": tuning_plan(size, section),
         "formula": "steps x global batch; at most max_length tokens a row, no padding, so short rows cost less",
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from igakulm.training.tuning_plan import TuningPlan
+
 INDENT = " " * 18
 
 
@@ -31,6 +33,7 @@ def render_plan(estimate: dict[str, Any]) -> str:
             f"{tune['rows']:,} rows in {tune['steps']:,} steps, at most {short(tune['tokens_at_most'])} tokens",
             tune["formula"],
         ),
+        *_tuning(tune["cpu"]),
         *_memory(estimate),
         *_devices(estimate),
     ]
@@ -43,6 +46,21 @@ def _epochs(estimate: dict[str, Any]) -> str:
     if unique is None:
         return "unknown: give --unique-tokens, set plan.unique_tokens in the recipe, or run `igakulm pack`"
     return f"{estimate['epochs']} over {short(unique)} unique tokens ({estimate['unique_tokens_from']})"
+
+
+def _tuning(cpu: TuningPlan) -> Iterable[str]:
+    yield INDENT + tuning_sentence(cpu)
+    for name, formula in cpu["formulas"].items():
+        yield from _wrapped(f"{name} = {formula}")
+
+
+def tuning_sentence(cpu: TuningPlan) -> str:
+    """What tuning takes on the cores of this machine."""
+    bound = "at most " if cpu["at_most"] else ""
+    return (
+        f"{cpu['method']}: {short(cpu['trained_parameters'])} parameters are trained; on {cpu['cores']} cores "
+        f"{bound}{duration(cpu['hours'])} and {bound}{cpu['memory_gib']} GiB"
+    )
 
 
 def _figure(name: str, value: str, formula: str) -> Iterable[str]:

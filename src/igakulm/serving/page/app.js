@@ -2,14 +2,22 @@
 
 import { getJson } from "./api.js";
 import { startChat } from "./chat.js";
+import { origin } from "./history.js";
 import { byId } from "./dom.js";
 import { showModel } from "./model.js";
 import { tabs } from "./tabs.js";
-import { startTasks } from "./tasks.js";
+import { showStanding, startTasks } from "./tasks.js";
 
 const MAIN = ["chat", "tasks", "model"];
 
-const open = tabs(document.querySelector("header .tabs"), (name) => history.replaceState(null, "", `#${name}`));
+// Each tab that is chosen is a step for the browser's Back; the one that the page opens with is none.
+const open = tabs(document.querySelector("header .tabs"), (name, chosen) => {
+  if (location.hash !== `#${name}`) history[chosen ? "pushState" : "replaceState"](null, "", `#${name}`);
+});
+addEventListener("popstate", () => MAIN.includes(location.hash.slice(1)) && open(location.hash.slice(1)));
+addEventListener("beforeprint", () => {
+  byId("printed").textContent = origin(facts, new Date()).join("\n");
+});
 const openKind = tabs(document.querySelector("#tasks .tabs"));
 if (MAIN.includes(location.hash.slice(1))) open(location.hash.slice(1));
 
@@ -23,6 +31,7 @@ if (model) {
   byId("model-name").textContent = model.name;
   document.title = `${model.name} – IgakuLM`;
   begin(model, await kinds);
+  showStanding(model.beside ?? [], await tasks);
   showModel(byId("model"), model, await tasks);
 }
 

@@ -2,7 +2,9 @@
 
 import { postJson } from "./api.js";
 import { announce, byId, copyText, el } from "./dom.js";
+import { takesFiles } from "./drop.js";
 import { allItems, allUnplaced, csv, fhirLike, kindClass, kindName, optionLines, segments } from "./records.js";
+import * as store from "./store.js";
 
 const NONE = "このモデルは、どの課題でも調整されていません。";
 const PROBABILITY = "数値は、モデルがその選択肢を選ぶ確率です。答えが正しい確率ではありません。";
@@ -68,13 +70,47 @@ function prepare(section) {
     "消す",
   );
   const keys = el("span", { class: "quiet keys" }, "Ctrl＋Enterでも実行");
-  form.querySelector(".actions").append(go, stop, example, clear, keys);
+  const area = form.querySelector("textarea[name=text]");
+  form.querySelector(".actions").append(...[go, stop, example, area && takesFiles(area), clear, keys].filter(Boolean));
+  remember(form, section.id);
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing && !go.hidden)
       form.requestSubmit(go);
   });
   const view = { kind: section.id, section, form, go, stop, result: section.querySelector(".result"), tasks: [] };
   return view;
+}
+
+const STANDING = {
+  above: "言語モデルを使わない最良の方法を上回りました",
+  below: "言語モデルを使わない方法のほうが良い結果でした",
+  equal: "言語モデルを使わない方法と同じ値でした",
+  open: "言語モデルを使わない方法との差は示されませんでした",
+};
+
+// Beside each form, how the model stood on the test rows beside a method without a language model.
+export function showStanding(beside, tasks) {
+  for (const section of document.querySelectorAll("#tasks > section")) {
+    const names = tasks.filter((task) => task.kind === section.id).map((task) => task.name);
+    const rows = beside.filter((row) => names.some((name) => name === row.task || name.startsWith(`${row.task}.`)));
+    const notes = rows.filter((row) => row.best !== null && row.verdict in STANDING).map(standing);
+    section.querySelector("h2").after(...notes);
+  }
+}
+
+function standing({ metric_ja: metric, value, best, best_ja: method, verdict }) {
+  const figures = `${metric}：このモデル${value.toFixed(3)}、${method}${best.toFixed(3)}`;
+  return el("p", { class: "quiet standing" }, `テスト用の行では、${STANDING[verdict]}（${figures}）。`);
+}
+
+// What stands in the form is there again after a reload.
+function remember(form, kind) {
+  const areas = [...form.querySelectorAll("textarea")];
+  const kept = store.form(kind);
+  for (const area of areas) area.value = kept[area.name] ?? "";
+  const keep = () => store.keepForm(kind, Object.fromEntries(areas.map((area) => [area.name, area.value])));
+  form.addEventListener("input", keep);
+  form.addEventListener("reset", () => setTimeout(keep));
 }
 
 // A title without the name that a recipe gave the task: 症状・所見を取り出す（nursing.d） is for whoever tuned it.
@@ -84,6 +120,7 @@ export function plainTitle({ name, title_ja: title }) {
 
 function insert(form, values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
+  form.dispatchEvent(new Event("input"));
   Object.keys(values).length && form.elements[Object.keys(values)[0]].focus();
 }
 
