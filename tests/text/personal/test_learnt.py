@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +36,13 @@ def test_clues_lie_in_the_text(text: str) -> None:
 
 def test_the_shipped_tagger_is_small() -> None:
     assert len(tagger().model) <= 2**20
+
+
+@pytest.mark.slow
+def test_the_shipped_tagger_can_be_made_again(project: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(project / "benchmarks" / "personal_tagger.py"), "--out", str(tmp_path / "again")]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(project / "src")})
+    assert (tmp_path / "again").read_bytes() == tagger().model
 
 
 def test_a_surname_that_no_list_knows_is_found_by_what_stands_around_it() -> None:
