@@ -150,7 +150,9 @@ def _score(growing: Growing, column: Column, run: Path, grams: Sequence[Sequence
     growing.add(column, Answered("ngram", "baseline", "baseline", "", grams_alone, grams_alone))
 
 
-def result(recipe_path: Path, sweeps: Path | None, work: Path, date: str) -> tuple[ScoreboardRun, Board, Board]:
+def result(
+    recipe_path: Path, sweeps: Path | None, work: Path, date: str, commit: str = ""
+) -> tuple[ScoreboardRun, Board, Board]:
     """All figures of the run, and the two boards that they come from."""
     recipe = load_recipe(recipe_path)
     run = Path("runs") / recipe.name
@@ -165,7 +167,8 @@ def result(recipe_path: Path, sweeps: Path | None, work: Path, date: str) -> tup
     pairs = [*pairs_of(board), *(pair for pair in pairs_of(pooled) if POOLED in (pair.first[0], pair.second[0]))]
     found = ScoreboardRun(
         date=date,
-        commit=_git("rev-parse", "HEAD"),
+        commit=commit or _git("rev-parse", "HEAD"),
+        evaluated_at=_git("rev-parse", "HEAD"),
         recipe=recipe_path.as_posix(),
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
         base_sha256=hashlib.sha256(Path(str(recipe.model.from_folder)).read_bytes()).hexdigest(),
@@ -277,6 +280,7 @@ def main() -> None:
     parser.add_argument("--date", default=datetime.date.today().isoformat())
     parser.add_argument("--work", type=Path, default=Path("evaluations/scoreboard-pool"))
     parser.add_argument("--sweeps", type=Path, help="arms of sweeps, as a JSON list")
+    parser.add_argument("--commit", default="", help="of the tuning, where it is not the one of now")
     parser.add_argument("--judges-only", action="store_true", help="ask both judges the held-out rows, write nothing")
     options = parser.parse_args()
     if options.judges_only:
@@ -287,7 +291,7 @@ def main() -> None:
         classifier_shares(columns, held, recipe.evaluate.seed or 0, options.work / "ngram.json")
         model_shares(run, recipe, held_rows(columns, held), options.work / "model.json")
         return
-    found, board, pooled = result(options.recipe, options.sweeps, options.work, options.date)
+    found, board, pooled = result(options.recipe, options.sweeps, options.work, options.date, options.commit)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "scoreboard.json").write_text(
         json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
