@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.errors import InputError
@@ -242,6 +242,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_written(tmp_path: Path) 
 PIECES = st.sampled_from(["a", "咳", "𩸽", "ｶﾞ", "か\u3099", "\r\n", "\n", "👨\u200d⚕️", " "])
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, min_size=1, max_size=12), st.data())
 def test_every_count_gives_the_place_back(pieces: list[str], data: st.DataObject) -> None:
     text = "".join(pieces)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.errors import InputError
@@ -96,6 +96,7 @@ def test_threads_take_turns(tagger: Tagger) -> None:
     assert all(said[number] == alone for number in range(4))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.data())
 def test_labels_give_the_marks_back(text: str, data: st.DataObject) -> None:
     borders = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))

@@ -19,7 +19,8 @@ FORMULAS = {
     "trained": "full: all parameters, without V d where the embeddings are frozen; lora: rank x (inputs + outputs) of "
     "every linear map in the layers",
     "memory": "4 P (fp32 weights) + 2 P (bf16 copies) + 12 T (gradients, two Adam moments of the T trained ones) "
-    "+ activations of a micro-batch of the longest rows + 10 x 2^24 (a chunk of logits) + 0.8 GiB (the program)",
+    "+ 4 P + 8 T (the copy from which a checkpoint is written) + activations of a micro-batch of the longest rows "
+    "+ 10 x 2^24 (a chunk of logits) + 0.8 GiB (the program)",
     "hours": "tokens x (4 L + 2 T) + answer tokens x 4 V d, L = parameters of the layers, over cores x FLOP/s a core; "
     "validation and evaluation come on top",
 }
@@ -55,7 +56,8 @@ def tuning_plan(
     rows = section.steps * section.global_batch
     flops = rows * (row * (4 * layers + 2 * trained) + answer * 4 * size.embedding_parameters)
     activations = section.micro_batch * longest * activation_bytes_per_token(size, dropout=section.dropout > 0)
-    memory = 6 * size.parameters + 12 * trained + activations + 10 * LOSS_CHUNK + PROCESS
+    held, copied = 6 * size.parameters + 12 * trained, 4 * size.parameters + 8 * trained
+    memory = held + copied + activations + 10 * LOSS_CHUNK + PROCESS
     return {
         "method": section.method
         if section.method == "lora" or section.trains_embeddings
