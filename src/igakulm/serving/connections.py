@@ -70,7 +70,7 @@ def _close_one(among: Iterable[Connection], newcomer: Connection) -> None:
     min(silent, key=lambda one: one.heard, default=newcomer).transport.abort()
 
 
-class PatientProtocol(H11Protocol, Connection):
+class TimedProtocol(H11Protocol, Connection):
     """uvicorn's protocol in pure Python, which reads HTTP strictly, with a limit of time for the head of a request.
 
     Args:
