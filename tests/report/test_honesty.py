@@ -59,6 +59,36 @@ def test_all_items_only_where_none_is_missing(tmp_path: Path) -> None:
     assert ALL_ITEMS not in parsed(old).text
 
 
+@pytest.mark.parametrize(
+    ("task", "leakage", "said"),
+    [
+        ("crade", [3], "公表されたとおりのテスト問題。訓練例と文書を共有する問題を含む"),
+        ("crade", [0], "公表されたとおりのテスト問題。訓練例と文書を共有する問題はない。"),
+        ("crade", [], "公表されたとおりのテスト問題。訓練例と文書を共有するかは調べていない。"),
+        ("crade", [None], "公表されたとおりのテスト問題。訓練例と文書を共有するかは調べていない。"),
+        ("quiz", [0], "与えられたとおりのテスト問題（公表データではない）。訓練例と文書を共有する問題はない。"),
+        ("quiz", [2], "与えられたとおりのテスト問題（公表データではない）。訓練例と文書を共有する問題を含む"),
+    ],
+)
+def test_whose_items_and_whether_documents_are_shared(
+    tmp_path: Path, task: str, leakage: list[int | None], said: str
+) -> None:
+    rows = [{"split": "published", "task": task, "test": 60, "test_shared": n} for n in leakage]
+    text = parsed(page(tmp_path, [figure("m", 0.5, task=task)], leakage=rows)).text
+    assert said in text
+    others = {"共有する問題を含む", "共有する問題はない", "調べていない"}
+    assert sum(other in text for other in others) == 1
+
+
+def test_cut_answers_and_missing_ones_stand_in_table_and_sentence(tmp_path: Path) -> None:
+    html = page(tmp_path, [figure("m", 0.5, cut=3, unanswered=2, truncated=1)])
+    scores = section(html, "scores")
+    assert "途中で切れた回答 3" in scores and "回答なし 2" in scores
+    assert "quiz の回答のうち 3 件は、mが長さの上限に達して" in scores and "quiz の 2 問にはmの回答がない" in scores
+    whole = section(page(tmp_path, [figure("m", 0.5)]), "scores")
+    assert "<small>途中で切れた回答" not in whole and "回答がない" not in whole
+
+
 def test_published_figures_stand_beside_the_published_metric_only(tmp_path: Path) -> None:
     theirs = [
         {"model": "Outside", "task": "quiz", "metric": f"{metric}_upstream", "value": 0.26, "split": "published"}

@@ -253,13 +253,14 @@ def benchmark(
 ) -> None:
     """Score models, an endpoint or finished answers on any known published benchmark; without a name list them."""
     from igakulm.recipe.schema import BenchmarkSet, BenchmarksSection
-    from igakulm.tasks.benchmarks.registry import benchmarks
+    from igakulm.tasks.benchmarks.registry import benchmark_named, benchmarks
 
     if which is None:
         for known in benchmarks().values():
             licences = ", ".join(dict.fromkeys(known.licences.values()))
             print(f"{known.name:12s} {known.title}: {known.source} ({licences})")
         return
+    benchmark_named(which, "evaluate benchmark")
     if data is None:
         raise InputError("your copy of the benchmark is not named", where="--data", hint="nothing is downloaded")
     parts = tuple(letter.upper() for letter in part or ())

@@ -16,7 +16,7 @@ from igakulm.files import sha256_file
 from igakulm.manifest import Manifest
 from igakulm.report.numbers import MISSING, Language, count, moment
 from igakulm.report.render import render
-from igakulm.report.scores import is_complete
+from igakulm.report.scores import meaning_of
 from igakulm.report.words import Words, style_key, words
 
 
@@ -32,7 +32,7 @@ def definitions_part(board: Board, level: int, language: Language) -> Markup:
         splits=[
             (t.split(split), meaning)
             for split, tasks in board.splits.items()
-            if (meaning := t.split_meaning(split, complete=is_complete(board, tasks)))
+            if (meaning := meaning_of(board, split, tasks, language))
         ],
         modes=_known(t, "mode", (score.answer_mode for score in scores)),
         styles=_known(t, "style", (style_key(score.prompt_style, score.wording) for score in scores)),

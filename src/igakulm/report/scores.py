@@ -17,6 +17,7 @@ from igakulm.report.charts import Estimate, Forest, Reported, forest_chart
 from igakulm.report.numbers import Language, count, shortened
 from igakulm.report.render import render
 from igakulm.report.words import LANGUAGES, words
+from igakulm.tasks.benchmarks.registry import benchmark_of
 from igakulm.tasks.left_out import REASONS
 
 
@@ -112,6 +113,22 @@ def left_out_reasons(reasons: Mapping[str, int], language: Language) -> str:
     return words(language).listed(f"{texts.get(code, shortened(code))} {count(n)}" for code, n in reasons.items())
 
 
+def meaning_of(board: Board, split: str, tasks: Sequence[TaskScores], language: Language) -> str:
+    """What a split consists of on this board: whose items, and whether training rows share their documents."""
+    t = words(language)
+    if split != "published":
+        return t.split_meaning(split, complete=is_complete(board, tasks))
+    names = {task.name for task in tasks}
+    known = [row for row in board.stored.leakage if row.split == split and row.task in names]
+    shared = [row.test_shared for row in known if row.test_shared is not None]
+    if any(shared):
+        more = "some"
+    else:
+        more = "none" if {row.task for row in known if row.test_shared is not None} >= names else "unknown"
+    items = t.split_meaning(split) if any(map(benchmark_of, names)) else t("split.given_items")
+    return items + t(f"split.shared_{more}")
+
+
 def is_complete(board: Board, tasks: Sequence[TaskScores]) -> bool:
     """Whether every row of the tasks' files was asked; older boards do not say."""
     stored = board.stored
@@ -129,7 +146,7 @@ def _split(board: Board, split: str, tasks: Sequence[TaskScores], language: Lang
     title = t("scores.table", split=t.split(split))
     return Split(
         t.split(split),
-        t.split_meaning(split, complete=is_complete(board, tasks)),
+        meaning_of(board, split, tasks, language),
         _table(board, lines, columns, title, "", language),
         [
             _table(board, lines, [(task, m) for task in tasks if m in task.metrics], t.metric(m), t.metric(m), language)
