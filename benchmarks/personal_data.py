@@ -2,8 +2,7 @@
 
     python benchmarks/personal_data.py [--text FILE ...] [--write]
 
-The notes are those of tests/clinical_notes: set "a" was looked at while the rules were written; "b", "c" and "d"
-were held out until each had been measured once, and then looked at too; "e" was never looked at.
+The notes are those of tests/clinical_notes; tests/labelled_notes.py says which sets were looked at and which is not.
 `--write` stores the result in src/igakulm/evaluation/personal_spans.json, which the card of a model quotes; a test
 measures again and compares. `--text` names JSON Lines (.zst) whose text is read for the speed.
 """
@@ -61,14 +60,14 @@ def main() -> None:
     options = parser.parse_args()
     results = [labelled_notes.measure_half(half, Finder()) for half in options.half or labelled_notes.HALVES]
     for one in results:
-        print(f"\n{one.labelled_set}: {one.notes} notes")
+        print(f"\n## {one.labelled_set}: {one.notes} notes\n\n| kind | found | recall | precision |\n|---|---|---|---|")
         rows = [("all", one.recall, one.precision)]
         rows += [(kind, share, one.precision_by_kind.get(kind)) for kind, share in one.recall_by_kind.items()]
         for name, recall, precision in rows:
             right = f"{precision.value:.3f} [{precision.low:.3f}, {precision.high:.3f}]" if precision else "-"
             left = f"{recall.value:.3f} [{recall.low:.3f}, {recall.high:.3f}]"
             print(f"| {name} | {recall.right}/{recall.n} | {left} | {right} |")
-        print(f"texts without personal data left alone: {one.negatives.right}/{one.negatives.n}")
+        print(f"\nTexts without personal data that were left alone: {one.negatives.right}/{one.negatives.n}.")
     if options.text:
         print(json.dumps({"MB/s": speed(options.text, options.megabytes)}))
     if options.write:

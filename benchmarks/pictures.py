@@ -22,7 +22,7 @@ from igakulm.serving.demo import QUESTION, RECORD
 PROJECT = Path(__file__).resolve().parents[1]
 DOCS = PROJECT / "docs"
 SIDECAR = "pictures.json"
-WIDE, NARROW = (1200, 760), (390, 844)
+WIDE, TALL, NARROW = (1200, 760), (1200, 1120), (390, 1120)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -55,7 +55,7 @@ def photograph(run: Path, out: Path) -> dict[str, dict[str, Any]]:
         shown: dict[str, dict[str, Any]] = {}
         for name, size, take in (
             ("page-chat.png", WIDE, _chat),
-            ("page-tasks.png", WIDE, _tasks),
+            ("page-tasks.png", TALL, _tasks),
             ("page-model.png", WIDE, _model),
             ("page-narrow.png", NARROW, _tasks),
         ):
@@ -95,7 +95,7 @@ def _tasks(page: Page) -> dict[str, Any]:
     page.fill("#extract-text", RECORD)
     page.press("#extract-text", "Control+Enter")
     page.wait_for_selector("#extract .result:not(:has(.waiting)) .record")
-    page.locator("#extract .result").scroll_into_view_if_needed()
+    page.evaluate("scrollTo(0, 0)")
     return {"record": RECORD, "found": page.locator("#extract .record mark").all_text_contents()}
 
 

@@ -1,7 +1,7 @@
 """The scoreboard run as a document: figures of the run's files, and the tuned model pooled with n-grams.
 
     python benchmarks/scoreboard.py recipes/scoreboard-base.yaml --out docs/results --date 2026-12-01
-    python benchmarks/scoreboard.py recipes/scoreboard-base.yaml --classifier-only     # the slow half of the pooling
+    python benchmarks/scoreboard.py recipes/scoreboard-base.yaml --judges-only     # the slow half of the pooling
 
 Reads what `igakulm run` left (finetune, evaluate), asks the tuned model the held-out training rows of the choice tasks,
 chooses for each task the weight of a pool with the n-gram classifier on them, scores the pool on the test rows by the
@@ -71,8 +71,26 @@ def classifier_shares(columns: Sequence[Column], held: set[tuple[str, str]], see
     return found
 
 
-def model_shares(run: Path, recipe: Recipe, asked: Mapping[str, Sequence[Item]]) -> dict[str, list[tuple[float, ...]]]:
-    """The tuned model's probabilities of the options of held-out rows."""
+def held_rows(choices: Sequence[Column], held: set[tuple[str, str]]) -> dict[str, list[Item]]:
+    """The held-out rows of each choice task that has any."""
+    found = {column.task: [item for item in column.train if (item.task, item.id) in held] for column in choices}
+    return {task: rows for task, rows in found.items() if rows}
+
+
+def model_shares(
+    run: Path, recipe: Recipe, asked: Mapping[str, Sequence[Item]], path: Path
+) -> dict[str, list[tuple[float, ...]]]:
+    """The tuned model's probabilities of the options of held-out rows, kept in a file beside the model's digest."""
+    manifest = read_manifest((run / "latest" / "finetune").resolve())
+    digest = manifest.digest if manifest else ""
+    if path.is_file() and (kept := read_json(path))["model"] == digest:
+        return {task: [tuple(row) for row in rows] for task, rows in kept["shares"].items()}
+    found = _ask_held_out(run, recipe, asked)
+    write_json(path, {"model": digest, "shares": found})
+    return found
+
+
+def _ask_held_out(run: Path, recipe: Recipe, asked: Mapping[str, Sequence[Item]]) -> dict[str, list[tuple[float, ...]]]:
     from igakulm.evaluation.ask_items import ask
     from igakulm.evaluation.kept import KeptAnswers
     from igakulm.evaluation.manner import Manner
@@ -98,12 +116,8 @@ def pools(
     """Choose a weight for every choice task and score the pool beside its two parts."""
     choices = [column for column in columns if column.items[0].kind == "choice" and column.train]
     grams = classifier_shares(choices, held, recipe.evaluate.seed or 0, work / "ngram.json")
-    asked = {
-        column.task: rows
-        for column in choices
-        if (rows := [item for item in column.train if (item.task, item.id) in held])
-    }
-    ours = model_shares(run, recipe, asked)
+    asked = held_rows(choices, held)
+    ours = model_shares(run, recipe, asked, work / "model.json")
     growing = Growing(work, recipe.evaluate.bootstrap_samples, recipe.evaluate.seed or 0)
     made: list[PoolRow] = []
     for column in choices:
@@ -136,7 +150,9 @@ def _score(growing: Growing, column: Column, run: Path, grams: Sequence[Sequence
     growing.add(column, Answered("ngram", "baseline", "baseline", "", grams_alone, grams_alone))
 
 
-def result(recipe_path: Path, sweeps: Path | None, work: Path, date: str) -> tuple[ScoreboardRun, Board, Board]:
+def result(
+    recipe_path: Path, sweeps: Path | None, work: Path, date: str, commit: str = ""
+) -> tuple[ScoreboardRun, Board, Board]:
     """All figures of the run, and the two boards that they come from."""
     recipe = load_recipe(recipe_path)
     run = Path("runs") / recipe.name
@@ -151,7 +167,8 @@ def result(recipe_path: Path, sweeps: Path | None, work: Path, date: str) -> tup
     pairs = [*pairs_of(board), *(pair for pair in pairs_of(pooled) if POOLED in (pair.first[0], pair.second[0]))]
     found = ScoreboardRun(
         date=date,
-        commit=_git("rev-parse", "HEAD"),
+        commit=commit or _git("rev-parse", "HEAD"),
+        evaluated_at=_git("rev-parse", "HEAD"),
         recipe=recipe_path.as_posix(),
         recipe_sha256=hashlib.sha256(recipe_path.read_bytes()).hexdigest(),
         base_sha256=hashlib.sha256(Path(str(recipe.model.from_folder)).read_bytes()).hexdigest(),
@@ -263,16 +280,18 @@ def main() -> None:
     parser.add_argument("--date", default=datetime.date.today().isoformat())
     parser.add_argument("--work", type=Path, default=Path("evaluations/scoreboard-pool"))
     parser.add_argument("--sweeps", type=Path, help="arms of sweeps, as a JSON list")
-    parser.add_argument("--classifier-only", action="store_true")
+    parser.add_argument("--commit", default="", help="of the tuning, where it is not the one of now")
+    parser.add_argument("--judges-only", action="store_true", help="ask both judges the held-out rows, write nothing")
     options = parser.parse_args()
-    if options.classifier_only:
+    if options.judges_only:
         recipe = load_recipe(options.recipe)
         run, split = Path("runs") / recipe.name, load_split(recipe.benchmarks, recipe.finetune.split)
         held = held_out_items(recipe, run, split.train)
         columns = [c for c in columns_of(recipe.benchmarks, split) if c.items[0].kind == "choice" and c.train]
         classifier_shares(columns, held, recipe.evaluate.seed or 0, options.work / "ngram.json")
+        model_shares(run, recipe, held_rows(columns, held), options.work / "model.json")
         return
-    found, board, pooled = result(options.recipe, options.sweeps, options.work, options.date)
+    found, board, pooled = result(options.recipe, options.sweeps, options.work, options.date, options.commit)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "scoreboard.json").write_text(
         json.dumps(found.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"

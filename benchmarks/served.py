@@ -19,7 +19,7 @@ def served(bundle: Path, *options: str) -> Iterator[tuple[str, int]]:
             line = server.stdout.readline()
             if "http://" not in line:
                 raise SystemExit(f"the server did not start: {' '.join(command)}")
-            address = "http://" + line.partition("http://")[2].split("/")[0]
+            address = "http://" + line.rpartition("http://")[2].split("/")[0]  # before it an endpoint may be named
             yield address, server.pid
             if server.poll() is not None:
                 raise SystemExit(f"the server ended with exit code {server.returncode}")

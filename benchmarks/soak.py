@@ -137,8 +137,12 @@ def client(address: str, number: int, end: float, outcomes: Outcomes, lock: thre
 def health(address: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE)
     connection.request("GET", "/health")
-    found: dict[str, Any] = json.loads(connection.getresponse().read())
+    answer = connection.getresponse()
+    text = answer.read()
     connection.close()
+    if answer.status != 200:
+        raise SystemExit(f"/health got {answer.status}: {text[:300]!r}")
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
@@ -155,6 +159,7 @@ def soak(bundle: Path, minutes: float, clients: int, kill_every: float) -> dict[
             served(bundle, *strict[1], "--engine", "endpoint", "--endpoint", endpoint) as second,
         ):
             found = _run([first, second], minutes * 60, clients, kill_every)
+            print(json.dumps(found, ensure_ascii=False), file=sys.stderr)
             time.sleep(2)
             found["queues afterwards"] = [health(address)["queue"] for address, _ in (first, second)]
             found["restarts"] = health(first[0])["engine"]["restarts"]

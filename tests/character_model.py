@@ -8,7 +8,8 @@ from pathlib import Path
 from igakulm.inference.constraint import Constraint
 from igakulm.inference.engine import GREEDY, Continuation, Sampling, Step, lengths_of
 from igakulm.inference.model import Model
-from igakulm.tokenizer.encoder import Message, Part
+from igakulm.text.messages import Message
+from igakulm.tokenizer.encoder import Part
 
 FIRST = 16
 

@@ -16,7 +16,7 @@ from igakulm.inference.engine import GREEDY
 from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import ExportSection
-from igakulm.serving.ask import Question, answer
+from igakulm.serving.questions import Question, answer
 from igakulm.tasks.layouts import TASKS_FILE, Task, lettered, write_tasks
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, write_model

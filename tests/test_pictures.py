@@ -52,3 +52,9 @@ def test_the_figures_are_those_of_the_last_quickstart(project: Path, sidecar: di
     assert now["above_best_baseline"] == then["above_best_baseline"], AGAIN
     for name, row in now["headline"].items():
         assert row["tuned"] == pytest.approx(then["headline"][name]["tuned"], abs=0.15), (name, AGAIN)
+
+
+def test_the_readme_claims_no_more_than_the_run(project: Path, sidecar: dict[str, Any]) -> None:
+    says_none = "on no task is it shown to be better" in " ".join((project / "README.md").read_text("utf-8").split())
+    assert says_none == (sidecar["figures"]["above_best_baseline"] == 0)
+    assert sidecar["figures"]["headline"]["nursing"]["verdict"] == "above"  # "finds words far better than guessing"

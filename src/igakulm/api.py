@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from igakulm.progress import Progress
     from igakulm.recipe.schema import BenchmarksSection
     from igakulm.serving.answer_stream import AnswerStream
+    from igakulm.text.messages import Message
     from igakulm.text.personal.replacing import Replaced
-    from igakulm.tokenizer.encoder import Message
 
 MOST_TOKENS = 256
 

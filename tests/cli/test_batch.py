@@ -69,7 +69,7 @@ def test_extract_refuses_in_one_message(options: list[str], message: str, model:
 
 def test_a_batch_with_llama_cpp_needs_no_torch() -> None:
     heavy = "{'torch', 'transformers'} & {*sys.modules}"
-    program = f"import sys, igakulm.serving.batch_extract, igakulm.serving.ask; print({heavy})"
+    program = f"import sys, igakulm.serving.batch_extract, igakulm.serving.questions; print({heavy})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

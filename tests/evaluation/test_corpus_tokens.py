@@ -6,7 +6,7 @@ import pytest
 
 from foreign_tokenizers import byte_level
 from igakulm.corpus import funnel
-from igakulm.corpus.filters.registry import filter_reasons
+from igakulm.corpus.filters.registry import all_filters
 from igakulm.corpus.records import FunnelFile
 from igakulm.evaluation.corpus_tokens import SourceTokens, funnel_text, table_one, tokens_by_source
 from igakulm.files import Doc, write_documents, write_json
@@ -113,7 +113,7 @@ def test_the_report_shows_tokens_lengths_and_scripts(corpus: Path) -> None:
 def test_every_reason_step_and_kind_of_personal_data_has_a_name() -> None:
     decided_later = {"unreadable", "exact_duplicate", "near_duplicate", "boilerplate", "quality"}
     groups = {
-        "reason": {*filter_reasons(), *decided_later},
+        "reason": {*(reason for one in all_filters() for reason in one.reasons), *decided_later},
         "step": set(funnel.STEPS),
         "personal": {*Privacy.model_fields, *KINDS},
     }

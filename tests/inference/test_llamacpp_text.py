@@ -14,8 +14,8 @@ from igakulm.bundle.gguf import write_gguf
 from igakulm.inference.engine import EngineFailed, TextRequest
 from igakulm.inference.llamacpp import LlamaCppEngine, available
 from igakulm.inference.llamacpp_text import LlamaCppText
+from igakulm.text.messages import Message
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encoder import Message
 from igakulm.tokenizer.gguf_header import GgufHeader
 from tiny_bundle import encoder, write_model
 

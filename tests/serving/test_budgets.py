@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from igakulm.errors import InputError
 from igakulm.inference import json_grammar
 from igakulm.inference.json_grammar import grammar_of
-from igakulm.serving.room import Limits
+from igakulm.serving.dispatcher import Limits
 from igakulm.serving.server import create_app
 from igakulm.tasks.layouts import default_tasks
 from scripted_engine import ScriptedEngine

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling
 from igakulm.serving.chat_request import ChatRequest, parse_chat_request
+from igakulm.serving.dispatcher import BadRequest, parse_json
 from igakulm.serving.request_fields import Generation
-from igakulm.serving.room import BadRequest, parse_json
 
 MESSAGES = [{"role": "user", "content": "熱があります"}]
 

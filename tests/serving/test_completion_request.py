@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from igakulm.serving.completion_request import parse_completion_request
-from igakulm.serving.room import BadRequest
+from igakulm.serving.dispatcher import BadRequest
 
 
 def parse(**fields: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from igakulm.serving.room import Limits
+from igakulm.serving.dispatcher import Limits
 from page_browser import ASKED, MARKUP, SAID, answered, answers, ask, opened, ready, until
 from page_server import TASKS, PageEngine, served
 from tiny_bundle import encoder

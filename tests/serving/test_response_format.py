@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from igakulm.serving.dispatcher import BadRequest
 from igakulm.serving.response_format import MOST_REPEATS, read_response_format
-from igakulm.serving.room import BadRequest
 
 TEXT = {"type": "string"}
 

@@ -20,9 +20,9 @@ from igakulm.inference.open import open_model
 from igakulm.pipeline.evaluate_session import evaluate_model
 from igakulm.progress import SilentProgress
 from igakulm.recipe.schema import BenchmarksSection, RowTask
-from igakulm.serving.ask import Question, answer, ask
 from igakulm.serving.batch_extract import BatchOptions, batch_extract
 from igakulm.serving.chat import chat, chat_loop
+from igakulm.serving.questions import Question, answer, ask
 from igakulm.serving.server import Limits, Options, app_of
 from igakulm.serving.service import serve
 from igakulm.tasks.layouts import Task, default_tasks

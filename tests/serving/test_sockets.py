@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from http_server import running
-from igakulm.serving import patience
+from igakulm.serving import connections
 from igakulm.serving.listening import bind
 from igakulm.serving.server import create_app
 from scripted_engine import ScriptedEngine
@@ -27,7 +27,7 @@ def test_answers_are_sent_without_waiting_for_more() -> None:
 
 
 def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "MOST_CONNECTIONS", 16)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
     with running(create_app(ScriptedEngine(TINY, "あ"), TINY, "tiny")) as address:
         place = urlsplit(address)
         assert place.hostname and place.port
@@ -41,7 +41,7 @@ def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.Mon
             late.request("GET", "/health")
             assert late.getresponse().status == 200
             late.close()
-        assert time.monotonic() - start < patience.HEAD_SECONDS / 2
+        assert time.monotonic() - start < connections.HEAD_SECONDS / 2
         for oldest in crowd[:80]:
             with contextlib.suppress(ConnectionResetError):
                 assert oldest.recv(1) == b"", "the server has closed it"
@@ -51,7 +51,7 @@ def test_a_crowd_of_silent_connections_makes_nobody_wait(monkeypatch: pytest.Mon
 
 
 def test_one_address_cannot_take_the_connections_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "MOST_OF_ADDRESS", 4)
+    monkeypatch.setattr(connections, "MOST_OF_ADDRESS", 4)
     app = create_app(ScriptedEngine(TINY, "あ"), TINY, "tiny")
     for proxies in (frozenset[str](), frozenset({"127.0.0.2"})):
         with running(app, proxies=proxies) as address:
@@ -77,4 +77,4 @@ def asked(connection: socket.socket) -> bytes:
 def test_the_limit_leaves_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for files, most in ((1024, 448), (512, 192), (100, 8), (-1, 448)):
         monkeypatch.setattr("resource.getrlimit", lambda _, files=files: (files, files))
-        assert patience.most_connections() == most
+        assert connections.most_connections() == most

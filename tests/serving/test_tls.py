@@ -17,7 +17,7 @@ from certificates import certificate
 from http_server import running
 from igakulm.errors import InputError
 from igakulm.inference.model import Model
-from igakulm.serving import patience
+from igakulm.serving import connections
 from igakulm.serving.keys import Keys
 from igakulm.serving.listening import Certificate
 from igakulm.serving.server import Options, app_of
@@ -30,7 +30,7 @@ ASK = {"messages": [{"role": "user", "content": "熱"}]}
 
 
 def test_answers_renewals_and_crowds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "MOST_CONNECTIONS", 16)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 16)
     pem, key = certificate(tmp_path)
     shown = Certificate(pem, key)
     app = app_of(Model(ScriptedEngine(TINY, "はい"), TINY, "tiny", "x"), Options(Keys("0123456789abcdef")))

@@ -11,9 +11,10 @@ from transformers import AutoTokenizer
 
 from foreign_tokenizers import CHATML, STRICT, byte_level, metaspace
 from igakulm.errors import InputError
+from igakulm.text.messages import Message
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.encode import TextEncoder
-from igakulm.tokenizer.encoder import Encoder, Message
+from igakulm.tokenizer.encoder import Encoder
 from igakulm.tokenizer.folder_encoder import FolderEncoder
 from igakulm.tokenizer.open import load_any_encoder
 from tiny_bundle import encoder, tokenizer_folder

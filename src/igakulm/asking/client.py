@@ -32,6 +32,7 @@ from igakulm.asking.transport import (
 )
 from igakulm.errors import InputError
 from igakulm.files import sha256_json
+from igakulm.text.messages import Message
 
 if TYPE_CHECKING:
     import httpx
@@ -40,7 +41,6 @@ API_KEY_VARIABLE = "IGAKULM_API_KEY"
 AGAIN = frozenset({408, 409, 425, 429})  # the same request may succeed later, as after 500 and above
 REFUSED = frozenset({400, 413, 414, 415, 422, 451})  # judge this one request (too long, filtered), not the endpoint
 
-Message = Mapping[str, str]
 Parameters = Mapping[str, Any]
 Body = dict[str, Any]
 

@@ -17,9 +17,12 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def limit_memory(settings: ChildSettings) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (settings.memory_limit, settings.memory_limit))
 
 
-def load_server(settings: ChildSettings, keys: list[str]) -> Any:
+def load_server(settings: ChildSettings, keys: list[str]) -> Server:
     """Xllamacpp's server with the file, listening; who asks it gives one of `keys`, where there are any."""
     import xllamacpp
 

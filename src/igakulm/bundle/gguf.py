@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
@@ -24,6 +24,9 @@ from igakulm.bundle.weights import Weights, read_config
 from igakulm.errors import InputError
 from igakulm.files import atomic_path
 from igakulm.progress import Progress, SilentProgress
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
 
 
 def tensor_type(tensor: Planned, size: tuple[int, ...], shape: Shape, kind: GgufKind) -> Type:
@@ -75,7 +78,7 @@ def write_gguf(
 
 
 def _write_tensors(
-    writer: Any, planned: list[Planned], shape: Shape, weights: Weights, kind: GgufKind, done: Callable[[], None]
+    writer: GGUFWriter, planned: list[Planned], shape: Shape, weights: Weights, kind: GgufKind, done: Callable[[], None]
 ) -> None:
     for tensor in planned:
         array = np.ascontiguousarray(tensor_values(tensor, shape, weights))
@@ -84,7 +87,9 @@ def _write_tensors(
         done()
 
 
-def _announce(writer: Any, planned: list[Planned], shape: Shape, weights: Weights, kind: GgufKind) -> dict[str, int]:
+def _announce(
+    writer: GGUFWriter, planned: list[Planned], shape: Shape, weights: Weights, kind: GgufKind
+) -> dict[str, int]:
     """Write the header and the table of tensors; return how many have which type."""
     counts: dict[str, int] = {}
     for tensor in planned:
@@ -98,7 +103,7 @@ def _announce(writer: Any, planned: list[Planned], shape: Shape, weights: Weight
     return counts
 
 
-def _write_metadata(writer: Any, shape: Shape, vocabulary: Vocabulary, kind: GgufKind, name: str) -> None:
+def _write_metadata(writer: GGUFWriter, shape: Shape, vocabulary: Vocabulary, kind: GgufKind, name: str) -> None:
     if sys.byteorder != "little":
         raise InputError("GGUF files are written on little-endian machines only")
     writer.add_name(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gguf
 import numpy as np
@@ -21,6 +21,9 @@ from igakulm.bundle.gguf_vocabulary import read_vocabulary, vocabulary_fields
 from igakulm.bundle.quantise import GgufKind
 from igakulm.bundle.weights import Weights, read_config
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader, ReaderTensor
 
 TOLERANCE = {
     Type.F32: 0.0,
@@ -70,7 +73,7 @@ def check_gguf(path: Path, source: Path, kind: GgufKind) -> dict[str, Any]:
     return {"compared": len(planned), "largest_error": float(f"{largest:.3g}")}
 
 
-def _compare(tensor: Planned, found: Any, shape: Shape, weights: Weights, kind: GgufKind, path: Path) -> float:
+def _compare(tensor: Planned, found: ReaderTensor, shape: Shape, weights: Weights, kind: GgufKind, path: Path) -> float:
     wanted = tensor_values(tensor, shape, weights)
     expected = tensor_type(tensor, wanted.shape, shape, kind)
     if found.tensor_type != expected or tuple(int(n) for n in reversed(found.shape)) != wanted.shape:
@@ -101,7 +104,7 @@ def _errors(data: Array, wanted: Array, stored: Type, name: str, path: Path) -> 
     return float(errors.max()), float(peaks.max())
 
 
-def _check_metadata(reader: Any, shape: Shape, source: Path, path: Path) -> None:
+def _check_metadata(reader: GGUFReader, shape: Shape, source: Path, path: Path) -> None:
     prefix = shape.architecture
     wanted = {
         "general.architecture": prefix,

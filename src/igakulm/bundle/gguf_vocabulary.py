@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gguf
 
@@ -20,6 +20,9 @@ from igakulm.bundle.gguf_pieces import Pieces, piece_kind
 from igakulm.bundle.weights import read_template
 from igakulm.errors import InputError
 from igakulm.files import read_json
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
 
 SPACE = "\u2581"
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
@@ -169,7 +172,7 @@ def vocabulary_fields(vocabulary: Vocabulary) -> dict[str, Any]:
     return fields
 
 
-def write_vocabulary(writer: Any, vocabulary: Vocabulary) -> None:
+def write_vocabulary(writer: GGUFWriter, vocabulary: Vocabulary) -> None:
     """Give a `gguf.GGUFWriter` everything that llama.cpp reads of a tokenizer."""
     listed = vocabulary.listed
     writer.add_tokenizer_model(listed.model)

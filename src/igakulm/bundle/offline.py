@@ -31,6 +31,7 @@ from igakulm.bundle.sbom import (
     Component,
     cyclonedx,
     installed_components,
+    installed_metadata,
     requirements,
     wheel_components,
     wheel_metadata,
@@ -116,7 +117,7 @@ def _roots(bundle: Path, engines: Sequence[str], extras: Sequence[str]) -> list[
     mecab = encoder.is_file() and read_json(encoder).get("runtime") == "mecab"
     roots = [*SERVING, *(MECAB if mecab else ()), "pip"]
     roots += [name for engine in engines for name in ENGINES[engine]]
-    metadata = importlib.metadata.metadata(OURSELVES)
+    metadata = installed_metadata(OURSELVES)
     known = metadata.get_all("Provides-Extra") or []
     for extra in extras:
         if extra not in known:

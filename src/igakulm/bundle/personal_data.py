@@ -76,10 +76,10 @@ def _sentence(name: str, one: PersonalDone, t: Words) -> str:
 
 
 def _measured(acted: Mapping[str, PersonalDone], t: Words) -> list[str]:
-    """What these rules found of labelled notes; of public text only the kinds that were looked for."""
+    """What was found of the notes that were held out; of public text only the kinds that were looked for."""
     whole = any(one.how == "replaced" for one in acted.values())
     kinds = {kind for one in acted.values() for kind in one.kinds}
-    rows = [row for entry in measured() for row in _rows(entry, None if whole else kinds, t)]
+    rows = [row for entry in measured() if entry.held_out for row in _rows(entry, None if whole else kinds, t)]
     lines = ["", t("card.personal_measured"), ""]
     return [*lines, *table(t("card.personal_columns").split("|"), rows), "", t("card.personal_caution")]
 

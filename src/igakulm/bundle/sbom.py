@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
@@ -57,11 +57,11 @@ def installed_components(root: str = OURSELVES) -> list[Component]:
         InputError: `root` is not an installed distribution.
     """
     try:
-        metadata = importlib.metadata.metadata(root)
+        metadata = installed_metadata(root)
     except importlib.metadata.PackageNotFoundError as error:
         raise InputError(f"{root} is not installed as a package", hint="pip install, then again") from error
     extras = [extra for extra in metadata.get_all("Provides-Extra") or () if _has_extra(metadata, extra)]
-    found: dict[str, tuple[Any, set[str]]] = {}
+    found: dict[str, tuple[Message, set[str]]] = {}
     waiting: list[tuple[str, frozenset[str]]] = [(root, frozenset(extras))]
     while waiting:
         name, wanted = waiting.pop()
@@ -70,7 +70,7 @@ def installed_components(root: str = OURSELVES) -> list[Component]:
         if known and wanted <= known[1]:
             continue
         try:
-            message = importlib.metadata.metadata(name)
+            message = installed_metadata(name)
         except importlib.metadata.PackageNotFoundError:
             continue  # a requirement that this environment does without
         found[key] = (message, {*wanted, *(known[1] if known else ())})
@@ -92,6 +92,15 @@ def wheel_components(wheels: Iterable[Path]) -> list[Component]:
     return [component(messages[name], (), within=messages) for name in sorted(messages)]
 
 
+def installed_metadata(name: str) -> Message:
+    """The METADATA of an installed distribution.
+
+    Raises:
+        PackageNotFoundError: there is none of this name.
+    """
+    return cast(Message, importlib.metadata.metadata(name))  # the protocol that the library declares knows no `get`
+
+
 def wheel_metadata(path: Path) -> Message:
     """The METADATA of a wheel.
 
@@ -108,7 +117,7 @@ def wheel_metadata(path: Path) -> Message:
         raise InputError("this is not a Python wheel", where=str(path)) from error
 
 
-def requirements(metadata: Any, extras: Iterable[str]) -> list[Requirement]:
+def requirements(metadata: Message, extras: Iterable[str]) -> list[Requirement]:
     """What a distribution requires on this machine, with these extras."""
     found = []
     for text in metadata.get_all("Requires-Dist") or ():
@@ -126,7 +135,7 @@ def _applies(need: Requirement, extra: str) -> bool:
     return need.marker is None or need.marker.evaluate({**environment, "extra": extra})
 
 
-def _has_extra(metadata: object, extra: str) -> bool:
+def _has_extra(metadata: Message, extra: str) -> bool:
     always = {str(need) for need in requirements(metadata, ())}
     return all(_is_installed(need.name) for need in requirements(metadata, [extra]) if str(need) not in always)
 
@@ -139,7 +148,7 @@ def _is_installed(name: str) -> bool:
     return True
 
 
-def component(metadata: Any, extras: Iterable[str], within: Iterable[str]) -> Component:
+def component(metadata: Message, extras: Iterable[str], within: Iterable[str]) -> Component:
     """The record of one distribution; `within` are the names that a requirement may lead to."""
     name, known = canonicalize_name(str(metadata["Name"])), set(within)
     needs = {canonicalize_name(need.name) for need in requirements(metadata, extras)}
@@ -147,7 +156,7 @@ def component(metadata: Any, extras: Iterable[str], within: Iterable[str]) -> Co
     return Component(str(name), str(metadata["Version"]), licence_of(metadata), _home(metadata), requires)
 
 
-def _home(metadata: Any) -> str:
+def _home(metadata: Message) -> str:
     """The home page; projects name it in several ways."""
     pages: dict[str, str] = {}
     for text in metadata.get_all("Project-URL") or ():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
 
@@ -102,9 +103,9 @@ class Weights:
             value: torch.Tensor = file.get_tensor(name)
         return value
 
-    def array(self, name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def array(self, name: str) -> npt.NDArray[np.float32]:
         """One tensor as float32."""
-        array: np.ndarray[Any, np.dtype[np.float32]] = self.tensor(name).float().numpy()
+        array: npt.NDArray[np.float32] = self.tensor(name).float().numpy()
         return array
 
     def shape(self, name: str) -> tuple[int, ...]:

@@ -36,6 +36,7 @@ from igakulm.cli.options import (
 )
 from igakulm.cli.personal_data import audit_memory, deidentify
 from igakulm.cli.serving import audit, chat, demo, key, serve
+from igakulm.cli.stopped import tell_if_stopped
 from igakulm.cli.task import task_app
 from igakulm.cli.tokenizer import tokenizer_app
 from igakulm.cli.tuning import finetune
@@ -55,11 +56,13 @@ app = typer.Typer(
 
 @app.callback()
 def _main(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
 ) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    context.call_on_close(tell_if_stopped)
 
 
 @app.command()

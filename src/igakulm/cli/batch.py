@@ -30,8 +30,8 @@ def ask(
     """Ask single questions, each by itself. The model can be wrong and is not for diagnosis."""
     from igakulm.inference.engine import Sampling
     from igakulm.progress import for_this_output
-    from igakulm.serving.ask import ask as ask_model
-    from igakulm.serving.ask import read_questions
+    from igakulm.serving.questions import ask as ask_model
+    from igakulm.serving.questions import read_questions
 
     questions = list(read_questions(question, file))
     folder = bundle or finished_stage(recipe, None, "export")

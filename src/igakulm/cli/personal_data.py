@@ -24,7 +24,7 @@ def deidentify(
         str | None, typer.Option(help="Only these kinds, with commas: name,telephone,…; default: all but dates.")
     ] = None,
     layers: Annotated[
-        str | None, typer.Option(help="Only these layers, with commas: rules,labels,titles,…; default: all.")
+        str | None, typer.Option(help="Only these layers, with commas: rules,labels,titles,…,tagger; default: all.")
     ] = None,
     style: Annotated[
         str, typer.Option(help="kind = [氏名]; numbered = [患者A]; invented = other names and numbers.")

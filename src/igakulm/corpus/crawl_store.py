@@ -11,11 +11,15 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from igakulm.corpus.crawl_state import Kept, State
 from igakulm.corpus.warc import LICENCE_HEADER
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from warcio.recordloader import ArcWarcRecord
+    from warcio.warcwriter import WARCWriter
 
 _FILE_BYTES = 256 * 2**20
 _HOP_BY_HOP = ("content-encoding", "transfer-encoding", "content-length", "connection", "keep-alive", "set-cookie")
@@ -89,7 +93,7 @@ class Store:
             self._part(kept.number).replace(self._path(kept.number))
             self._state.start_file(self._site, Kept(kept.number + 1, 0, kept.pages, kept.bytes))
 
-    def _page(self, address: str, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> object:
+    def _page(self, address: str, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> ArcWarcRecord:
         from warcio.statusandheaders import StatusAndHeaders
 
         kept = [(name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
@@ -99,17 +103,17 @@ class Store:
             address, "response", payload=io.BytesIO(body), http_headers=http, warc_headers_dict=own
         )
 
-    def _record(self, record: Any) -> bytes:
+    def _record(self, record: ArcWarcRecord) -> bytes:
         target = io.BytesIO()
         _writer(target).write_record(record)
         return target.getvalue()
 
 
-def _file_header(about: dict[str, str], name: str) -> object:
+def _file_header(about: dict[str, str], name: str) -> ArcWarcRecord:
     return _writer().create_warcinfo_record(name, about)
 
 
-def _writer(target: BinaryIO | None = None) -> Any:
+def _writer(target: BinaryIO | None = None) -> WARCWriter:
     from warcio.warcwriter import WARCWriter
 
     return WARCWriter(target or io.BytesIO(), gzip=True)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from igakulm.corpus.pdf_layout import UNKNOWN, Cell, Glyph, Stroke, cell_of, document_text, page_lines
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from pdfminer.layout import LTChar
+    from pdfminer.pdfpage import PDFPage
 
 MAX_BYTES = 200 * 2**20
 _VERTICAL = 0.6  # share of cells of one character from which a page is set vertically
@@ -63,7 +67,7 @@ def pdf_text(data: bytes, where: str = "") -> PdfText:
     return PdfText(document_text(pages), len(pages), without)
 
 
-def _pages(pages: list[Any]) -> Iterator[list[Cell]]:
+def _pages(pages: list[PDFPage]) -> Iterator[list[Cell]]:
     from pdfminer.converter import PDFPageAggregator
     from pdfminer.layout import LAParams
     from pdfminer.pdfinterp import PDFPageInterpreter, PDFResourceManager
@@ -80,7 +84,7 @@ def _pages(pages: list[Any]) -> Iterator[list[Cell]]:
         yield [] if len(cells) >= _MANY_CELLS and single > _VERTICAL * len(cells) else cells
 
 
-def _text_lines(parent: Any) -> Iterator[list[Glyph]]:
+def _text_lines(parent: Iterable[object]) -> Iterator[list[Glyph]]:
     """The characters of each line that pdfminer puts together, those of turned text left out."""
     from pdfminer.layout import LTChar, LTContainer, LTTextLine
 
@@ -91,7 +95,7 @@ def _text_lines(parent: Any) -> Iterator[list[Glyph]]:
             yield from _text_lines(item)
 
 
-def _strokes(parent: Any) -> Iterator[Stroke]:
+def _strokes(parent: Iterable[object]) -> Iterator[Stroke]:
     from pdfminer.layout import LTContainer, LTCurve, LTTextLine
 
     for item in parent:
@@ -102,7 +106,7 @@ def _strokes(parent: Any) -> Iterator[Stroke]:
             yield from _strokes(item)
 
 
-def _glyph(character: Any) -> Glyph:
+def _glyph(character: LTChar) -> Glyph:
     text = character.get_text()
     shown = UNKNOWN if text.startswith("(cid:") else text
     baseline = character.matrix[5]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from igakulm.corpus.menus import without_menus, without_skeletons
 from igakulm.recipe.personal_data import Deidentification, deidentification
 from igakulm.recipe.schema import CorpusSection, Source
 from igakulm.text.cleaning import clean_texts
@@ -60,8 +61,13 @@ class SourceCleaner:
             batch = clean_texts(batch)
             if self._is_public(self._sources.get(name)):
                 masked = mask_texts(batch, self._privacy)
-                batch = masked.texts
+                batch = [
+                    after if after == before else without_skeletons(after)
+                    for before, after in zip(batch, masked.texts, strict=True)
+                ]
                 counts.update(masked.deleted)
+            if (source := self._sources.get(name)) is not None and strips_menus(source):
+                batch = [without_menus(text) for text in batch]
             cleaned += batch
         return Cleaned(cleaned, {name: dict(counts) for name, counts in personal.items() if counts})
 
@@ -81,6 +87,11 @@ class SourceCleaner:
         ]
         counts.update(deidentifier.counts)
         return replaced
+
+
+def strips_menus(source: Source) -> bool:
+    """Whether menus are taken out: the recipe's word, else of OSCAR alone, whose pages are whole."""
+    return source.format == "oscar" if source.strip_menus is None else source.strip_menus
 
 
 def _scope(settings: Deidentification, identifier: str, meta: str) -> str:

@@ -292,7 +292,7 @@ def _train_ngram(work: _Work, sample: list[str], good: Labels, folds: npt.NDArra
 def _embed_sample(work: _Work, texts: dict[int, str], embedder: Embedder) -> Vectors:
     """Vectors of all sampled documents, so that they do not depend on which labels are valid."""
 
-    def embed(batch: list[str]) -> npt.NDArray[Any]:
+    def embed(batch: list[str]) -> npt.NDArray[np.generic]:
         with work.cost.of("embed", len(batch)):
             return embedder.embed(batch).astype(np.float16)
 
@@ -319,7 +319,7 @@ def _score_others(
 ) -> None:
     """Fill in the scores of documents that have no label."""
 
-    def score(batch: list[str]) -> npt.NDArray[Any]:
+    def score(batch: list[str]) -> npt.NDArray[np.generic]:
         if name == "ngram" or embedder is None:
             with work.cost.of("ngram: score", len(batch)):
                 return score_ngram(judge.model, ngram_features(batch))

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,11 @@ PART_DOCUMENTS = 128
 
 def in_parts(
     texts: Iterable[tuple[int, str]],
-    compute: Callable[[list[str]], npt.NDArray[Any]],
+    compute: Callable[[list[str]], npt.NDArray[np.generic]],
     key: str,
     folder: Path,
     size: int = PART_DOCUMENTS,
-) -> Iterator[tuple[list[int], npt.NDArray[Any]]]:
+) -> Iterator[tuple[list[int], npt.NDArray[np.generic]]]:
     """Yield (places, rows) of each part in order; `compute` gives one row for each text."""
     waiting = iter(texts)
     while part := list(islice(waiting, size)):

@@ -11,11 +11,15 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 from igakulm.corpus.html import MAX_BYTES
 from igakulm.corpus.streams import Advance, chunks, nothing
 from igakulm.errors import InputError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from warcio.recordloader import ArcWarcRecord
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 LICENCE_HEADER = "IgakuLM-Licence"
@@ -46,14 +50,15 @@ class _Stream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: WriteableBuffer) -> int:
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
                 return 0
             self._rest = memoryview(piece)
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
+        given = memoryview(buffer).cast("B")
+        count = min(len(given), len(self._rest))
+        given[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
 
@@ -92,7 +97,7 @@ def warc_pages(path: Path, advance: Advance = nothing) -> Iterator[WarcPage]:
         ) from error
 
 
-def _read_up_to(stream: Any, count: int) -> bytes:
+def _read_up_to(stream: BinaryIO, count: int) -> bytes:
     """At most about `count` bytes; a stream may give fewer at once than it was asked for."""
     pieces: list[bytes] = []
     while count > 0 and (piece := stream.read(min(count, 1 << 16))):
@@ -101,7 +106,7 @@ def _read_up_to(stream: Any, count: int) -> bytes:
     return b"".join(pieces)
 
 
-def _is_cut(record: Any) -> bool:
+def _is_cut(record: ArcWarcRecord) -> bool:
     """Whether a record, which is read to its end, is shorter than its header says (or ends in the header)."""
     while record.raw_stream.read(1 << 16):
         pass
@@ -109,7 +114,7 @@ def _is_cut(record: Any) -> bool:
     return length is None or getattr(record.raw_stream, "limit", 0) > 0
 
 
-def _page(record: Any, number: int) -> WarcPage | None:
+def _page(record: ArcWarcRecord, number: int) -> WarcPage | None:
     """The page in a record, None for everything else (requests, images, redirects, errors)."""
     if record.rec_type not in ("response", "resource"):
         return None

@@ -14,11 +14,16 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from igakulm.corpus.formulas import formula_text, lost_with, number_template, without_lost
 from igakulm.errors import InputError
 from igakulm.text.inline_markup import with_meaning
+
+if TYPE_CHECKING:
+    from mwparserfromhell.nodes import Tag
+    from mwparserfromhell.wikicode import Wikicode
 
 _END_SECTIONS = re.compile(
     r"(?:脚注|註|注|注釈|註釈|注記|出典|参考|参考文献|参考資料|参考書籍|参照|関連文献|文献|文献案内|関連書籍|"
@@ -143,7 +148,7 @@ def _with_numbers(text: str) -> str:
     return _MATH.sub(lambda found: formula_text(html.unescape(found[2])), with_meaning(text))
 
 
-def _stable(pattern: re.Pattern[str], replacement: Any, text: str) -> str:
+def _stable(pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str) -> str:
     """Replace until nothing is found, so that inner ones go before outer ones."""
     for _ in range(_ROUNDS):
         text, count = pattern.subn(replacement, text)
@@ -260,7 +265,7 @@ def _parsed(text: str) -> str:
     return _shown(mwparserfromhell.parse(text, skip_style_tags=True))
 
 
-def _shown(code: Any) -> str:
+def _shown(code: Wikicode) -> str:
     """The words of parsed wikicode."""
     from mwparserfromhell import nodes
 
@@ -283,7 +288,7 @@ def _shown(code: Any) -> str:
     return "".join(words)
 
 
-def _tag_text(node: Any) -> str:
+def _tag_text(node: Tag) -> str:
     name = str(node.tag).strip().lower()
     if name in _DROPPED_ELEMENTS.split():
         return ""

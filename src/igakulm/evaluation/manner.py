@@ -11,7 +11,8 @@ from typing import Literal
 from igakulm.answering.extraction import ANSWER_TOKENS
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import base_prompt, chat_prompt, short_choices
-from igakulm.tasks.wording import Message, Wording, conversation, is_exam, option_letters, plain_text
+from igakulm.tasks.wording import Wording, conversation, is_exam, option_letters, plain_text
+from igakulm.text.messages import Message
 
 OPTIONS, OPTIONS_TEXT, OPTIONS_TEXT_NORMALISED = "options-letter", "options-text", "options-text-normalised"
 GENERATE = "generate"

@@ -42,7 +42,8 @@ class Measured(BaseModel):
     """What was measured on one set of notes.
 
     `recall` and `precision`: over all kinds; `recall_by_kind`, `precision_by_kind`: kind to share. `negatives`: texts
-    without personal data that were left alone.
+    without personal data that were left alone. `held_out`: whether nobody looked at the notes, and nothing learnt from
+    them, before they were measured.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +54,7 @@ class Measured(BaseModel):
     recall_by_kind: dict[Kind, Share]
     precision_by_kind: dict[Kind, Share]
     negatives: Share
+    held_out: bool = False
 
 
 def share_of(right: int, n: int) -> Share:
@@ -67,7 +69,12 @@ def share_of(right: int, n: int) -> Share:
 
 
 def measure(
-    labelled_set: str, notes: Sequence[tuple[str, Sequence[Label]]], negatives: Iterable[str], finder: Finder
+    labelled_set: str,
+    notes: Sequence[tuple[str, Sequence[Label]]],
+    negatives: Iterable[str],
+    finder: Finder,
+    *,
+    held_out: bool = False,
 ) -> Measured:
     """Compare what is found in notes with their labels.
 
@@ -76,6 +83,7 @@ def measure(
         notes: text and labels of each.
         negatives: texts in which nothing may be found.
         finder: what is measured.
+        held_out: told on.
     """
     labels, found, spans, right = Counter[Kind](), Counter[Kind](), Counter[Kind](), Counter[Kind]()
     for text, wanted in notes:
@@ -98,6 +106,7 @@ def measure(
         recall_by_kind={kind: share_of(found[kind], labels[kind]) for kind in sorted(labels)},
         precision_by_kind={kind: share_of(right[kind], spans[kind]) for kind in sorted(spans)},
         negatives=share_of(sum(untouched), len(untouched)),
+        held_out=held_out,
     )
 
 

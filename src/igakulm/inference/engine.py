@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from igakulm.errors import InputError
 from igakulm.inference.constraint import Constraint
-from igakulm.tokenizer.encoder import Message
+from igakulm.text.messages import Message
 
 Precision = Literal["auto", "fp32", "bf16"]
 """Type of weights and activations; "auto" = bfloat16 on a GPU that has it, else float32."""

@@ -11,14 +11,17 @@ import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
 
 _WITHOUT_LIMIT = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "samplers": ["temperature", "top_p"], "cache_prompt": True}
-Message = dict[str, Any]
+Line = dict[str, Any]
 
 
-def _body(request: Message) -> Message:
-    body: Message = {
+def _body(request: Line) -> Line:
+    body: Line = {
         **_WITHOUT_LIMIT,
         "prompt": request["prompt"],
         "max_tokens": request["max_tokens"],
@@ -40,11 +43,11 @@ def _body(request: Message) -> Message:
     return body
 
 
-def stream(server: Any, request: Message, send: Callable[[Message], None], cancelled: Callable[[], bool]) -> None:
+def stream(server: Server, request: Line, send: Callable[[Line], None], cancelled: Callable[[], bool]) -> None:
     """Send a message for every token; see `_Chunks`. Ends early, within one token, when `cancelled`."""
     chunks = _Chunks(request, send)
 
-    def take(chunk: Message) -> bool:
+    def take(chunk: Line) -> bool:
         # An exception would be lost inside llama.cpp.
         try:
             return cancelled() or chunks.take(chunk)
@@ -67,12 +70,12 @@ class _Chunks:
     a prompt is read, `read` says how many of its tokens were.
     """
 
-    def __init__(self, request: Message, send: Callable[[Message], None]) -> None:
+    def __init__(self, request: Line, send: Callable[[Line], None]) -> None:
         self._top, self._send = request.get("top"), send
         self._wanted = set(request["wanted"]) if "wanted" in request else None
         self.count, self.reason, self.error = 0, "cancelled", ""
 
-    def take(self, chunk: Message) -> bool:
+    def take(self, chunk: Line) -> bool:
         """One chunk; True = no more are wanted."""
         if "error" in chunk:
             self.error = str(chunk["error"].get("message", "llama.cpp refused the request"))
@@ -89,8 +92,8 @@ class _Chunks:
         self.count = detail["tokens_predicted"]
         return False
 
-    def _more(self, detail: Message, choice: Message) -> Message:
-        more: Message = {}
+    def _more(self, detail: Line, choice: Line) -> Line:
+        more: Line = {}
         if detail["tokens_predicted"] > self.count + 1:
             more["text"] = choice["text"]
         if self._top is not None:
@@ -101,7 +104,7 @@ class _Chunks:
         return more
 
 
-def answer(server: Any, request: Message) -> Message:
+def answer(server: Server, request: Line) -> Line:
     """The answer in one piece to a prompt of token ids: `tokens`, also those that are parts of a character."""
     reply = server.handle_completions(_body(request))
     if "error" in reply:
@@ -109,9 +112,9 @@ def answer(server: Any, request: Message) -> Message:
     return {"tokens": reply["__verbose"]["tokens"]}
 
 
-def text_answer(server: Any, request: Message) -> Message:
+def text_answer(server: Server, request: Line) -> Line:
     """The answer to text or messages that llama.cpp tokenises: `text` with `count` and `cut`, `top`, or `refused`."""
-    body: Message = {
+    body: Line = {
         **_WITHOUT_LIMIT,
         "max_tokens": request["max_tokens"],
         "temperature": 0.0,

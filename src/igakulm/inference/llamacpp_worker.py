@@ -26,7 +26,7 @@ from igakulm.inference.llamacpp_answers import Tokenizer, answer, stream, text_a
 _EXPECTED = (KeyError, IndexError, TypeError, ValueError, RuntimeError, OSError, http.client.HTTPException)
 
 
-class _Desk:
+class _RequestHandler:
     """Takes requests, has them answered in threads, sends the answers one line at a time."""
 
     def __init__(self, server: object, tokenizer: Tokenizer, answers: TextIO, lanes: int) -> None:
@@ -72,16 +72,16 @@ def _serve(settings: ChildSettings, requests: TextIO, answers: TextIO) -> None:
     assert settings.socket is not None
     key = secrets.token_urlsafe(32)
     tokenizer = Tokenizer(Path(settings.socket), key)
-    desk = _Desk(None, tokenizer, answers, settings.lanes)
+    handler = _RequestHandler(None, tokenizer, answers, settings.lanes)
     try:
         limit_memory(settings)
-        desk = _Desk(load_server(settings, [key]), tokenizer, answers, settings.lanes)
+        handler = _RequestHandler(load_server(settings, [key]), tokenizer, answers, settings.lanes)
     except Exception as error:
-        desk.send(0, {"error": f"llama.cpp cannot load the file ({error})"})
+        handler.send(0, {"error": f"llama.cpp cannot load the file ({error})"})
         return
-    desk.send(0, {"answer": {"ready": True}})
+    handler.send(0, {"answer": {"ready": True}})
     for line in requests:
-        desk.take(json.loads(line))
+        handler.take(json.loads(line))
 
 
 def main() -> None:

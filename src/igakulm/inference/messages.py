@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from igakulm.tokenizer.encoder import Message
+from igakulm.text.messages import Message
 
 
 def render_plain(messages: Sequence[Message]) -> str:

@@ -16,9 +16,10 @@ from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
 from igakulm.inference.engine import Engine
 from igakulm.tasks.layouts import Task
+from igakulm.text.messages import Message
 from igakulm.text.prepared import Form, Prepared, prepare
 from igakulm.tokenizer.chat import render_chat
-from igakulm.tokenizer.encoder import Encoder, Message
+from igakulm.tokenizer.encoder import Encoder
 
 NOTHING_LEFT = "nothing is left of this text once it is prepared for the model"
 NOT_TUNED = "the model does not say what it was tuned on: tasks are asked in general words, and it may answer badly"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn import functional
@@ -30,6 +30,9 @@ from igakulm.inference.memory import Reporter, within_memory
 from igakulm.inference.prefix import PrefixCache, shared_prefix
 from igakulm.machine import fast_in_bfloat16
 from igakulm.tokenizer.open import load_any_encoder
+
+if TYPE_CHECKING:
+    from transformers import Cache
 
 PLAIN_TYPES = ("arcee", "llama", "mistral", "qwen2", "qwen3")
 """Model types whose layers all see the whole text and take a mask as it is given."""
@@ -277,7 +280,7 @@ class TransformersEngine:
         known = min(encoder.size, self.vocabulary)
         return Guide([*map(encoder.token_bytes, range(known)), *[b""] * (self.vocabulary - known)])
 
-    def _decode(self, inputs: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Any) -> Read:
+    def _decode(self, inputs: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: Cache | None) -> Read:
         """Read some tokens of every row; what stands before them is in the cache."""
         out = self.model(
             input_ids=inputs,
@@ -343,11 +346,11 @@ class TransformersEngine:
                 return
             inputs = [step.token]
 
-    def _cache(self) -> Any:
+    def _cache(self) -> Cache | None:
         return roomy_cache() if self._branches else None
 
     @torch.inference_mode()
-    def _step(self, inputs: Sequence[int], cache: Any) -> tuple[torch.Tensor, Any]:
+    def _step(self, inputs: Sequence[int], cache: Cache | None) -> tuple[torch.Tensor, Cache]:
         ids = torch.tensor([inputs], device=self.device)
         out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return out.logits[0, -1].float().cpu(), out.past_key_values

@@ -17,6 +17,8 @@ from typing import Any
 import torch
 from torch.library import custom_op
 
+from igakulm.model.autograd import Context
+
 SHORT, SHORT_TILE, LONG_TILE = 256, 64, 128
 """Queries handled at once in the CPU backward pass, for documents up to `SHORT` tokens and for longer ones."""
 PAD, LONG = 32, 512
@@ -109,13 +111,20 @@ def _shapes_of_backward(
     return torch.empty_like(query), torch.empty_like(key), torch.empty_like(value)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Five) -> None:
+class _Kept(Context):
+    """What the functions below keep for the backward pass."""
+
+    scale: float
+    window: int
+
+
+def _save(ctx: _Kept, inputs: tuple[Any, ...], output: Five) -> None:
     *_, lengths, ctx.scale, ctx.window = inputs
     ctx.save_for_backward(*output, lengths)
     ctx.mark_non_differentiable(*output[1:])
 
 
-def _differentiate(ctx: Any, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+def _differentiate(ctx: _Kept, upstream: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
     flat = _attend_backward(upstream, *ctx.saved_tensors, ctx.scale, ctx.window)
     return *(part[:-1].transpose(0, 1)[None] for part in flat), None, None, None
 

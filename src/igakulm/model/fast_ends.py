@@ -11,11 +11,11 @@ the head's is one product over all targets of the step, whose logits are compute
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from igakulm.model.autograd import Context
 from igakulm.model.fast_functions import call
 from igakulm.model.fast_kernels import LOW
 from igakulm.model.fast_layers import LowCopies
@@ -88,14 +88,22 @@ class FastEnds:
         gradient.index_add_(0, targets, states.float().mul_(-factors[:, None]))
 
 
+class _Kept(Context):
+    """What the functions below keep for the backward pass."""
+
+    tokens: torch.Tensor
+    ends: FastEnds
+    wide: torch.dtype
+
+
 class _LookUp(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, tokens: torch.Tensor, ends: FastEnds) -> torch.Tensor:
+    def forward(ctx: _Kept, rows: torch.Tensor, tokens: torch.Tensor, ends: FastEnds) -> torch.Tensor:
         ctx.tokens, ctx.ends = tokens, ends
         return rows.clone()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, None]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[None, None, None]:
         ctx.ends.rows.append((ctx.tokens, gradients[0].float()))
         return None, None, None
 
@@ -105,7 +113,7 @@ class _HeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, states: torch.Tensor, targets: torch.Tensor, shares: torch.Tensor | None, ends: FastEnds
+        ctx: _Kept, states: torch.Tensor, targets: torch.Tensor, shares: torch.Tensor | None, ends: FastEnds
     ) -> torch.Tensor:
         low, head = states.to(LOW), ends.copies.of(ends.head)
         to_states, losses = torch.empty_like(low), torch.empty(len(targets))
@@ -126,7 +134,7 @@ class _HeadLoss(torch.autograd.Function):
         return losses.sum() if shares is None else losses.dot(shares)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         low, to_states, targets, normalisers, shares = ctx.saved_tensors
         factor = gradients[0]
         if ctx.ends.head.requires_grad:

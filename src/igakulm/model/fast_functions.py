@@ -11,12 +11,22 @@ types and activations are the rest. Every function agrees with the stock one to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
+from igakulm.model.autograd import Context
 from igakulm.model.fast_kernels import LOW, PLAIN, Kernels
+
+
+class _Kept(Context):
+    """What the functions below keep for the backward pass."""
+
+    kernels: Kernels
+    gelu: bool
+    wide: torch.dtype
+    weight: nn.Parameter
+    biased: bool
 
 
 class RMSNorm(torch.autograd.Function):
@@ -24,7 +34,7 @@ class RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float, above: float, kernels: Kernels = PLAIN
+        ctx: _Kept, x: torch.Tensor, weight: torch.Tensor, eps: float, above: float, kernels: Kernels = PLAIN
     ) -> torch.Tensor:
         """`x` (…, d) fp32 or bf16; the factor is `above` + weight (d,): some models store w - 1."""
         factor = weight + above if above else weight
@@ -34,7 +44,7 @@ class RMSNorm(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, factor, scale = ctx.saved_tensors
         to_x = ctx.kernels.norm_back(gradients[0], x, factor, scale)
         to_weight = ctx.kernels.norm_weight(gradients[0], x, scale) if ctx.needs_input_grad[1] else None
@@ -45,13 +55,13 @@ class Gated(torch.autograd.Function):
     """activation(gate) · up, kept as gate and up alone; "gelu" is its tanh form."""
 
     @staticmethod
-    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor, gelu: bool, kernels: Kernels = PLAIN) -> torch.Tensor:
+    def forward(ctx: _Kept, gate: torch.Tensor, up: torch.Tensor, gelu: bool, kernels: Kernels = PLAIN) -> torch.Tensor:
         ctx.save_for_backward(gate, up)
         ctx.gelu, ctx.kernels = gelu, kernels
         return kernels.gate(gate, up, gelu)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         gate, up = ctx.saved_tensors
         return *ctx.kernels.gate_back(gate, up, gradients[0].contiguous(), ctx.gelu), None, None
 
@@ -61,7 +71,7 @@ class Rotate(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, kernels: Kernels = PLAIN
+        ctx: _Kept, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, kernels: Kernels = PLAIN
     ) -> torch.Tensor:
         """`x` (1, T, heads, D); `cos`, `sin` (T, D / 2) fp32."""
         ctx.save_for_backward(cos, sin)
@@ -69,7 +79,7 @@ class Rotate(torch.autograd.Function):
         return kernels.rotate(x, cos, sin)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         cos, sin = ctx.saved_tensors
         return ctx.kernels.rotate(gradients[0], cos, -sin), None, None, None
 
@@ -83,7 +93,7 @@ class Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, weight: nn.Parameter, copy: torch.Tensor, bias: torch.Tensor | None
+        ctx: _Kept, x: torch.Tensor, weight: nn.Parameter, copy: torch.Tensor, bias: torch.Tensor | None
     ) -> torch.Tensor:
         low = x.to(LOW)
         ctx.wide, ctx.weight, ctx.biased = x.dtype, weight, bias is not None
@@ -91,7 +101,7 @@ class Linear(torch.autograd.Function):
         return torch.nn.functional.linear(low, copy, None if bias is None else bias.to(LOW))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         low, copy = ctx.saved_tensors
         upstream = gradients[0]
         flat = upstream.reshape(-1, upstream.shape[-1])

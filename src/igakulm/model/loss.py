@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
+
+from igakulm.model.autograd import Context
 
 CHUNK_LOGITS = 16 * 2**20
 """Logits alive at once in the matrix products on a CPU (64 MiB in fp32): enough rows to keep the products efficient."""
@@ -64,12 +66,18 @@ def target_losses(
     return _chunks(hidden.to(dtype), weight.to(dtype), targets, None, None, None, compiled)
 
 
+class _Kept(Context):
+    """What the functions below keep for the backward pass."""
+
+    dtypes: tuple[torch.dtype, torch.dtype]
+
+
 class _LinearCrossEntropy(torch.autograd.Function):
     """Forward makes both gradients, so that logits are computed once and dropped chunk by chunk."""
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: _Kept,
         hidden: torch.Tensor,
         weight: torch.Tensor,
         targets: torch.Tensor,
@@ -86,7 +94,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return losses.sum() if shares is None else losses.dot(shares)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: _Kept, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         to_hidden, to_weight = ctx.saved_tensors
         hidden_type, weight_type = ctx.dtypes
         factor = gradients[0]

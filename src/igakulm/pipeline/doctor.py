@@ -123,7 +123,7 @@ def _offline() -> Iterator[Finding]:
 
 def _recipe_data(recipe: Path) -> Iterator[Finding]:
     from igakulm.recipe import load_recipe
-    from igakulm.recipe.loading import data_files, data_paths
+    from igakulm.recipe.loading import absent_data, data_paths
 
     if not recipe.is_file():
         advice = "`igakulm init DIR` writes recipes; or go to your project's folder, or name one: --recipe FILE"
@@ -135,13 +135,7 @@ def _recipe_data(recipe: Path) -> Iterator[Finding]:
     except InputError as error:
         yield Finding("bad", "recipe", f"{recipe}: {error.what}", f"{error.where or ''} {error.hint or ''}".strip())
         return
-    missing = []
-    for path in paths:
-        try:
-            data_files(path)
-        except InputError:
-            missing.append(path)
-    if missing:
+    if missing := absent_data(load_recipe(recipe)):
         advice = "get the data, or change these keys in the recipe"
         yield Finding("bad", "data", f"{recipe}: nothing at {', '.join(missing)}", advice)
     else:

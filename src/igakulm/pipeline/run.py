@@ -34,6 +34,7 @@ from igakulm.manifest import (
 from igakulm.pipeline.fingerprint import differences, fingerprint, ingredients
 from igakulm.pipeline.stages import Stage, stage_named, stages_for, stages_of
 from igakulm.progress import Progress, SilentProgress
+from igakulm.recipe.loading import absent_data
 from igakulm.recipe.schema import Recipe
 from igakulm.training.world import World, current_world, joined
 
@@ -110,8 +111,20 @@ class Runner:
             self._send(world, {"end": 0})
             return folders
 
+    def _refuse_absent_data(self, stages: Sequence[Stage]) -> None:
+        """Name all files that the stages want and that are not there, before the first stage spends an hour."""
+        sections = dict.fromkeys(section for stage in stages for section in stage.sections)
+        absent = [path for section in sections for path in absent_data(getattr(self.recipe, section, None))]
+        if absent := list(dict.fromkeys(absent)):
+            what = (
+                "a file that the recipe names is not there" if len(absent) == 1 else f"{len(absent)} files are missing"
+            )
+            hint = "get the data, or change these keys in the recipe; `igakulm doctor --recipe FILE` looks again"
+            raise InputError(what, where=", ".join(absent), hint=hint)
+
     def _lead(self, target: str, *, wait: bool) -> dict[str, Path]:
         stages = stages_for(target, self.recipe)
+        self._refuse_absent_data(stages)
         with locked(self.folder, wait=wait):
             done: dict[str, Manifest] = {}
             folders: dict[str, Path] = {}

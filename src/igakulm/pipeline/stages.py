@@ -145,7 +145,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "corpus",
-        5,
+        6,
         ("corpus", "benchmarks"),
         ("synth",),
         _corpus,
@@ -186,14 +186,14 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "evaluate",
-        6,
+        7,
         ("evaluate", "benchmarks", "finetune"),
         ("pretrain", "finetune", "lexicon"),
         _evaluate,
         "scores with intervals beside baselines",
         resumable=True,
     ),
-    Stage("export", 6, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
+    Stage("export", 7, ("export",), ("finetune", "corpus", "evaluate"), _export, "Hugging Face folder and GGUF"),
     Stage(
         "report",
         5,

@@ -268,3 +268,14 @@ def data_paths(section: object) -> Iterator[str]:
                 yield value
             else:
                 yield from data_paths(value)
+
+
+def absent_data(section: Any) -> list[str]:
+    """The `Data` paths inside a section at which nothing is, in order, each once."""
+    absent = []
+    for path in dict.fromkeys(data_paths(section)):
+        try:
+            data_files(path)
+        except InputError:
+            absent.append(path)
+    return absent

@@ -28,7 +28,7 @@ Kind = Literal[
     "vehicle_number",
     "device_number",
 ]
-Layer = Literal["rules", "labels", "titles", "gazetteer", "context", "consistency"]
+Layer = Literal["rules", "labels", "titles", "gazetteer", "context", "sentences", "tagger", "consistency"]
 Style = Literal["kind", "numbered", "invented"]
 Dates = Literal["keep", "replace", "shift"]
 

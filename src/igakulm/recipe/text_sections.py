@@ -53,6 +53,7 @@ class Source(Section):
     kind: Literal["general", "medical", "records"] = "general"  # records = a hospital's notes, docs/corpus-sources.md
     personal_data: PersonalData | None = None
     # replace, kept, or how (keys of docs/personal-data.md); unset = `corpus.privacy`, which is for public text only
+    strip_menus: bool | None = None  # menus at head and foot of a page are taken out; unset = of oscar alone
     filters: Filters | None = None  # keys that differ from corpus.filters for this source; records have their own
     max_documents: Positive | None = None  # the first N documents, for trials
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed, Step
+from igakulm.serving.dispatcher import Dispatcher, Ended, refusal
+from igakulm.serving.request_counts import current_counts
 from igakulm.serving.request_fields import Generation
-from igakulm.serving.room import Ended, Room, refusal
-from igakulm.serving.tally import current_tally
 from igakulm.serving.text import TextStream
 
 GRACE = 1.0
@@ -36,7 +36,7 @@ class Answer:
     """An answer on its way. `begin` first, then `pieces`; `close` in every case.
 
     Args:
-        room: engine, queue and limits.
+        dispatcher: engine, queue and limits.
         prompt: token ids.
         asked: how to answer.
 
@@ -44,12 +44,12 @@ class Answer:
         finish_reason: "stop" or "length" (of tokens, context or time).
     """
 
-    def __init__(self, room: Room, prompt: Sequence[int], asked: Generation) -> None:
-        self._room, self._prompt, self._asked = room, prompt, asked
-        self._most = min(asked.max_tokens, room.model.context_length - len(prompt))
+    def __init__(self, dispatcher: Dispatcher, prompt: Sequence[int], asked: Generation) -> None:
+        self._dispatcher, self._prompt, self._asked = dispatcher, prompt, asked
+        self._most = min(asked.max_tokens, dispatcher.model.context_length - len(prompt))
         self._made: deque[Piece | BaseException | str] = deque()
         self._loop, self._wake, self._signalled = asyncio.get_running_loop(), asyncio.Event(), False
-        self._tally = current_tally()
+        self._counts = current_counts()
         self._end = 0.0
         self.finish_reason = "length"
 
@@ -59,8 +59,8 @@ class Answer:
         Raises:
             BadRequest: the queue is full; the engine failed, or refuses this request.
         """
-        await self._room.begin(self._make)
-        self._end = time.monotonic() + self._room.limits.seconds + GRACE
+        await self._dispatcher.begin(self._make)
+        self._end = time.monotonic() + self._dispatcher.limits.seconds + GRACE
         await self._wait()
         if isinstance(self._made[0] if self._made else None, BaseException):
             await anext(self.pieces())
@@ -84,12 +84,12 @@ class Answer:
                 texts.append(item.text)
                 steps.extend(item.steps)
             if texts:
-                self._tally.answer.append("".join(texts))
-                yield Piece(self._tally.answer[-1], tuple(steps))
+                self._counts.answer.append("".join(texts))
+                yield Piece(self._counts.answer[-1], tuple(steps))
             if isinstance(end, BaseException):
                 raise refusal(end) if isinstance(end, InputError | EngineFailed) else end
             if end is not None:
-                self.finish_reason = self._tally.finish = end
+                self.finish_reason = self._counts.finish = end
                 return
             await self._wait()
 
@@ -103,7 +103,7 @@ class Answer:
 
     def close(self) -> None:
         """End the work at its next token. Never waits."""
-        self._tally.ended.set()
+        self._counts.ended.set()
 
     def _make(self) -> None:
         """Runs in a thread."""
@@ -115,12 +115,12 @@ class Answer:
             self._say(error)
 
     def _steps(self) -> str:
-        room, sampling = self._room, self._asked.sampling
-        text = TextStream(room.model.encoder, self._asked.stop)
-        deadline = time.monotonic() + room.limits.seconds
+        dispatcher, sampling = self._dispatcher, self._asked.sampling
+        text = TextStream(dispatcher.model.encoder, self._asked.stop)
+        deadline = time.monotonic() + dispatcher.limits.seconds
         made, reason = 0, "length"
         if time.monotonic() < deadline:
-            steps = room.model.engine.stream(self._prompt, self._most, room.model.encoder.stops, sampling)
+            steps = dispatcher.model.engine.stream(self._prompt, self._most, dispatcher.model.encoder.stops, sampling)
             with contextlib.closing(steps):  # type: ignore[type-var]
                 for step in steps:
                     made += 1

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from igakulm.serving.dispatcher import BadRequest
 from igakulm.serving.request_fields import FIXED, SHARED, Generation, check_fields, flag, read_generation, whole
-from igakulm.serving.room import BadRequest
 
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 MOST_MESSAGES = 64
@@ -32,7 +32,7 @@ def parse_chat_request(value: Mapping[str, object], model: str, cap: int) -> Cha
     Args:
         value: the JSON object.
         model: the name that is served here.
-        cap: most tokens of an answer; a request for more, or without a word about it, gets this many.
+        cap: most tokens of an answer; a request for more, or that names none, gets this many.
 
     Raises:
         BadRequest: anything that is not understood or not done here.

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from igakulm.serving.dispatcher import BadRequest
 from igakulm.serving.request_fields import FIXED, SHARED, Generation, check_fields, read_generation, whole
-from igakulm.serving.room import BadRequest
 
 DEFAULT_TOKENS = 16
 MOST_TOP = 5

@@ -22,53 +22,55 @@ from igakulm.serving.answer import Answer
 from igakulm.serving.answer_forms import ChatForm, CompletionForm, Form
 from igakulm.serving.chat_request import parse_chat_request
 from igakulm.serving.completion_request import parse_completion_request
+from igakulm.serving.dispatcher import BadRequest, Dispatcher, check_allowed, until_gone
 from igakulm.serving.keys import CHAT, COMPLETIONS
 from igakulm.serving.record import places
+from igakulm.serving.request_counts import current_counts
 from igakulm.serving.request_fields import Generation
-from igakulm.serving.room import BadRequest, Room, check_allowed, until_gone
-from igakulm.serving.tally import current_tally
 
 LOG = logging.getLogger("igakulm.serving")
 READING = 60.0
 """Seconds that a stream may take beyond the time of its answer."""
 
 
-def completion_routes(room: Room) -> list[Route]:
+def completion_routes(dispatcher: Dispatcher) -> list[Route]:
     """The routes below /v1."""
 
     async def models(_: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_model(room)]})
+        return JSONResponse({"object": "list", "data": [_model(dispatcher)]})
 
     async def model(request: Request) -> Response:
-        if request.path_params["name"] != room.name:
-            raise BadRequest(f"the model served here is {room.name!r}", "model", "model_not_found", 404)
-        return JSONResponse(_model(room))
+        if request.path_params["name"] != dispatcher.name:
+            raise BadRequest(f"the model served here is {dispatcher.name!r}", "model", "model_not_found", 404)
+        return JSONResponse(_model(dispatcher))
 
     async def chat(request: Request) -> Response:
         check_allowed(request, CHAT)
-        body = await room.json_body(request)
-        asked = parse_chat_request(body, room.name, room.limits.new_tokens)
+        body = await dispatcher.json_body(request)
+        asked = parse_chat_request(body, dispatcher.name, dispatcher.limits.new_tokens)
         try:
-            prompt = await asyncio.to_thread(room.model.prompt, asked.messages)
+            prompt = await asyncio.to_thread(dispatcher.model.prompt, asked.messages)
         except InputError as error:
             raise BadRequest(error.what, "messages") from error
-        form = ChatForm(room.name, room.model.encoder, asked.generation.sampling.top is not None)
-        return await _respond(room, request, prompt.ids, asked.generation, form, "messages")
+        form = ChatForm(dispatcher.name, dispatcher.model.encoder, asked.generation.sampling.top is not None)
+        return await _respond(dispatcher, request, prompt.ids, asked.generation, form, "messages")
 
     async def complete(request: Request) -> Response:
         check_allowed(request, COMPLETIONS)
-        body = await room.json_body(request)
-        asked = parse_completion_request(body, room.name, room.limits.new_tokens, room.model.encoder.size)
+        body = await dispatcher.json_body(request)
+        asked = parse_completion_request(
+            body, dispatcher.name, dispatcher.limits.new_tokens, dispatcher.model.encoder.size
+        )
         prompt = asked.prompt
         if isinstance(prompt, str):
             try:
-                prompt = (await asyncio.to_thread(room.model.plain_prompt, prompt)).ids
+                prompt = (await asyncio.to_thread(dispatcher.model.plain_prompt, prompt)).ids
             except InputError as error:
                 raise BadRequest(error.what, "prompt") from error
         if not prompt:
             raise BadRequest("the prompt has no tokens", "prompt")
-        form = CompletionForm(room.name, room.model.encoder, asked.generation.sampling.top is not None)
-        return await _respond(room, request, prompt, asked.generation, form, "prompt")
+        form = CompletionForm(dispatcher.name, dispatcher.model.encoder, asked.generation.sampling.top is not None)
+        return await _respond(dispatcher, request, prompt, asked.generation, form, "prompt")
 
     return [
         Route("/v1/models", models, methods=["GET"]),
@@ -78,18 +80,18 @@ def completion_routes(room: Room) -> list[Route]:
     ]
 
 
-def _model(room: Room) -> dict[str, Any]:
-    return {"id": room.name, "object": "model", "created": room.started, "owned_by": "igakulm"}
+def _model(dispatcher: Dispatcher) -> dict[str, Any]:
+    return {"id": dispatcher.name, "object": "model", "created": dispatcher.started, "owned_by": "igakulm"}
 
 
 async def _respond(
-    room: Room, request: Request, prompt: Sequence[int], asked: Generation, form: Form, field: str
+    dispatcher: Dispatcher, request: Request, prompt: Sequence[int], asked: Generation, form: Form, field: str
 ) -> Response:
-    most = room.model.context_length - 1
+    most = dispatcher.model.context_length - 1
     if len(prompt) > most:
         message = f"the {field} has {len(prompt):,} tokens, the model reads {most:,}"
         raise BadRequest(message, field, "context_length_exceeded")
-    answer = Answer(room, prompt, asked)
+    answer = Answer(dispatcher, prompt, asked)
     try:
         if not asked.stream:
             return JSONResponse(await until_gone(request, _whole(answer, form)))
@@ -98,7 +100,7 @@ async def _respond(
     except BaseException:
         answer.close()
         raise
-    return _Events(_events(answer, asked, form), answer, room.limits.seconds + READING)
+    return _Events(_events(answer, asked, form), answer, dispatcher.limits.seconds + READING)
 
 
 async def _whole(answer: Answer, form: Form) -> dict[str, object]:
@@ -107,7 +109,7 @@ async def _whole(answer: Answer, form: Form) -> dict[str, object]:
     answer.close()
     text = "".join(piece.text for piece in pieces)
     steps = [step for piece in pieces for step in piece.steps]
-    return form.whole(text, steps, answer.finish_reason, current_tally().usage)
+    return form.whole(text, steps, answer.finish_reason, current_counts().usage)
 
 
 class _Events(StreamingResponse):
@@ -138,7 +140,7 @@ async def _events(answer: Answer, asked: Generation, form: Form) -> AsyncIterato
                     yield _event(form.part(piece.text, piece.steps))
         yield _event(form.closing(answer.finish_reason))
         if asked.include_usage:
-            yield _event(form.counts(current_tally().usage))
+            yield _event(form.counts(current_counts().usage))
         yield "data: [DONE]\n\n"
     except BadRequest as error:  # the status line has gone out already; the client gets an event
         yield _event({"error": {"message": error.message, "type": "server_error", "param": None, "code": error.code}})

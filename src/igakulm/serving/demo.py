@@ -55,7 +55,9 @@ def _extracted(opened: Model) -> Iterator[str]:
     for task in tasks:
         found = extract(opened, task, RECORD)
         shown = [item.text for item in found.items] + [f"{text}（記録にない表現）" for text in found.unplaced]
-        yield f"  {task.title_ja}：{'、'.join(shown) or 'なし'}{'（答えが途中で切れました）' if found.cut else ''}"
+        cut = "（答えが途中で切れました）" if found.cut else ""
+        title = task.title_ja.removesuffix(f"（{task.name}）")
+        yield f"  {title}：{'、'.join(shown) or 'なし'}{cut}"
 
 
 def _standing(folder: Path) -> Iterator[str]:

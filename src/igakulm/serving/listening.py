@@ -19,10 +19,10 @@ from starlette.types import ASGIApp
 
 from igakulm.errors import InputError
 from igakulm.files import explain_os_error
-from igakulm.serving.patience import ACCEPTED_AT_ONCE, HEAD_SECONDS, Connection, PatientProtocol, make_room
+from igakulm.serving.connections import ACCEPTED_AT_ONCE, HEAD_SECONDS, Connection, TimedProtocol, make_room
 
 MOST_REQUESTS = 512
-"""At once on the connections that patience.py lets be open."""
+"""At once on the connections that connections.py lets be open."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -48,7 +48,7 @@ def server_settings(
     app: ASGIApp, tls: ssl.SSLContext | None = None, proxies: frozenset[str] = frozenset()
 ) -> uvicorn.Config:
     """How uvicorn runs: no log of addresses, no trust in forwarding headers, limits for connections that do nothing."""
-    protocol = functools.partial(PatientProtocol if tls is None else functools.partial(TlsDoor, tls), proxies=proxies)
+    protocol = functools.partial(TimedProtocol if tls is None else functools.partial(TlsDoor, tls), proxies=proxies)
     return uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", protocol),
@@ -125,7 +125,7 @@ class TlsDoor(asyncio.Protocol, Connection):
         **more: Any,
     ) -> None:
         self._context, self._connections, self._proxies = context, server_state.connections, proxies
-        self._inner = PatientProtocol(config=config, server_state=server_state, proxies=proxies, **more)
+        self._inner = TimedProtocol(config=config, server_state=server_state, proxies=proxies, **more)
         self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

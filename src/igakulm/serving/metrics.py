@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from igakulm.serving.audit import AuditLog
+from igakulm.serving.dispatcher import Dispatcher, check_allowed
 from igakulm.serving.keys import METRICS
 from igakulm.serving.refusals import Refusals
-from igakulm.serving.room import Room, check_allowed
-from igakulm.serving.tally import Tally
+from igakulm.serving.request_counts import RequestCounts
 from igakulm.version import __version__
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -31,12 +31,12 @@ class Metrics:
     """Counts of one server.
 
     Args:
-        room: the engine and its queue.
+        dispatcher: the engine and its queue.
         audit: the log; None = there is none.
         refusals: what was refused before a request was read.
     """
 
-    def __init__(self, room: Room, audit: AuditLog | None, refusals: Refusals) -> None:
+    def __init__(self, dispatcher: Dispatcher, audit: AuditLog | None, refusals: Refusals) -> None:
         self.paths: Collection[str] = ()
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -53,15 +53,15 @@ class Metrics:
             "igakulm_tokens", "Tokens read (prompt) and made (answer)", ["kind"], registry=self._registry
         )
         ProcessCollector(registry=self._registry)
-        self._registry.register(_Now(room, audit, refusals))
+        self._registry.register(_Now(dispatcher, audit, refusals))
 
-    def count(self, path: str, status: int, seconds: float, tally: Tally) -> None:
+    def count(self, path: str, status: int, seconds: float, counts: RequestCounts) -> None:
         """One request has ended."""
         name = path if path in self.paths else "other"
         self._requests.labels(name, str(status)).inc()
         self._seconds.labels(name).observe(seconds)
-        self._tokens.labels("prompt").inc(tally.prompt_tokens)
-        self._tokens.labels("answer").inc(tally.completion_tokens)
+        self._tokens.labels("prompt").inc(counts.prompt_tokens)
+        self._tokens.labels("answer").inc(counts.completion_tokens)
 
     async def answer(self, request: Request) -> Response:
         """`GET /metrics`."""
@@ -72,11 +72,11 @@ class Metrics:
 class _Now(Collector):
     """What is read when it is asked for."""
 
-    def __init__(self, room: Room, audit: AuditLog | None, refusals: Refusals) -> None:
-        self._room, self._audit, self._refusals = room, audit, refusals
+    def __init__(self, dispatcher: Dispatcher, audit: AuditLog | None, refusals: Refusals) -> None:
+        self._dispatcher, self._audit, self._refusals = dispatcher, audit, refusals
 
     def collect(self) -> Iterator[Metric]:
-        engine, turns = self._room.inner, self._room.turns
+        engine, turns = self._dispatcher.inner, self._dispatcher.admission
         about = GaugeMetricFamily("igakulm_info", "Always 1", labels=["version"])
         about.add_metric([__version__], 1)
         yield about

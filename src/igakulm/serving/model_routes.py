@@ -115,7 +115,13 @@ def _published(task: TaskScores, rows: Iterable[PublishedRow]) -> Iterable[dict[
 
 def _names(model: str, metric: str, split: str) -> dict[str, str]:
     t = words("ja")
-    return {"model_ja": t.model(model), "metric_ja": t.metric(metric), "split_ja": t.split(split)}
+    meaning = t.known("metric", f"{metric}.meaning") or ""
+    return {
+        "model_ja": t.model(model),
+        "metric_ja": t.metric(metric),
+        "meaning_ja": meaning,
+        "split_ja": t.split(split),
+    }
 
 
 def bundled_scoreboard(folder: Path) -> Scoreboard:

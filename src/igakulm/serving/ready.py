@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse, Response
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
+from igakulm.serving.admission import Busy, WaitedTooLong
 from igakulm.serving.audit import AuditLog
-from igakulm.serving.room import Room
-from igakulm.serving.turns import Busy, WaitedTooLong
+from igakulm.serving.dispatcher import Dispatcher
 
 LOG = logging.getLogger("igakulm.serving")
 AGAIN = 5.0
@@ -33,13 +33,15 @@ class Readiness:
     """Whether a server is ready.
 
     Args:
-        room: the engine and its queue.
+        dispatcher: the engine and its queue.
         audit: the log; None = there is none.
         clock: seconds.
     """
 
-    def __init__(self, room: Room, audit: AuditLog | None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._room, self._audit, self._clock = room, audit, clock
+    def __init__(
+        self, dispatcher: Dispatcher, audit: AuditLog | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._dispatcher, self._audit, self._clock = dispatcher, audit, clock
         self._asked: Future[str] | None = None
         self._since = self._until = 0.0
         self._found = READY
@@ -53,9 +55,9 @@ class Readiness:
         """The reason, in words that hold nothing of a text; empty = it is ready."""
         if self._audit is not None and self._audit.strict and not self._audit.writable():
             return "the audit log cannot be written"
-        if self._asked is None and self._room.turns.running:
-            silent = self._clock() - self._room.heard
-            return READY if silent < self._room.limits.seconds else "the model says nothing"
+        if self._asked is None and self._dispatcher.admission.running:
+            silent = self._clock() - self._dispatcher.heard
+            return READY if silent < self._dispatcher.limits.seconds else "the model says nothing"
         if self._asked is None and self._clock() >= self._until:
             await self._ask()
         if self._asked is not None:
@@ -65,12 +67,12 @@ class Readiness:
     async def _ask(self) -> None:
         self._since = self._clock()
         try:
-            self._asked = await self._room.start(self._one_token)
+            self._asked = await self._dispatcher.start(self._one_token)
         except (Busy, WaitedTooLong):  # somebody else is answered now, and shows whether the model lives
             self._found = READY
 
     def _one_token(self) -> str:
-        engine, encoder = self._room.inner, self._room.model.encoder
+        engine, encoder = self._dispatcher.inner, self._dispatcher.model.encoder
         try:
             for _ in engine.stream(encoder.plain_ids("。"), 1, []):
                 pass
@@ -83,7 +85,7 @@ class Readiness:
         return READY
 
     async def _wait(self, asked: Future[str]) -> None:
-        left = self._room.limits.ready_seconds - (self._clock() - self._since)
+        left = self._dispatcher.limits.ready_seconds - (self._clock() - self._since)
         done, _ = await asyncio.wait({asyncio.wrap_future(asked)}, timeout=max(0.0, left))
         if not done:
             self._found = "the model starts, or hangs"

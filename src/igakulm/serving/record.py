@@ -1,6 +1,6 @@
 """What is remembered of a request: a log line of counts, and a line of the audit log where one is kept.
 
-Does: give every request its tally; write counts, times and digests when it is over; keep failures from writing texts
+Does: give every request its counts; write counts, times and digests when it is over; keep failures from writing texts
 into logs. Does not: log a text, unless the server was told to.
 """
 
@@ -18,7 +18,7 @@ from igakulm.serving.audit import AuditLog
 from igakulm.serving.audit_lines import Digest, digest
 from igakulm.serving.guards import error_response
 from igakulm.serving.metrics import Metrics
-from igakulm.serving.tally import CURRENT, Tally
+from igakulm.serving.request_counts import CURRENT, RequestCounts
 from igakulm.serving.visitor import visitor_of
 
 LOG = logging.getLogger("igakulm.serving")
@@ -55,22 +55,22 @@ class Record:
             message = "the audit log cannot be written, and nothing is done without it"
             await error_response(503, message, "audit_unavailable")(scope, receive, send)
             return
-        visit = _Visit(self.audit.key if self.audit else None, receive, send, keep=self.log_prompts)
-        token = CURRENT.set(visit.tally)
+        exchange = _Exchange(self.audit.key if self.audit else None, receive, send, keep=self.log_prompts)
+        token = CURRENT.set(exchange.counts)
         try:
-            await self.app(scope, visit.receive, visit.send)
+            await self.app(scope, exchange.receive, exchange.send)
         except Exception as error:
             # Starlette has answered 500 and raises again. The error's own text may quote a patient's record: only
             # where it happened is logged.
             LOG.error("request failed: %s %s", type(error).__name__, places(error))
         finally:
-            visit.tally.ended.set()
+            exchange.counts.ended.set()
             CURRENT.reset(token)
             if self.metrics is not None:
-                seconds = time.monotonic() - visit.tally.started
-                self.metrics.count(scope["path"], visit.status, seconds, visit.tally)
+                seconds = time.monotonic() - exchange.counts.started
+                self.metrics.count(scope["path"], exchange.status, seconds, exchange.counts)
             if scope["method"] == "POST":
-                self._write(scope, visit, begun)
+                self._write(scope, exchange, begun)
 
     def _begin(self, scope: Scope) -> Begun | None:
         """What the last line of a request repeats of its first; None = the audit log is strict and refuses."""
@@ -83,18 +83,18 @@ class Record:
             LOG.error("the audit log cannot be written, requests are refused: %s", error.strerror or error)
             return None
 
-    def _write(self, scope: Scope, visit: _Visit, begun: Begun) -> None:
+    def _write(self, scope: Scope, exchange: _Exchange, begun: Begun) -> None:
         path, visitor = scope["path"], visitor_of(scope)
-        tally, seconds = visit.tally, time.monotonic() - visit.tally.started
-        name = path if visit.status not in (404, 405) else "unknown path"
+        counts, seconds = exchange.counts, time.monotonic() - exchange.counts.started
+        name = path if exchange.status not in (404, 405) else "unknown path"
         words = "%s: %d, %d + %d tokens, %.2f s %s"
-        LOG.info(words, name, visit.status, tally.prompt_tokens, tally.completion_tokens, seconds, tally.finish)
+        LOG.info(words, name, exchange.status, counts.prompt_tokens, counts.completion_tokens, seconds, counts.finish)
         if self.log_prompts:
-            LOG.info("asked: %s", bytes(visit.body).decode("utf-8", "replace"))
-            LOG.info("answered: %s", "".join(tally.answer))
+            LOG.info("asked: %s", bytes(exchange.body).decode("utf-8", "replace"))
+            LOG.info("answered: %s", "".join(counts.answer))
         if self.audit is None:
             return
-        answer = digest("".join(tally.answer).encode(), self.audit.key) if tally.answer else visit.sent.hex()
+        answer = digest("".join(counts.answer).encode(), self.audit.key) if counts.answer else exchange.sent.hex()
         try:
             self.audit.append(
                 event="request",
@@ -102,12 +102,12 @@ class Record:
                 path=name,
                 client=visitor.address,
                 key=visitor.name,
-                status=visit.status,
-                prompt_tokens=tally.prompt_tokens,
-                completion_tokens=tally.completion_tokens,
+                status=exchange.status,
+                prompt_tokens=counts.prompt_tokens,
+                completion_tokens=counts.completion_tokens,
                 seconds=round(seconds, 3),
-                finish=tally.finish,
-                request=visit.received.hex(),
+                finish=counts.finish,
+                request=exchange.received.hex(),
                 answer=answer,
             )
         except OSError as error:
@@ -120,11 +120,11 @@ def places(error: BaseException) -> str:
     return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
-class _Visit:
-    """One request: its tally, its status, and digests of what came and went."""
+class _Exchange:
+    """One request: its counts, its status, and digests of what came and went."""
 
     def __init__(self, key: bytes | None, receive: Receive, send: Send, *, keep: bool) -> None:
-        self.tally, self.status, self.body = Tally(), 0, bytearray()
+        self.counts, self.status, self.body = RequestCounts(), 0, bytearray()
         self.received, self.sent = Digest(key), Digest(key)
         self._receive, self._send, self._keep = receive, send, keep
 

@@ -13,8 +13,8 @@ from typing import Any
 from igakulm.errors import did_you_mean
 from igakulm.inference.constraint import JsonSchema
 from igakulm.inference.engine import Sampling
+from igakulm.serving.dispatcher import BadRequest
 from igakulm.serving.response_format import read_response_format
-from igakulm.serving.room import BadRequest
 
 MOST_STOPS = 4
 LONGEST_STOP = 64
@@ -72,7 +72,7 @@ def read_generation(value: Mapping[str, object], cap: int, default_tokens: int, 
     Args:
         value: the request's body.
         cap: most tokens of an answer; a request for more gets this many.
-        default_tokens: without a word about it.
+        default_tokens: of a request that names none.
         top: how many log-probabilities a step tells; None = none.
 
     Raises:

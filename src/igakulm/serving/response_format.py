@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from igakulm.serving.room import BadRequest
+from igakulm.serving.dispatcher import BadRequest
 
 FIELD = "response_format"
 MOST_NODES, DEEPEST = 200, 12

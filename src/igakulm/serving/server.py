@@ -20,6 +20,7 @@ from igakulm.inference.engine import Engine
 from igakulm.inference.model import Model
 from igakulm.serving.audit import AuditLog
 from igakulm.serving.completion_routes import completion_routes
+from igakulm.serving.dispatcher import BadRequest, ClientGone, Dispatcher, Limits
 from igakulm.serving.guards import Guard, error_response
 from igakulm.serving.keys import Keys
 from igakulm.serving.metrics import Metrics
@@ -28,7 +29,6 @@ from igakulm.serving.place import Place
 from igakulm.serving.ready import Readiness
 from igakulm.serving.record import Record
 from igakulm.serving.refusals import Refusals
-from igakulm.serving.room import BadRequest, ClientGone, Limits, Room
 from igakulm.tasks.layouts import Task, default_tasks
 from igakulm.tokenizer.open import Encoder
 
@@ -85,15 +85,15 @@ def app_of(opened: Model, options: Options) -> Guard:
     """The ASGI application for an opened model."""
     from igakulm.serving.task_routes import task_routes
 
-    room = Room(opened, options.limits)
+    dispatcher = Dispatcher(opened, options.limits)
     refusals = options.refusals or Refusals(options.audit)
-    metrics = Metrics(room, options.audit, refusals)
+    metrics = Metrics(dispatcher, options.audit, refusals)
     routes = [
-        Route("/health", _health(room), methods=["GET"]),
-        Route("/ready", Readiness(room, options.audit).answer, methods=["GET"]),
+        Route("/health", _health(dispatcher), methods=["GET"]),
+        Route("/ready", Readiness(dispatcher, options.audit).answer, methods=["GET"]),
         Route("/metrics", metrics.answer, methods=["GET"]),
-        *completion_routes(room),
-        *task_routes(room, opened.tasks),
+        *completion_routes(dispatcher),
+        *task_routes(dispatcher, opened.tasks),
         *_routes_of_page(opened),
     ]
     paths = {route.path for route in routes} | {OPENAPI}
@@ -130,8 +130,8 @@ def _routes_of_page(opened: Model) -> list[Route]:
     return [*page_routes(), *model_routes(opened)]
 
 
-def _health(room: Room) -> Callable[[Request], object]:
-    engine = room.inner
+def _health(dispatcher: Dispatcher) -> Callable[[Request], object]:
+    engine = dispatcher.inner
 
     async def health(_: Request) -> Response:
         # An engine in this process is alive as long as the server; one in a child or behind an endpoint says so itself.
@@ -141,9 +141,9 @@ def _health(room: Room) -> Callable[[Request], object]:
             "engine": {"alive": alive, "restarts": int(getattr(engine, "restarts", 0))},
             "queue": {
                 "lanes": engine.lanes,
-                "running": room.turns.running,
-                "waiting": room.turns.waiting,
-                "most_waiting": room.limits.queue,
+                "running": dispatcher.admission.running,
+                "waiting": dispatcher.admission.waiting,
+                "most_waiting": dispatcher.limits.queue,
             },
         }
         return JSONResponse(body)

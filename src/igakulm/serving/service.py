@@ -24,12 +24,12 @@ from igakulm.inference.bundle_folder import BUNDLE
 from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import Endpoint, open_model
 from igakulm.serving.audit import AuditLog
+from igakulm.serving.dispatcher import Limits
 from igakulm.serving.guards import check_address
 from igakulm.serving.keys import Keys
 from igakulm.serving.listening import Certificate, bind, server_settings
 from igakulm.serving.place import place_of
 from igakulm.serving.refusals import Refusals
-from igakulm.serving.room import Limits
 from igakulm.serving.server import Options, app_of
 
 LOG = logging.getLogger("igakulm.serving")

@@ -1,7 +1,7 @@
 """The tasks of a bundle over HTTP: `/api/tasks`, and `/api/KIND` for each kind of task in `answering/kinds/`.
 
-Does: check a request against its kind's model, ask in the room's thread, answer in JSON. Does not: take turns or read
-bodies (room.py), know any kind, or keep anything of a text.
+Does: check a request against its kind's model, ask in the dispatcher's thread, answer in JSON. Does not: queue, or read
+bodies (dispatcher.py), know any kind, or keep anything of a text.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from starlette.routing import Route
 from igakulm.answering.kinds.kind import Part, TaskRequest
 from igakulm.answering.kinds.registry import task_kinds
 from igakulm.errors import did_you_mean
+from igakulm.serving.dispatcher import BadRequest, Dispatcher, check_allowed
 from igakulm.serving.request_fields import check_fields
-from igakulm.serving.room import BadRequest, Room, check_allowed
 from igakulm.tasks.layouts import Task
 
 
@@ -45,11 +45,11 @@ class Tasks(Part):
     tasks: list[TaskEntry]
 
 
-def task_routes(room: Room, tasks: Sequence[Task]) -> list[Route]:
+def task_routes(dispatcher: Dispatcher, tasks: Sequence[Task]) -> list[Route]:
     """The routes of all tasks.
 
     Args:
-        room: the engine, its queue and its limits.
+        dispatcher: the engine, its queue and its limits.
         tasks: of the bundle.
     """
     known = Tasks(tasks=[_entry(task) for task in tasks]).model_dump()
@@ -57,23 +57,25 @@ def task_routes(room: Room, tasks: Sequence[Task]) -> list[Route]:
     async def listed(_: Request) -> Response:
         return JSONResponse(known)
 
-    routes = [_route(room, tasks, kind) for kind in task_kinds().values()]
+    routes = [_route(dispatcher, tasks, kind) for kind in task_kinds().values()]
     return [Route("/api/tasks", listed, methods=["GET"]), *routes]
 
 
-def _route(room: Room, tasks: Sequence[Task], kind: type[TaskRequest]) -> Route:
+def _route(dispatcher: Dispatcher, tasks: Sequence[Task], kind: type[TaskRequest]) -> Route:
     path = f"/api/{kind.KIND}"
     of_kind = {task.name: task for task in tasks if task.kind == kind.KIND}
 
     async def endpoint(request: Request) -> Response:
-        value = await room.json_body(request)
-        check_fields(value, room.name, {*kind.model_fields, "model"}, {})
+        value = await dispatcher.json_body(request)
+        check_fields(value, dispatcher.name, {*kind.model_fields, "model"}, {})
         asked = _read(kind, value)
         named = "task" in kind.model_fields
         task = _task(value["task"], of_kind) if named else Task(kind.KIND, kind.KIND, "", "")
         check_allowed(request, task.name)
-        most = room.limits.new_tokens
-        return JSONResponse(await room.run(lambda: asked.answer(room.model, task, most).model_dump(), request))
+        most = dispatcher.limits.new_tokens
+        return JSONResponse(
+            await dispatcher.run(lambda: asked.answer(dispatcher.model, task, most).model_dump(), request)
+        )
 
     return Route(path, endpoint, methods=["POST"], name=path)
 

@@ -47,7 +47,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class _Desk:
+class _AuthorQueue:
     """One writer at work: `error` ends its asking."""
 
     author: Author
@@ -101,37 +101,37 @@ class Asker:
         servers = [(author, jobs) for author, jobs in work if author.endpoint]
         files = [(author, jobs) for author, jobs in work if author.gguf]
         with self.progress.task(what, sum(len(jobs) for _, jobs in work), unit) as task:
-            desks = [_Desk(author, iter(jobs), asked, self.rates, task) for author, jobs in servers]
-            asyncio.run(self._ask_all(desks))
+            queues = [_AuthorQueue(author, iter(jobs), asked, self.rates, task) for author, jobs in servers]
+            asyncio.run(self._ask_all(queues))
             for author, jobs in files:
-                desks.append(self._ask_file(author, jobs, asked, task))
+                queues.append(self._ask_file(author, jobs, asked, task))
         asked.seconds, asked.cpu_seconds = time.monotonic() - start, time.process_time() - cpu
-        for desk in desks:
-            if desk.error is None and desk.failures and not desk.done:
-                desk.error = desk.last
-            asked.error = asked.error or desk.error
+        for queue in queues:
+            if queue.error is None and queue.failures and not queue.done:
+                queue.error = queue.last
+            asked.error = asked.error or queue.error
         return asked
 
-    async def _ask_all(self, desks: Sequence[_Desk]) -> None:
+    async def _ask_all(self, queues: Sequence[_AuthorQueue]) -> None:
         async with asyncio.TaskGroup() as group:
-            for desk in desks:
-                group.create_task(self._ask_at(desk, desk.author.endpoint or ""))
+            for queue in queues:
+                group.create_task(self._ask_at(queue, queue.author.endpoint or ""))
 
-    def _ask_file(self, author: Author, jobs: Jobs, asked: Asked, task: Bar) -> _Desk:
+    def _ask_file(self, author: Author, jobs: Jobs, asked: Asked, task: Bar) -> _AuthorQueue:
         """Load the file only if something is missing."""
         assert author.gguf is not None
-        desk = _Desk(author, iter(jobs), asked, self.rates, task)
+        queue = _AuthorQueue(author, iter(jobs), asked, self.rates, task)
         if all(job.key in self.known for job in jobs):
             asked.counts.setdefault(author.name, Counter()).update(stored=len(jobs))
             task.advance(len(jobs))
-            return desk
+            return queue
         self.progress.say(f"{author.name}: loading {author.gguf}")
         with serve_gguf(author.gguf, author.context_length, slots=author.concurrency) as endpoint:
-            asyncio.run(self._ask_at(desk, endpoint))
-        return desk
+            asyncio.run(self._ask_at(queue, endpoint))
+        return queue
 
-    async def _ask_at(self, desk: _Desk, endpoint: str) -> None:
-        author = desk.author
+    async def _ask_at(self, queue: _AuthorQueue, endpoint: str) -> None:
+        author = queue.author
         client = Client(
             endpoint,
             self.store,
@@ -144,22 +144,22 @@ class Asker:
             try:
                 async with asyncio.TaskGroup() as group:
                     for _ in range(author.concurrency):
-                        group.create_task(self._work(desk, client))
+                        group.create_task(self._work(queue, client))
             finally:
                 self.rates.end(model_name(author.model, author.revision))
-                counts = desk.asked.counts.setdefault(author.name, Counter())
+                counts = queue.asked.counts.setdefault(author.name, Counter())
                 counts.update(client.counts)
-        if desk.error is not None:
-            self.progress.say(f"{author.name} is given up: {desk.error.what}")
+        if queue.error is not None:
+            self.progress.say(f"{author.name} is given up: {queue.error.what}")
 
-    async def _work(self, desk: _Desk, client: Client) -> None:
+    async def _work(self, queue: _AuthorQueue, client: Client) -> None:
         """Take jobs until none is left or the endpoint is at fault; answers on their way are still waited for."""
-        name = model_name(desk.author.model, desk.author.revision)
-        for place, job in enumerate(desk.waiting):
+        name = model_name(queue.author.model, queue.author.revision)
+        for place, job in enumerate(queue.waiting):
             try:
                 if job.key in self.known:
                     client.counts["stored"] += 1
-                    desk.done += 1
+                    queue.done += 1
                     if place % YIELD_EVERY == 0:
                         await asyncio.sleep(0)
                 else:
@@ -167,13 +167,13 @@ class Asker:
                     answer = await client.ask_chat(job.body, new_key=job.key)
                     self.known.add(job.key)
                     self.rates.add(name, job.kind, answer)
-                    desk.answered()
+                    queue.answered()
             except RequestError as error:
-                desk.fail(job, error)
-                desk.task.note(f"{len(desk.asked.failed)} failed")
+                queue.fail(job, error)
+                queue.task.note(f"{len(queue.asked.failed)} failed")
             except InputError as error:
-                desk.stop(error)
-            if desk.error is not None:
+                queue.stop(error)
+            if queue.error is not None:
                 client.give_up()
                 return
-            desk.task.advance()
+            queue.task.advance()

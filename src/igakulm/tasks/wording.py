@@ -30,8 +30,7 @@ from igakulm.tasks.exam_answers import choices_of, right_answers
 from igakulm.tasks.exams import key_of
 from igakulm.tasks.fields import text_field, unique_rows
 from igakulm.tasks.items import LETTERS, Item
-
-Message = dict[str, str]
+from igakulm.text.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

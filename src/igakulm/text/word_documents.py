@@ -12,10 +12,13 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from igakulm.errors import InputError
 from igakulm.text.inline_markup import with_meaning
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element as Element
 
 MAX_BYTES = 200 * 2**20
 """An unpacked document that is larger is a bomb or data, no prose."""
@@ -58,10 +61,10 @@ def word_text(data: bytes, where: str = "") -> str:
 class _Reader:
     """Reads the nodes of a document; looks of text may stand in its named styles."""
 
-    def __init__(self, styles: Any) -> None:
+    def __init__(self, styles: Element) -> None:
         self._styles = {_attribute(one, "styleId"): one for one in styles.iterchildren("{*}style")}
 
-    def lines(self, parent: Any) -> Iterator[str]:
+    def lines(self, parent: Element) -> Iterator[str]:
         """A line for each paragraph and each row of a table."""
         for node in parent:
             name = _name(node)
@@ -72,14 +75,14 @@ class _Reader:
             elif name in ("sdt", "sdtContent", "ins", "moveTo", "customXml"):
                 yield from self.lines(node)
 
-    def _paragraph(self, node: Any) -> Iterator[str]:
+    def _paragraph(self, node: Element) -> Iterator[str]:
         """Its text, and that of the text boxes that hang on it."""
         yield html.unescape(_TAGS.sub("", with_meaning("".join(self._inline(node)))))
         for box in node.iter("{*}txbxContent"):
             if not any(_name(one) == "Fallback" for one in box.iterancestors()):  # the same box for older programs
                 yield from self.lines(box)
 
-    def _inline(self, parent: Any) -> Iterator[str]:
+    def _inline(self, parent: Element) -> Iterator[str]:
         for node in parent:
             name = _name(node)
             if name in _PASSED_OVER:
@@ -96,10 +99,10 @@ class _Reader:
             else:
                 yield _CHARACTERS[name] if name in _CHARACTERS else "".join(self._inline(node))
 
-    def _part(self, node: Any, name: str) -> str:
+    def _part(self, node: Element, name: str) -> str:
         return "".join("".join(self._inline(one)) for one in node if _name(one) == name)
 
-    def _run(self, node: Any) -> str:
+    def _run(self, node: Element) -> str:
         """A run of one look: raised and lowered text in tags, what is struck out in <s>, nothing if it is hidden."""
         looks = self._looks(node)
         text = "".join(_symbol(one) if _name(one) == "sym" else "".join(self._inline([one])) for one in node)
@@ -112,7 +115,7 @@ class _Reader:
             tag = "sub" if raised.startswith("-") else "sup"
         return f"<{tag}>{text}</{tag}>" if tag else text
 
-    def _looks(self, node: Any, depth: int = 0) -> dict[str, object]:
+    def _looks(self, node: Element, depth: int = 0) -> dict[str, object]:
         """The properties of a run or style, over those of the styles that it is based on."""
         properties = node.find("{*}rPr")
         own = {} if properties is None else {_name(one): one for one in properties}
@@ -120,7 +123,7 @@ class _Reader:
         style = self._styles.get(_value(parent))
         return own if style is None or depth > _MOST_STYLES else {**self._looks(style, depth + 1), **own}
 
-    def _grid(self, table: Any) -> tuple[list[list[str]], bool]:
+    def _grid(self, table: Element) -> tuple[list[list[str]], bool]:
         """Cells of all rows, one over several rows in each of them and one over several columns once a column."""
         rows: list[list[str]] = []
         above: dict[int, str] = {}
@@ -173,7 +176,7 @@ def _is_header(rows: list[list[str]], marked: bool) -> bool:
     return any(all(_DIGIT.search(cell) for cell in column) for column in columns[1:])
 
 
-def _cells(row: Any) -> Iterator[Any]:
+def _cells(row: Element) -> Iterator[Element]:
     for node in row:
         if _name(node) == "tc":
             yield node
@@ -181,12 +184,12 @@ def _cells(row: Any) -> Iterator[Any]:
             yield from _cells(node)
 
 
-def _name(node: Any) -> str:
+def _name(node: Element) -> str:
     tag = node.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""  # comments have a function
 
 
-def _attribute(node: Any, name: str) -> str | None:
+def _attribute(node: Element, name: str) -> str | None:
     return next((value for key, value in node.attrib.items() if key.endswith("}" + name)), None)
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from igakulm.errors import InputError
+from igakulm.text.messages import Message
 from igakulm.tokenizer.encode import CHAT_TOKENS
-from igakulm.tokenizer.encoder import Encoder, Message
+from igakulm.tokenizer.encoder import Encoder
 
 ROLES = ("system", "user", "assistant")
 BEGIN, END = "<|begin_of_text|>", "<|end_of_text|>"

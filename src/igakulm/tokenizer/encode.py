@@ -19,7 +19,8 @@ import sentencepiece
 from igakulm.errors import InputError
 from igakulm.files import read_json, sha256_file, sha256_json
 from igakulm.text.broken import whole_characters
-from igakulm.tokenizer.encoder import Message, Part, without_template
+from igakulm.text.messages import Message
+from igakulm.tokenizer.encoder import Part, without_template
 from igakulm.tokenizer.padding import padded
 from igakulm.tokenizer.spelling import METASPACE, is_text, join_characters
 

@@ -6,14 +6,12 @@ any Hugging Face folder, `adopted.py`: an open model's that a recipe goes on wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from igakulm.errors import InputError
-
-Message = Mapping[str, str]
-"""One turn of a conversation: {"role": "system" | "user" | "assistant", "content": text}."""
+from igakulm.text.messages import Message
 
 
 class Part(NamedTuple):

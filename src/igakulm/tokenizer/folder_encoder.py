@@ -13,8 +13,9 @@ from pathlib import Path
 
 from igakulm.errors import InputError
 from igakulm.files import sha256_file, sha256_json
+from igakulm.text.messages import Message
 from igakulm.tokenizer.encode import TOKENIZER_FILE
-from igakulm.tokenizer.encoder import Message, Part
+from igakulm.tokenizer.encoder import Part
 from igakulm.tokenizer.folder_text import FolderText, named_ends
 from igakulm.tokenizer.spelling import BYTE_OF, is_text, join_characters, spelt_bytes
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from igakulm.errors import InputError
 from igakulm.files import read_json
 from igakulm.text.broken import whole_characters
-from igakulm.tokenizer.encoder import Message, without_template
+from igakulm.text.messages import Message
+from igakulm.tokenizer.encoder import without_template
 from igakulm.tokenizer.folder_tokenizer import FolderTokenizer
 
 END_OF_TURN = (

@@ -14,7 +14,7 @@ from typing import Any
 
 from igakulm.errors import InputError
 from igakulm.pretrained import load_tokenizer
-from igakulm.tokenizer.encoder import Message
+from igakulm.text.messages import Message
 
 DATE = {"%Y": "2024", "%m": "07", "%d": "26", "%b": "Jul", "%B": "July", "%A": "Friday", "%a": "Fri"}
 """What templates that write today's date are told, so that a prompt does not change from day to day."""

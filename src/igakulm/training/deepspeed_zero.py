@@ -3,6 +3,10 @@
 Does: hand gradients, clipping and updates to a DeepSpeed engine; read and write its partitioned moments.
 Does not: use its checkpoints, schedules, data loaders or mixed precision: those are ours, so that a checkpoint goes on
 with any strategy and every strategy computes the same.
+
+Why it stays beside `zero2`, which does the same and is the one to take: the paper trained with DeepSpeed's ZeRO-2, and
+these lines let its setting be run as it was; and it is the only other implementation that ours is tested against
+(tests/training/test_parallel.py: the same losses).
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple, dataclass
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,11 +59,11 @@ class EncodedDocument:
 class EncodedCorpus:
     """All documents in reading order, and their tokens (begin + text + end each), memory-mapped."""
 
-    def __init__(self, dtype: np.dtype[Any]) -> None:
+    def __init__(self, dtype: np.dtype[np.generic]) -> None:
         self.documents: list[EncodedDocument] = []
         self.dtype = dtype
         self._starts: list[int] = []
-        self._shards: list[npt.NDArray[Any]] = []
+        self._shards: list[npt.NDArray[np.generic]] = []
         self._size = 0
 
     def add(self, documents: Sequence[EncodedDocument], tokens: Path) -> None:
@@ -77,14 +76,14 @@ class EncodedCorpus:
             self._size += document.length
         self.documents += documents
 
-    def tokens(self, start: int, length: int) -> npt.NDArray[Any]:
+    def tokens(self, start: int, length: int) -> npt.NDArray[np.generic]:
         """`length` tokens of one document."""
         shard = bisect.bisect_right(self._starts, start) - 1
         begin = start - self._starts[shard]
         return self._shards[shard][begin : begin + length]
 
 
-def token_dtype(size: int) -> np.dtype[Any]:
+def token_dtype(size: int) -> np.dtype[np.generic]:
     """Two bytes a token while the largest id (`size` - 1) is at most 65,535, else four; little-endian.
 
     >>> token_dtype(65_536), token_dtype(65_537)

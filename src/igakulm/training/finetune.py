@@ -28,12 +28,13 @@ from igakulm.progress import Progress
 from igakulm.recipe.keys import Form
 from igakulm.recipe.schema import BenchmarksSection, FinetuneSection, ModelSection
 from igakulm.tasks.chats import Chat, read_chats
+from igakulm.tasks.conversation import conversation_of_chat, conversation_of_item
 from igakulm.tasks.find_layouts import layouts_of
 from igakulm.tasks.items import Item
 from igakulm.tasks.layouts import TASKS_FILE, write_tasks
 from igakulm.tasks.load import load_split
 from igakulm.tasks.personal_data import account
-from igakulm.tasks.turns import turns_of_chat, turns_of_item
+from igakulm.text.messages import Message
 from igakulm.text.preparation import read_preparation, write_preparation
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder, load_encoder
@@ -49,7 +50,7 @@ from igakulm.training.tuning_rows import CHATS, TuningRow, TuningRows, hold_out,
 from igakulm.training.world import current_world
 
 SAMPLES_A_TASK = 1
-Question = tuple[str, list[dict[str, str]], str]
+Question = tuple[str, list[Message], str]
 """Task, messages, the right answer."""
 Answer = Callable[[list[list[int]]], list[list[int]]]
 """Prompts to continuations, as token ids."""
@@ -259,10 +260,10 @@ def _questions(items: Mapping[str, Sequence[Item]], chats: Sequence[Chat], form:
     asked: list[Question] = []
     for task in items:
         for item in items[task][:SAMPLES_A_TASK]:
-            question, answer = turns_of_item(item, form, f"{task}, row {item.id}").messages
+            question, answer = conversation_of_item(item, form, f"{task}, row {item.id}").messages
             asked.append((task, [question], answer["content"]))
     for chat in chats[:SAMPLES_A_TASK]:
-        messages = turns_of_chat(chat.messages, form, chat.where).messages
+        messages = conversation_of_chat(chat.messages, form, chat.where).messages
         last = max(place for place, message in enumerate(messages) if message["role"] == "assistant")
         asked.append((CHATS, list(messages[:last]), messages[last]["content"]))
     return asked

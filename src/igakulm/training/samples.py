@@ -1,8 +1,12 @@
 """What a model says while it is being trained: greedy continuations, in the middle of a training.
 
 Does: continue prompts with the model as it is trained (its own attention, its scaled embedding, its shards).
-Does not: use a cache; a few dozen tokens of a few prompts are quick without one. Finished folders are sampled by
-`model.folder.continue_greedily`, with stock code.
+Does not: use a cache; a few dozen tokens of a few prompts are quick without one.
+
+Why training has two greedy decoders and neither is an engine of inference/: a model in training is no folder that an
+engine could open, it is the objective's own layers, with scaled embedding and perhaps a share of the weights; and a
+finished folder is sampled by stock code (`model.folder.continue_greedily`), because that it answers there is the proof
+that it was written well.
 """
 
 from __future__ import annotations

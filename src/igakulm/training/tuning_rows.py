@@ -19,9 +19,9 @@ from igakulm.model.batch import NO_TARGET, Ids, Row
 from igakulm.progress import Progress, track
 from igakulm.recipe.keys import Form
 from igakulm.tasks.chats import Chat, document_hash
+from igakulm.tasks.conversation import Conversation, conversation_of_chat, conversation_of_item
 from igakulm.tasks.items import Item
 from igakulm.tasks.splits import documents_of, linked_groups
-from igakulm.tasks.turns import Turns, turns_of_chat, turns_of_item
 from igakulm.tokenizer.chat import render_chat
 from igakulm.tokenizer.open import Encoder
 from igakulm.training.loop import Validation
@@ -137,18 +137,18 @@ def render_row(item: Item, encoder: Encoder, form: Form) -> TuningRow:
     where = f"{item.task}, row {item.id}"
     about = documents_of(item) or {item.question}
     documents = frozenset(filter(None, map(document_hash, about)))
-    row = _rendered(item.task, item.id, turns_of_item(item, form, where), encoder, where, documents)
+    row = _rendered(item.task, item.id, conversation_of_item(item, form, where), encoder, where, documents)
     return replace(row, label="".join(item.answer)) if item.kind == "choice" else row
 
 
 def render_conversation(chat: Chat, encoder: Encoder, form: Form) -> TuningRow:
     """One conversation; the loss is on every assistant turn, each to its own end token."""
-    turns = turns_of_chat(chat.messages, form, chat.where)
+    turns = conversation_of_chat(chat.messages, form, chat.where)
     return _rendered(CHATS, chat.name, turns, encoder, chat.where, chat.documents, chat.repeats)
 
 
 def _rendered(
-    task: str, name: str, turns: Turns, encoder: Encoder, where: str, documents: frozenset[str], repeats: int = 1
+    task: str, name: str, turns: Conversation, encoder: Encoder, where: str, documents: frozenset[str], repeats: int = 1
 ) -> TuningRow:
     ids, targets = _tokens(turns.messages, encoder, where)
     answers = (message["content"] for message in turns.messages if message["role"] == "assistant")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from igakulm.recipe.personal_data import Kind
-from igakulm.text.personal.finder import Finder
+from igakulm.text.personal.finder import LAYERS, Finder
 from igakulm.text.personal.reading import read
 from igakulm.text.personal.spans import Span, settled
 
@@ -117,6 +117,7 @@ def test_no_character_that_a_rule_found_comes_free(rows: list[tuple[int, int, fl
 )
 def test_a_cell_of_50000_characters_ends(piece: str) -> None:
     text = piece * (50_000 // len(piece))
+    finder = Finder(layers=tuple(layer for layer in LAYERS if layer != "tagger"))  # it reads parts of 400 characters
     start = time.process_time()
-    FIND.find(text)
+    finder.find(text)
     assert time.process_time() - start < 60  # a guard against rules that take the square of the length: hours

@@ -7,7 +7,7 @@ from igakulm.evaluation.personal_spans import measure, measured, share_of
 from igakulm.text.personal.finder import Finder
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(len(labelled_notes.HALVES)))
 def test_what_is_stored_is_what_is_measured(number: int) -> None:
     half = labelled_notes.HALVES[number]
     assert labelled_notes.measure_half(half, Finder()) == measured()[number]
@@ -15,7 +15,8 @@ def test_what_is_stored_is_what_is_measured(number: int) -> None:
 
 def test_the_notes_are_many_and_the_last_set_is_held_out() -> None:
     assert sum(one.notes for one in measured()) >= 200
-    assert [one.labelled_set for one in measured() if "held out" in one.labelled_set] == [measured()[-1].labelled_set]
+    assert [one.held_out for one in measured()] == [half == labelled_notes.HELD_OUT for half in labelled_notes.HALVES]
+    assert measured()[-1].held_out and measured()[-1].notes >= 200
 
 
 def test_a_half_found_label_is_missed_and_a_wide_span_is_wrong() -> None:

@@ -13,7 +13,7 @@ import re
 from igakulm.corpus.filters.filter import Document, Filter, Finding
 from igakulm.recipe.schema import Filters
 
-_PREDICATES = ("なし", "あり", "する", "した", "める", "ない", "いる", "ます", "です", "った")
+PREDICATES = ("なし", "あり", "する", "した", "める", "ない", "いる", "ます", "です", "った")
 """Short lines of notes end so (「排便なし」), lines of menus do not."""
 _SHORT_LINE = 12
 _FEW_LINES = 6
@@ -33,7 +33,7 @@ def judge(document: Document, filters: Filters) -> Finding | None:
     short = [
         line
         for line in lines
-        if len(line) < _SHORT_LINE and line[-1] not in "。、!?」" and not line.endswith(_PREDICATES)
+        if len(line) < _SHORT_LINE and line[-1] not in "。、!?」" and not line.endswith(PREDICATES)
     ]
     listed = "".join(short)
     if len(short) > filters.max_short_line_share * len(lines) and len(listed) > 0.4 * len(text):

@@ -19,8 +19,3 @@ def all_filters() -> tuple[Filter, ...]:
     names = sorted(f"{folder.__name__}.{module.name}" for module in pkgutil.iter_modules(folder.__path__))
     found = [getattr(importlib.import_module(name), "FILTER", None) for name in names]
     return tuple(sorted((one for one in found if isinstance(one, Filter)), key=lambda one: one.order))
-
-
-def filter_reasons() -> tuple[str, ...]:
-    """Every reason code that a filter can give."""
-    return tuple(reason for one in all_filters() for reason in one.reasons)

@@ -1,7 +1,9 @@
 // The scoreboard: for each task a plot whose lines are models, with 95 % intervals, and all figures in a table.
 
 import { el, svg } from "./dom.js";
+import { plainTitle } from "./tasks.js";
 
+const LONGEST = 24; // characters of a title above a plot
 const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
 
 export function scoreboard(rows, tasks) {
@@ -30,9 +32,12 @@ function group(rows, key) {
   return found;
 }
 
+// A task's name as a clinician reads it, with the name that the recipe gave it; a benchmark's layouts are its tags'.
 function title(name, tasks) {
-  const known = tasks.find((task) => task.name === name)?.title_ja;
-  return known && known !== name ? `${known}（${name}）` : name;
+  const own = tasks.filter((task) => task.name === name || task.name.startsWith(`${name}.`)).map(plainTitle);
+  if (!own.length || own[0] === name) return name;
+  const first = own[0].length > LONGEST ? `${own[0].slice(0, LONGEST)}…` : own[0];
+  return `${first}${own.length > 1 ? "など" : ""}（${name}）`;
 }
 
 function legend(rows) {
@@ -48,7 +53,16 @@ function legend(rows) {
   return [
     el("ul", { class: "legend" }, items.filter(Boolean)),
     el("p", { class: "quiet" }, "横線は95 %信頼区間。値はこの評価での点数で、診療での性能を示すものではありません。"),
+    ...meanings(rows),
   ];
+}
+
+// What the figures are, in a sentence each: κ is no word of a ward.
+function meanings(rows) {
+  const known = new Map(rows.filter((row) => row.main && row.meaning_ja).map((row) => [row.metric_ja, row.meaning_ja]));
+  if (!known.size) return [];
+  const list = [...known].map(([name, meaning]) => el("div", {}, el("dt", {}, name), el("dd", {}, meaning)));
+  return [el("details", {}, el("summary", {}, "数値の意味"), el("dl", { class: "meanings" }, list))];
 }
 
 function style(row) {

@@ -17,6 +17,7 @@ from igakulm.tasks.item_rows import write_item_rows
 from igakulm.tasks.own.items import items_of
 from igakulm.tasks.own.rows import OwnRow
 from igakulm.tasks.own.splits import Sides
+from igakulm.text.personal.key_file import deidentifier_of
 from igakulm.text.personal.replacing import Deidentifier, Replaced
 
 
@@ -36,9 +37,12 @@ def store_sides(task_file: TaskFile, sides: Sides, folder: Path) -> Stored:
         task_file: says what is replaced.
         sides: the rows.
         folder: of the files; the caller makes it.
+
+    Raises:
+        InputError: dates are shifted or names invented without a key file.
     """
     config = deidentification(task_file.personal_data)
-    replacer = Deidentifier(config) if config else None
+    replacer = deidentifier_of(config, "personal_data") if config else None
     written = frozenset(task.name for task in task_file.tasks if task.kind in ("question-answer", "free-text"))
     train, test = (
         [without_personal_data(row, replacer, written) for row in rows] if replacer else list(rows)
@@ -66,17 +70,22 @@ def _patients(rows: Iterable[OwnRow]) -> int:
 def without_personal_data(row: OwnRow, replacer: Deidentifier, written: frozenset[str] = frozenset()) -> OwnRow:
     """A row with its personal data replaced in the text, the other texts and the answers.
 
-    A string of the text that a replaced span touches becomes what stands there now; answers of the tasks `written` are
-    texts of their own.
+    All texts of the row are looked at together, so that a name of one is found in the others. A string of the text that
+    a replaced span touches becomes what stands there now; answers of the tasks `written` are texts of their own.
     """
-    scope = row.patient or row.id
-    replaced = replacer(row.text, scope)
+    own = {(task, place): part for task in written for place, part in enumerate(row.answers.get(task, ()))}
+    texts = {("", 0): row.text, **{(task, -1): text for task, text in row.seconds.items()}, **own}
+    replaced = replacer.replace_together(texts, row.patient or row.id)
+    document = replaced["", 0]
     answers: dict[str, tuple[str, ...]] = {}
     for task, answer in row.answers.items():
-        parts = (replacer(part, scope).text if task in written else _moved(part, replaced) for part in answer)
+        parts = (
+            replaced[task, place].text if task in written else _moved(part, document)
+            for place, part in enumerate(answer)
+        )
         answers[task] = tuple(dict.fromkeys(parts))
-    seconds = {task: replacer(text, scope).text for task, text in row.seconds.items()}
-    return replace(row, text=replaced.text, answers=answers, seconds=seconds)
+    seconds = {task: replaced[task, -1].text for task in row.seconds}
+    return replace(row, text=document.text, answers=answers, seconds=seconds)
 
 
 def _moved(part: str, replaced: Replaced) -> str:

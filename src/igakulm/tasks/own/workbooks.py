@@ -10,11 +10,15 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from igakulm.errors import InputError, did_you_mean
 from igakulm.tasks.own.headers import find_header, joined_header
 from igakulm.tasks.own.tables import Table, named_columns, rows_under
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+    from openpyxl.worksheet.worksheet import Worksheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def read_workbook(path: Path, sheet: str | None, header_rows: int) -> Table:
     return Table(where, columns, rows, tuple(notes))
 
 
-def _load(path: Path, *, data_only: bool) -> Any:
+def _load(path: Path, *, data_only: bool) -> Workbook:
     try:
         import openpyxl
     except ImportError as error:
@@ -56,7 +60,7 @@ def _load(path: Path, *, data_only: bool) -> Any:
         raise InputError("the workbook cannot be read", where=str(path), hint=hint) from error
 
 
-def _choose(workbook: Any, wanted: str | None, path: Path) -> tuple[str, list[str]]:
+def _choose(workbook: Workbook, wanted: str | None, path: Path) -> tuple[str, list[str]]:
     visible = [sheet.title for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
     hidden = [sheet.title for sheet in workbook.worksheets if sheet.sheet_state != "visible"]
     if wanted is not None:
@@ -74,7 +78,7 @@ def _choose(workbook: Any, wanted: str | None, path: Path) -> tuple[str, list[st
     return filled[0], notes
 
 
-def _read(values: Any, formulas: Any) -> _Grid:
+def _read(values: Worksheet, formulas: Worksheet) -> _Grid:
     merged = {
         (row, column): (area.min_row, area.min_col)
         for area in values.merged_cells.ranges
@@ -95,7 +99,7 @@ def _read(values: Any, formulas: Any) -> _Grid:
     return _Grid(rows, problems)
 
 
-def _cells(sheet: Any) -> Iterator[Sequence[object]]:
+def _cells(sheet: Worksheet) -> Iterator[Sequence[object]]:
     yield from sheet.iter_rows(values_only=True)
 
 

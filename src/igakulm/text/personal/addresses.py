@@ -39,7 +39,9 @@ _UNIT = re.compile(
     r"へ転|より転|に転|に引|[一-鿿々ヶ]{1,6}(?:在住|出身|に居|に住|町))"
 )
 _AFTER_UNIT = re.compile(rf"(?:[一-鿿々ヶ]{{1,4}}区)?{_STREET}{_BUILDING}")
-_NUMBERED = re.compile(rf"[一-鿿々ァ-ヺーヶ]{{1,8}}[0-9]{{1,5}}(?:番地|番|丁目|-[0-9]{{1,4}}){_STREET}?{_BUILDING}")
+_NUMBERED = re.compile(
+    rf"[一-鿿々ぁ-んァ-ヺーヶ]{{1,8}}[0-9]{{1,5}}(?:番地|番|丁目|-[0-9]{{1,4}}){_STREET}?{_BUILDING}"
+)
 """A municipality that the dictionary does not know is taken for one where a house number follows."""
 _LIVES = re.compile(
     r"(?P<town>[一-鿿々ヶァ-ヺー]{0,8}?)(?=在住|出身|に居住|に在住|に住|の自宅|居住|在勤|に転居|から転居|へ転居|"
@@ -106,7 +108,7 @@ def _municipality(seen: str, unit: re.Match[str], lists: Gazetteer) -> Piece | N
         return Piece(before.start(), told.end(), 0.8)
     if start is None:
         return None
-    rest = _LIVES.match(seen, unit.end()) or _AFTER_UNIT.match(seen, unit.end())
+    rest = next(filter(None, (after.match(seen, unit.end()) for after in (_LIVES, _AFTER_UNIT, _NUMBERED))), None)
     return Piece(before.start() + start, rest.end(), 0.9) if rest else None
 
 

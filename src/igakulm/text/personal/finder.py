@@ -7,6 +7,7 @@ Does not: change the text (replacing.py), or hold a rule of its own.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -23,7 +24,9 @@ from igakulm.text.personal import (
     web,
 )
 from igakulm.text.personal.gazetteer import Gazetteer, gazetteer
+from igakulm.text.personal.learnt import LEARNT_KINDS, find_learnt
 from igakulm.text.personal.reading import read
+from igakulm.text.personal.sentences import find_names_in_sentences
 from igakulm.text.personal.spans import DEFAULT_KINDS, Piece, Span, settled, spans_of
 
 LAYERS: tuple[Layer, ...] = get_args(Layer)
@@ -44,6 +47,19 @@ _BLANK = re.compile(r"[\s、。,.:;|・()（）〒-]*")
 _NUMBER_KINDS = frozenset({"patient_number", "insurance_number", "my_number", "device_number"})
 
 
+_NEAR = 24
+"""Characters between a name and a date that the tagger takes for one of birth: farther away it is of something else."""
+
+
+def _beside(names_found: Sequence[Span], births: Iterable[Span]) -> Iterator[Span]:
+    """Dates of birth that stand near after a name."""
+    ends = sorted(span.end for span in names_found)
+    for birth in births:
+        place = bisect_right(ends, birth.start)
+        if place and birth.start - ends[place - 1] <= _NEAR:
+            yield birth
+
+
 @dataclass(frozen=True, slots=True)
 class Finder:
     """What is looked for, and how.
@@ -52,7 +68,8 @@ class Finder:
         kinds: of `spans.KINDS`.
         layers: rules = numbers, mail, URLs, dates, addresses, institutions by their form; labels, titles = names after
             「氏名：」 and before 「様」; gazetteer = full names anywhere, kana and Latin letters; context = a surname
-            that calls or reports; consistency = a name found once is found everywhere.
+            that calls or reports; sentences = what MeCab takes for persons; tagger = what a small tagger learnt from
+            invented notes; consistency = a name found once is found everywhere.
         context: records = a hospital's notes; web = public text, where every #tag that is no problem goes.
         min_confidence: what is less sure is as if it had not been found: no name is found again because of it.
     """
@@ -73,13 +90,20 @@ class Finder:
     def find_read(self, seen: str) -> list[Span]:
         """As `find`, of a text that `reading.read` has been applied to or need not be."""
         found = self._sure(self._by_rules(seen))
+        learnt = self._sure(find_learnt(seen, self.kinds)) if self._asks_tagger else []
+        found += [span for span in learnt if span.kind not in ("name", "birth_date")]
         if "name" in self.kinds:
-            names_found = self._names(seen)
+            names_found = self._names(seen, [span for span in learnt if span.kind == "name"])
+            found += _beside(names_found, [span for span in learnt if span.kind == "birth_date"])
             found += names_found
             if "birth_date" in self.kinds and "rules" in self.layers:
                 beside = dates.find_birth_dates_beside(seen, sorted({span.end for span in names_found}))
                 found += self._sure(spans_of(beside, "birth_date", "date beside a name or an age"))
         return [span for span in settled(found) if not _BLANK.fullmatch(seen, span.start, span.end)]
+
+    @property
+    def _asks_tagger(self) -> bool:
+        return "tagger" in self.layers and not set(LEARNT_KINDS).isdisjoint(self.kinds)
 
     def _by_rules(self, seen: str) -> Iterator[Span]:
         if "rules" not in self.layers:
@@ -101,7 +125,7 @@ class Finder:
     def _is_given(self, word: str) -> bool:
         return word in gazetteer().given
 
-    def _names(self, seen: str) -> list[Span]:
+    def _names(self, seen: str, learnt: list[Span]) -> list[Span]:
         lists = gazetteer()
         steps: Sequence[tuple[Layer, Callable[[str, Gazetteer], Iterator[Span]]]] = (
             ("labels", names.find_labelled_names),
@@ -112,8 +136,9 @@ class Finder:
             ("context", names.find_described_names),
             ("context", names.find_lone_surnames),
             ("context", names.find_calling_names),
+            ("sentences", find_names_in_sentences),
         )
-        found = self._sure(span for layer, find in steps if layer in self.layers for span in find(seen, lists))
+        found = learnt + self._sure(span for layer, find in steps if layer in self.layers for span in find(seen, lists))
         if "consistency" in self.layers and found:
             found += self._sure(consistency.find_again(seen, found, lists))
         return found

@@ -53,9 +53,10 @@ _HONORIFIC_END = re.compile(
 )
 
 
-_AFTER_NAMES = frozenset(
+PARTICLES = frozenset(
     words("さん さま くん ちゃん より から まで など です とも との には では へは かも ので のみ だけ")
 )
+"""What follows names in hiragana and looks like a given name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _rare(run: str, start: int, end: int, lists: Gazetteer) -> Name | None:
     for place in range(min(4, len(run) - 1), 0, -1):
         first, rest = run[:place], run[place:]
         known, given = first in lists.surnames, lists.is_given(rest)
-        if not re.fullmatch(f"[{HAN}]+", first) or rest in _AFTER_NAMES or first in NO_NAME:
+        if not re.fullmatch(f"[{HAN}]+", first) or rest in PARTICLES or first in NO_NAME:
             continue
         if (known or given) and len(rest) <= 3 and first not in lists.words and (given or rest not in lists.words):
             return Name(start, end, place, 0.75)
@@ -142,7 +143,8 @@ def _gapped(run: str, gap: re.Match[str], start: int, end: int, lists: Gazetteer
     first, second = run[: gap.start()], run[gap.end() :]
     if "\n" in gap[0] and (len(first) < 2 or second not in lists.given):
         return None
-    if sure and len(first) <= 3 and first not in lists.surnames and _unknown(first, lists) and lists.is_given(second):
+    unlisted = len(first) <= 3 and first not in lists.surnames and (_unknown(first, lists) or first in lists.given)
+    if sure and unlisted and lists.is_given(second):
         return Name(start, end, len(first), 0.8)
     for place in range(len(first)):
         if first[place:] in lists.surnames and first[place:] not in NO_NAME and len(second) <= 4:
@@ -162,7 +164,7 @@ def _unknown(run: str, lists: Gazetteer) -> bool:
         return False
     return (
         run not in NO_NAME
-        and run not in lists.words
+        and (run not in lists.words or run in lists.places)  # 「和食」「明神」: places are surnames too
         and not run.endswith(NO_NAME_END)
         and not re.search(r"[ぁ-ん]", run)
     )
@@ -243,22 +245,28 @@ def _pair(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
         word = second[:size]
         if known and (word in lists.given or katakana(word) in lists.given_readings):
             return Name(start, found.start("second") + size, len(found["first"]), 0.97)
-    if second in NO_NAME or second.endswith(NO_NAME_END) or not sure:
+    if second in NO_NAME or second.endswith(NO_NAME_END):
         return None
-    if (known or second in lists.given) and (second not in lists.words or (bounded and second in lists.given)):
-        return Name(start, end, len(found["first"]), 0.93)
-    if "\n" in found[0] or found["first"] in lists.words:
-        return None
-    return (
-        Name(start, end, len(found["first"]), 0.85) if len(found["first"]) <= 3 and second not in lists.words else None
-    )
+    if sure:
+        return _surely_a_pair(found, second, end, lists, bounded)
+    rare = bounded and "\n" not in found[0] and len(second) > 1 and second in lists.given
+    return Name(start, end, len(found["first"]), 0.75) if rare and _unknown(found["first"], lists) else None
+
+
+def _surely_a_pair(found: re.Match[str], second: str, end: int, lists: Gazetteer, bounded: bool) -> Name | None:
+    """Two words after a label of persons, one of which may be a name that no list has."""
+    first, given = found["first"], second in lists.given
+    if (first in lists.surnames or given) and (second not in lists.words or (bounded and given)):
+        return Name(found.start(), end, len(first), 0.93)
+    rare = "\n" not in found[0] and first not in lists.words and len(first) <= 3 and second not in lists.words
+    return Name(found.start(), end, len(first), 0.85) if rare else None
 
 
 def _joined(seen: str, start: int, lists: Gazetteer, sure: bool) -> Name | None:
     mixed = _FORWARD_MIXED.match(seen, start)
     if (
         mixed
-        and mixed["second"] not in _AFTER_NAMES
+        and mixed["second"] not in PARTICLES
         and mixed["first"] in lists.surnames
         and katakana(mixed["second"]) in lists.given_readings
     ):
@@ -303,13 +311,13 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
     if titled:
         word = word[: titled.start()]
     tail = re.search("[ぁ-ん]+$", word)
-    if tail and tail.start() and tail[0] in _AFTER_NAMES:
+    if tail and tail.start() and tail[0] in PARTICLES:
         return None
     single = len(word) == 1 and word in lists.given
     if (
         word in NO_NAME
         or word.endswith(NO_NAME_END)
-        or (word in lists.words and not single)
+        or (word in lists.words and word not in lists.places and not single)
         or is_eponym(seen, found.end())
     ):
         return None
@@ -322,25 +330,28 @@ def after_colon(seen: str, start: int, lists: Gazetteer) -> Name | None:
         return Name(start, end, 0, 0.8)
     if 2 <= len(word) <= 3 and _unknown(word, lists) and seen[start - 1 : start] != "\n":
         return Name(start, end, 0, 0.7)
+    return _after_colon_in_parts(word, start, end, lists)
+
+
+def _after_colon_in_parts(word: str, start: int, end: int, lists: Gazetteer) -> Name | None:
+    """A known surname and something that is no word, or what may be a surname and a known given name."""
     for size in range(min(4, len(word)), 0, -1):
         rest = word[size:]
         plain = len(rest) <= 3 or re.match("[ぁ-んァ-ヺー]", rest)
         if word[:size] in lists.surnames and (
-            not rest or (plain and rest not in lists.words and rest not in _AFTER_NAMES)
+            not rest or (plain and rest not in lists.words and rest not in PARTICLES)
         ):
             return Name(start, end, size, 0.8)
+    for size in range(min(3, len(word) - 1), 0, -1):
+        if word[size:] in lists.given and (_unknown(word[:size], lists) or word[:size] in lists.given):
+            return Name(start, end, size, 0.75)
     return None
 
 
 def _plain(seen: str, start: int, lists: Gazetteer) -> Name | None:
     """After a sure label: whatever has the shape of a name."""
     mixed = _FORWARD_MIXED.match(seen, start)
-    if (
-        mixed
-        and mixed["second"] not in _AFTER_NAMES
-        and lists.is_given(mixed["second"])
-        and mixed["first"] not in NO_NAME
-    ):
+    if mixed and mixed["second"] not in PARTICLES and lists.is_given(mixed["second"]) and mixed["first"] not in NO_NAME:
         return Name(start, mixed.end(), len(mixed["first"]), 0.8)
     found = _FORWARD_HAN.match(seen, start)
     if found:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from igakulm.text.personal.exceptions import ENGLISH_GIVEN, EPONYM_PAIR, NO_NAME, NO_NAME_END, words
 from igakulm.text.personal.gazetteer import Gazetteer, katakana
-from igakulm.text.personal.name_shapes import Name, after_colon, begins_at, ends_at, is_eponym, latin_name
+from igakulm.text.personal.name_shapes import PARTICLES, Name, after_colon, begins_at, ends_at, is_eponym, latin_name
 from igakulm.text.personal.reading import HAN, composed
 from igakulm.text.personal.spans import Span
 
@@ -241,7 +241,7 @@ def find_titled_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
             yield _span(name, f"after {found[0].strip(' .')}")
     for found in _TO_PERSON.finditer(seen):
         name = ends_at(seen, found.start(), lists, sure=False)
-        if name:
+        if name and not seen.endswith(("先生", "医師"), name.start, name.end):
             yield _span(name, "addressee")
 
 
@@ -319,7 +319,7 @@ def _parted_names(seen: str, lists: Gazetteer) -> Iterator[Span]:
         known = (
             given in lists.given
             if re.match("[一-鿿]", given)
-            else len(given) > 1 and katakana(given) in lists.given_readings
+            else len(given) > 1 and katakana(given) in lists.given_readings and given not in PARTICLES
         )
         if known and _unlikely_words(surname, given, lists) and not is_eponym(seen, word.end()):
             yield Span(first.start(), word.end(), "name", "surname and given name", 0.85)

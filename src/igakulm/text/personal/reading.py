@@ -28,6 +28,7 @@ def _table() -> dict[int, str]:
     table |= dict.fromkeys(map(ord, "\u3000\u00a0\t\u2002\u2003\u2009"), " ")
     table |= dict.fromkeys(map(ord, "\u200b\ufeff\u2060"), " ")
     table |= dict.fromkeys(map(ord, "~∼〜"), "〜")
+    table |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")  # halves of characters, which MeCab and the tagger refuse
     table |= {ord("\r"): "\n", ord(SEPARATOR): "\n", ord("｠"): ")", ord("∶"): ":"}
     table |= {ord(form): usual for form, usual in _VARIANTS.items()}
     return table

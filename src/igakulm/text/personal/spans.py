@@ -64,7 +64,8 @@ def settled(spans: Iterable[Span]) -> list[Span]:
     """Spans in order, none of which overlaps another.
 
     Of two that overlap the surer one stays, of equally sure ones the longer; what the other one covers beside it stays
-    a span of its own, so that no character that a rule found comes free again.
+    a span of its own, so that no character that a rule found comes free again; of the same kind it is one with its
+    neighbour.
 
     >>> [span[:3] for span in settled([Span(0, 4, "name", "a", 0.9), Span(2, 6, "address", "b", 0.8)])]
     [(0, 4, 'name'), (4, 6, 'address')]
@@ -79,11 +80,26 @@ def settled(spans: Iterable[Span]) -> list[Span]:
             kept += group
             continue
         taken.clear()
+        parts: list[Span] = []
         for span in sorted(group, key=lambda one: (-one.confidence, one.start - one.end, one.start)):
             for start, end in _free(span.start, span.end, taken):
-                kept.append(span._replace(start=start, end=end))
+                parts.append(span._replace(start=start, end=end))
                 taken.append((start, end))
+        kept += _joined(sorted(parts))
     return sorted(kept)
+
+
+def _joined(parts: list[Span]) -> Iterator[Span]:
+    """Neighbours of one kind as one span, by the surer rule."""
+    last = parts[0]
+    for part in parts[1:]:
+        if part.start == last.end and part.kind == last.kind:
+            surer = max(last, part, key=lambda one: one.confidence)
+            last = surer._replace(start=last.start, end=part.end)
+        else:
+            yield last
+            last = part
+    yield last
 
 
 def _touching(ordered: list[Span]) -> Iterator[list[Span]]:

@@ -60,7 +60,7 @@ _RECORD = re.compile(
     r"品目|Cat\.?|CAT|REF|JAN|"
     r"GTIN|UDI|バーコード|カタログ|モデル|伝票|承認|文書|特願|特許)[:.#=( ]*$"
 )
-_NOT_RECORD = re.compile(r"(?:電話|携帯|連絡先|FAX|TEL|ダイヤル|内線|PHS)[^\n]{0,6}$", re.IGNORECASE)
+_NOT_RECORD = re.compile(r"(?:新番号|電話|携帯|連絡先|FAX|TEL|ダイヤル|内線|PHS)[^\n]{0,6}$", re.IGNORECASE)
 _LETTER_LABEL = re.compile(r"(?:^|[^A-Za-z])(?:TEL|Tel|tel|FAX|Fax|fax|Phone|phone|PHONE|Call|T|F|P|M)$")
 _WINDOW = 16
 

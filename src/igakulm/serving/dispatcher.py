@@ -21,8 +21,8 @@ from starlette.requests import ClientDisconnect, Request
 from igakulm.errors import InputError
 from igakulm.inference.engine import EndpointFailed, EngineFailed
 from igakulm.inference.model import Model
-from igakulm.serving.tally import CountingEngine, Ended, current_tally
-from igakulm.serving.turns import Busy, Turns, WaitedTooLong
+from igakulm.serving.admission import AdmissionQueue, Busy, WaitedTooLong
+from igakulm.serving.request_counts import CountingEngine, Ended, current_counts
 from igakulm.serving.visitor import visitor_of
 from igakulm.text.broken import whole_characters
 
@@ -64,11 +64,11 @@ class Limits:
     ready_seconds: float = 10.0
 
 
-class Room:
+class Dispatcher:
     """One model and those who wait for it.
 
     Args:
-        model: does the work. Routes use the room's own `model`, whose engine counts and stops with the request.
+        model: does the work. Routes use the dispatcher's own `model`, whose engine counts and stops with the request.
         limits: sizes and times.
     """
 
@@ -77,7 +77,7 @@ class Room:
         self._counting = CountingEngine(model.engine)
         self.model = replace(model, engine=self._counting)
         self.limits = limits or Limits()
-        self.turns = Turns(self.limits.queue, lanes, self.limits.turn_seconds)
+        self.admission = AdmissionQueue(self.limits.queue, lanes, self.limits.turn_seconds)
         self.threads = ThreadPoolExecutor(lanes, "engine")
         self.started = int(time.time())
 
@@ -140,7 +140,7 @@ class Room:
         except (EngineFailed, InputError) as error:
             raise refusal(error) from error
         finally:
-            current_tally().ended.set()
+            current_counts().ended.set()
 
     async def begin(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """Wait for a turn and start blocking work in a thread; the turn is given back when the work ends.
@@ -169,14 +169,14 @@ class Room:
             Busy: the queue is full.
             WaitedTooLong: no turn came in time.
         """
-        await self.turns.take()
-        current_tally()  # made here, so that the thread's copy of the context holds it
+        await self.admission.acquire()
+        current_counts()  # made here, so that the thread's copy of the context holds it
         try:
             work = self.threads.submit(contextvars.copy_context().run, function)
         except BaseException:
-            self.turns.give_back()
+            self.admission.release()
             raise
-        work.add_done_callback(lambda _: self.turns.give_back())  # before the request hears of the end
+        work.add_done_callback(lambda _: self.admission.release())  # before the request hears of the end
         return work
 
     def close(self) -> None:
@@ -272,9 +272,9 @@ def _mended(value: Any) -> Any:
 __all__ = [
     "BadRequest",
     "ClientGone",
+    "Dispatcher",
     "Ended",
     "Limits",
-    "Room",
     "check_allowed",
     "parse_json",
     "refusal",

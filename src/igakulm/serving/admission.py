@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 
 LOOK_AGAIN = 1.0
-"""Seconds after which a waiter looks by itself, should the one before it have ended without a word."""
+"""Seconds after which a waiter looks by itself, should the one before it have ended without waking it."""
 
 
 class Busy(Exception):
@@ -33,7 +33,7 @@ class _Waiter:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Turns:
+class AdmissionQueue:
     """A semaphore with a queue of limited length, for any number of threads and event loops.
 
     Args:
@@ -60,7 +60,7 @@ class Turns:
             self._sweep()
             return len(self._queue)
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Wait for the turn.
 
         Raises:
@@ -104,7 +104,7 @@ class Turns:
             self._running += 1
             return True
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Let the next one in; from any thread."""
         with self._lock:
             self._running -= 1

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from igakulm.errors import InputError
 from igakulm.recipe.schema import Jmed
 from igakulm.tasks.benchmarks import jmed
+from igakulm.tasks.conversation import conversation_of_chat, conversation_of_item
 from igakulm.tasks.items import Item
-from igakulm.tasks.turns import turns_of_chat, turns_of_item
 from igakulm.text.cleaning import clean_text
 from igakulm.text.prepared import Form
 
@@ -28,7 +28,7 @@ def entities(document: str, *answer: str) -> Item:
 def test_every_string_of_an_answer_stands_in_the_message(document: str, data: st.DataObject, form: Form) -> None:
     first = data.draw(st.integers(0, len(document) - 1))
     last = data.draw(st.integers(first + 1, len(document)))
-    turns = turns_of_item(entities(document, document[first:last]), form, "row")
+    turns = conversation_of_item(entities(document, document[first:last]), form, "row")
     question, answer = (message["content"] for message in turns.messages)
     strings = json.loads(answer)
     assert len(strings) + len(turns.lost) == 1
@@ -42,7 +42,7 @@ def test_every_answer_of_jmed_stands_in_its_message(real_data: Path) -> None:
     found = 0
     for item in items:
         if item.kind == "entities":
-            turns = turns_of_item(item, "cleaned", item.id)
+            turns = conversation_of_item(item, "cleaned", item.id)
             question, answer = (message["content"] for message in turns.messages)
             strings = json.loads(answer)
             assert not turns.lost and all(string in question for string in strings)
@@ -59,9 +59,9 @@ def test_a_conversation_is_prepared_message_by_message() -> None:
         {"role": "user", "content": "ＣＲＰは？"},
         {"role": "assistant", "content": "１２㎎／㎗"},
     ]
-    made = [message["content"] for message in turns_of_chat(messages, "cleaned", "line 1").messages]
+    made = [message["content"] for message in conversation_of_chat(messages, "cleaned", "line 1").messages]
     assert made == ["短く。", "所見は?「CTで肺炎…」", '["CT", "肺炎…"]', "CRPは?", "12mg/dl"]
-    assert [message["content"] for message in turns_of_chat(messages, "raw", "line 1").messages] == [
+    assert [message["content"] for message in conversation_of_chat(messages, "raw", "line 1").messages] == [
         message["content"] for message in messages
     ]
 
@@ -69,13 +69,13 @@ def test_a_conversation_is_prepared_message_by_message() -> None:
 @pytest.mark.parametrize("answer", ['["咳", "熱"]', '["咳"', "[1]", '{"a": 1}', "[" * 5000])
 def test_an_answer_that_is_no_list_of_parts_of_the_message_is_text(answer: str) -> None:
     messages = [{"role": "user", "content": "咳"}, {"role": "assistant", "content": answer}]
-    assert turns_of_chat(messages, "cleaned", "line 1").messages[1]["content"] == clean_text(answer)
+    assert conversation_of_chat(messages, "cleaned", "line 1").messages[1]["content"] == clean_text(answer)
 
 
 def test_what_preparing_leaves_nothing_of() -> None:
-    turns = turns_of_item(entities("熱😀", "熱", "😀"), "cleaned", "row")
+    turns = conversation_of_item(entities("熱😀", "熱", "😀"), "cleaned", "row")
     assert (turns.messages[1]["content"], turns.lost) == ('["熱"]', ("😀",))
     messages = [{"role": "user", "content": "😀"}, {"role": "assistant", "content": "はい"}]
     with pytest.raises(InputError, match="nothing is left") as caught:
-        turns_of_chat(messages, "cleaned", "line 3")
+        conversation_of_chat(messages, "cleaned", "line 3")
     assert caught.value.where == "line 3"

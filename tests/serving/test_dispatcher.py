@@ -26,11 +26,11 @@ from http_server import running
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import Model
-from igakulm.serving import patience
+from igakulm.serving import connections
+from igakulm.serving.dispatcher import BadRequest, Dispatcher, Limits
 from igakulm.serving.record import Record
-from igakulm.serving.room import BadRequest, Limits, Room
+from igakulm.serving.request_counts import current_counts
 from igakulm.serving.server import Options, app_of, create_app
-from igakulm.serving.tally import current_tally
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 
@@ -41,9 +41,9 @@ ASK: dict[str, Any] = {"messages": [{"role": "user", "content": "患者の秘密
 
 
 def refused(work: Callable[[], Any]) -> BadRequest:
-    room = Room(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted"), Limits(seconds=0.05))
+    dispatcher = Dispatcher(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted"), Limits(seconds=0.05))
     with pytest.raises(BadRequest) as caught:
-        asyncio.run(room.run(work))
+        asyncio.run(dispatcher.run(work))
     return caught.value
 
 
@@ -58,22 +58,22 @@ def test_failures_become_answers() -> None:
     assert (found := refused(wrong)).status == 400 and found.message == "the text is too long"
     assert refused(lambda: time.sleep(0.2)).code == "timed_out"
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(Room(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted")).run(lambda: 1 // 0))
+        asyncio.run(Dispatcher(Model(ScriptedEngine(TINY, SAY), TINY, "m", "scripted")).run(lambda: 1 // 0))
 
 
 def test_work_beyond_its_time_ends_at_the_next_token_and_keeps_its_turn_till_then() -> None:
     engine = ScriptedEngine(TINY, SAY * 20)
-    room = Room(Model(engine, TINY, "m", "scripted"), Limits(seconds=0.1, queue=0))
+    dispatcher = Dispatcher(Model(engine, TINY, "m", "scripted"), Limits(seconds=0.1, queue=0))
     engine.gate.clear()
 
     async def visit() -> tuple[int, int]:
         with pytest.raises(BadRequest, match="longer than"):
-            await room.run(lambda: list(room.model.engine.stream([1], 100, ())))
-        held = room.turns.running
+            await dispatcher.run(lambda: list(dispatcher.model.engine.stream([1], 100, ())))
+        held = dispatcher.admission.running
         with pytest.raises(BadRequest, match="busy"):
-            await room.run(lambda: None)
+            await dispatcher.run(lambda: None)
         engine.gate.set()
-        while room.turns.running:
+        while dispatcher.admission.running:
             await asyncio.sleep(0.01)
         return held, engine.said
 
@@ -132,11 +132,11 @@ def test_a_client_that_goes_ends_the_work_within_a_token(path: str) -> None:
 
 def test_counts_of_work_are_those_of_its_request() -> None:
     engine = ScriptedEngine(TINY, SAY)
-    room = Room(Model(engine, TINY, "m", "scripted"))
+    dispatcher = Dispatcher(Model(engine, TINY, "m", "scripted"))
 
     async def route(request: Request) -> Response:
-        await room.run(lambda: list(room.model.engine.stream([1, 2], 3, ())), request)
-        return JSONResponse(current_tally().usage)
+        await dispatcher.run(lambda: list(dispatcher.model.engine.stream([1, 2], 3, ())), request)
+        return JSONResponse(current_counts().usage)
 
     web = TestClient(Record(Starlette(routes=[Route("/", route, methods=["POST"])])))
     for _ in range(2):
@@ -166,7 +166,7 @@ def test_headers_and_repeated_headers() -> None:
 
 
 def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
     with running(create_app(ScriptedEngine(TINY, SAY), TINY, "tiny")) as address:
         host, port = address.removeprefix("http://").split(":")
         for said in (b"", b"GET /health HTTP/1.1\r\nHost: local"):

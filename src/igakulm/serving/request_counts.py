@@ -30,7 +30,7 @@ class Ended(Exception):
 
 
 @dataclass
-class Tally:
+class RequestCounts:
     """Counts of one request.
 
     Attributes:
@@ -59,17 +59,17 @@ class Tally:
         return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-CURRENT: ContextVar[Tally | None] = ContextVar("tally", default=None)
+CURRENT: ContextVar[RequestCounts | None] = ContextVar("counts", default=None)
 """The request that this task or thread works for."""
 
 
-def current_tally() -> Tally:
-    """The tally of this request; a fresh one outside of a request."""
-    tally = CURRENT.get()
-    if tally is None:
-        tally = Tally()
-        CURRENT.set(tally)
-    return tally
+def current_counts() -> RequestCounts:
+    """The counts of this request; a fresh one outside of a request."""
+    counts = CURRENT.get()
+    if counts is None:
+        counts = RequestCounts()
+        CURRENT.set(counts)
+    return counts
 
 
 class CountingEngine:
@@ -95,17 +95,17 @@ class CountingEngine:
         Raises:
             Ended: the request that asked is over.
         """
-        tally = current_tally()
-        _check(tally)
-        tally.add(len(prompt), 0)
+        counts = current_counts()
+        _check(counts)
+        counts.add(len(prompt), 0)
         self.heard = time.monotonic()
         steps = self.inner.stream(prompt, max_new_tokens, stop, sampling)
         try:
             for step in steps:
-                tally.add(0, 1)
+                counts.add(0, 1)
                 self.heard = time.monotonic()
                 yield step
-                _check(tally)
+                _check(counts)
         finally:
             close = getattr(steps, "close", None)
             if close:
@@ -119,9 +119,9 @@ class CountingEngine:
         done: Callable[[int], None] = nothing,
     ) -> list[list[Continuation]]:
         """See `Engine.score`; tokens of options count as read."""
-        tally = current_tally()
-        _check(tally)
-        tally.add(sum(map(len, prompts)) + sum(len(option) for group in options for option in group), 0)
+        counts = current_counts()
+        _check(counts)
+        counts.add(sum(map(len, prompts)) + sum(len(option) for group in options for option in group), 0)
         self.heard = time.monotonic()
         return self.inner.score(prompts, options, done=done)
 
@@ -143,6 +143,6 @@ class CountingEngine:
         return answers
 
 
-def _check(tally: Tally) -> None:
-    if tally.ended.is_set():
+def _check(counts: RequestCounts) -> None:
+    if counts.ended.is_set():
         raise Ended

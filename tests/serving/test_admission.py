@@ -1,4 +1,4 @@
-"""Turns: in order of arrival, from any thread and event loop, and never lost with the loop of a request."""
+"""AdmissionQueue: in order of arrival, from any thread and event loop, and never lost with the loop of a request."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from igakulm.inference.model import Model
-from igakulm.serving.room import BadRequest, Limits, Room
+from igakulm.serving.admission import AdmissionQueue, Busy, WaitedTooLong
+from igakulm.serving.dispatcher import BadRequest, Dispatcher, Limits
 from igakulm.serving.server import create_app
-from igakulm.serving.turns import Busy, Turns, WaitedTooLong
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder
 
@@ -35,23 +35,23 @@ def settled(condition: Callable[[], bool]) -> bool:
 
 def test_turns_come_in_order_of_arrival() -> None:
     async def visit() -> list[int]:
-        turns, order = Turns(5), []
+        admission, order = AdmissionQueue(5), []
 
         async def one(number: int) -> None:
-            await turns.take()
+            await admission.acquire()
             order.append(number)
             await asyncio.sleep(0)
-            turns.give_back()
+            admission.release()
 
-        await turns.take()
+        await admission.acquire()
         waiting = [asyncio.create_task(one(number)) for number in range(5)]
-        while turns.waiting < 5:
+        while admission.waiting < 5:
             await asyncio.sleep(0)
         with pytest.raises(Busy):
-            await turns.take()
-        turns.give_back()
+            await admission.acquire()
+        admission.release()
         await asyncio.gather(*waiting)
-        assert (turns.running, turns.waiting) == (0, 0)
+        assert (admission.running, admission.waiting) == (0, 0)
         return order
 
     assert asyncio.run(visit()) == list(range(5))
@@ -59,75 +59,75 @@ def test_turns_come_in_order_of_arrival() -> None:
 
 def test_a_turn_given_back_after_its_loop_has_ended_lets_the_next_one_in() -> None:
     """The request's loop ends while its work still runs in the thread."""
-    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"), Limits(seconds=0.01))
+    dispatcher = Dispatcher(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"), Limits(seconds=0.01))
     gate = threading.Event()
     with pytest.raises(BadRequest, match="longer than"):
-        asyncio.run(room.run(gate.wait))
-    assert room.turns.running == 1
+        asyncio.run(dispatcher.run(gate.wait))
+    assert dispatcher.admission.running == 1
     gate.set()
-    assert asyncio.run(room.run(lambda: "next")) == "next"
-    assert room.turns.running == 0
+    assert asyncio.run(dispatcher.run(lambda: "next")) == "next"
+    assert dispatcher.admission.running == 0
 
 
 def test_a_waiter_on_another_loop_is_woken_from_the_thread_of_the_work() -> None:
-    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
+    dispatcher = Dispatcher(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
     gate, got = threading.Event(), []
-    first = threading.Thread(target=lambda: asyncio.run(room.run(gate.wait)))
-    second = threading.Thread(target=lambda: got.append(asyncio.run(room.run(lambda: "second"))))
+    first = threading.Thread(target=lambda: asyncio.run(dispatcher.run(gate.wait)))
+    second = threading.Thread(target=lambda: got.append(asyncio.run(dispatcher.run(lambda: "second"))))
     first.start()
-    assert settled(lambda: room.turns.running == 1)
+    assert settled(lambda: dispatcher.admission.running == 1)
     second.start()
-    assert settled(lambda: room.turns.waiting == 1)
+    assert settled(lambda: dispatcher.admission.waiting == 1)
     gate.set()
     for thread in (first, second):
         thread.join()
-    assert got == ["second"] and room.turns.running == 0
+    assert got == ["second"] and dispatcher.admission.running == 0
 
 
 def test_a_waiter_whose_loop_stopped_without_a_word_blocks_nobody() -> None:
-    turns = Turns(1)
-    asyncio.run(turns.take())
+    admission = AdmissionQueue(1)
+    asyncio.run(admission.acquire())
     loop = asyncio.new_event_loop()
-    left = loop.create_task(turns.take())
+    left = loop.create_task(admission.acquire())
     loop.run_until_complete(asyncio.sleep(0))  # the waiter has entered the queue, and its loop goes no further
     assert not left.done()
 
     async def visit() -> None:
-        task = asyncio.create_task(turns.take())  # the dead one does not fill the queue
+        task = asyncio.create_task(admission.acquire())  # the dead one does not fill the queue
         await asyncio.sleep(0)
-        turns.give_back()
+        admission.release()
         await task
 
     asyncio.run(visit())
-    assert turns.running == 1 and turns.waiting == 0
+    assert admission.running == 1 and admission.waiting == 0
     left.cancel()
     loop.run_until_complete(asyncio.gather(left, return_exceptions=True))
     loop.close()
-    assert turns.running == 1
+    assert admission.running == 1
 
 
 def test_who_stops_waiting_when_its_turn_comes_passes_it_on() -> None:
     async def visit() -> None:
-        turns = Turns(3)
-        await turns.take()
-        first, second = asyncio.create_task(turns.take()), asyncio.create_task(turns.take())
-        while turns.waiting < 2:
+        admission = AdmissionQueue(3)
+        await admission.acquire()
+        first, second = asyncio.create_task(admission.acquire()), asyncio.create_task(admission.acquire())
+        while admission.waiting < 2:
             await asyncio.sleep(0)
-        turns.give_back()  # wakes the first, which is cancelled before it can enter
+        admission.release()  # wakes the first, which is cancelled before it can enter
         first.cancel()
         await second
-        assert first.cancelled() and (turns.running, turns.waiting) == (1, 0)
+        assert first.cancelled() and (admission.running, admission.waiting) == (1, 0)
 
     asyncio.run(visit())
 
 
 def test_waiting_has_an_end() -> None:
     async def visit() -> None:
-        turns = Turns(2, seconds=0.02)
-        await turns.take()
+        admission = AdmissionQueue(2, seconds=0.02)
+        await admission.acquire()
         with pytest.raises(WaitedTooLong):
-            await turns.take()
-        assert (turns.running, turns.waiting) == (1, 0)
+            await admission.acquire()
+        assert (admission.running, admission.waiting) == (1, 0)
 
     asyncio.run(visit())
 
@@ -159,13 +159,13 @@ def test_requests_that_each_have_a_loop_never_wait_for_a_lost_turn() -> None:
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_crowds_on_many_loops_with_cancellations_leave_every_turn_free(lanes: int) -> None:
-    turns, lock = Turns(100, lanes), threading.Lock()
+    admission, lock = AdmissionQueue(100, lanes), threading.Lock()
     inside, most, answered = 0, 0, 0
 
     async def one(patience: float) -> None:
         nonlocal inside, most, answered
         async with asyncio.timeout(patience):
-            await turns.take()
+            await admission.acquire()
         with lock:
             inside += 1
             most = max(most, inside)
@@ -173,7 +173,7 @@ def test_crowds_on_many_loops_with_cancellations_leave_every_turn_free(lanes: in
         with lock:
             inside -= 1
             answered += 1
-        turns.give_back()
+        admission.release()
 
     async def crowd(seed: int) -> None:
         draw = random.Random(seed)
@@ -185,17 +185,17 @@ def test_crowds_on_many_loops_with_cancellations_leave_every_turn_free(lanes: in
         thread.start()
     for thread in threads:
         thread.join()
-    assert (turns.running, turns.waiting) == (0, 0) and 0 < most <= lanes and answered >= 8
+    assert (admission.running, admission.waiting) == (0, 0) and 0 < most <= lanes and answered >= 8
 
 
 def test_a_turn_is_free_before_its_request_hears_of_the_end() -> None:
-    room = Room(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
+    dispatcher = Dispatcher(Model(ScriptedEngine(TINY, "糖"), TINY, "m", "scripted"))
 
     async def visits() -> set[int]:
         found = set()
         for _ in range(100):
-            await room.run(lambda: None)
-            found.add(room.turns.running)
+            await dispatcher.run(lambda: None)
+            found.add(dispatcher.admission.running)
         return found
 
     assert asyncio.run(visits()) == {0}

@@ -17,27 +17,26 @@ from igakulm.errors import InputError
 from igakulm.recipe.keys import Form
 from igakulm.tasks.items import Item
 from igakulm.tasks.prompts import chat_answer, chat_prompt, in_text_order, listed
+from igakulm.text.messages import Message
 from igakulm.text.prepared import Prepared, prepare
-
-Message = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class Conversation:
     """A conversation to learn. `lost`: strings of its answers of which preparing leaves nothing."""
 
     messages: tuple[Message, ...]
     lost: tuple[str, ...] = ()
 
 
-def turns_of_item(item: Item, form: Form, where: str) -> Turns:
+def conversation_of_item(item: Item, form: Form, where: str) -> Conversation:
     """The question and the answer of an item.
 
     Raises:
         InputError: preparing leaves nothing of the question; there is no answer.
 
     >>> item = Item("1", "t", "entities", "所見は？\\n「ＣＴで肺炎。」", (), ("ＣＴ", "肺炎"), "ＣＴで肺炎。")
-    >>> [message["content"] for message in turns_of_item(item, "cleaned", "row 1").messages]
+    >>> [message["content"] for message in conversation_of_item(item, "cleaned", "row 1").messages]
     ['所見は?\\n「CTで肺炎。」', '["CT", "肺炎"]']
     """
     asked = _prepared(chat_prompt(item), form, where)
@@ -49,10 +48,10 @@ def turns_of_item(item: Item, form: Form, where: str) -> Turns:
         answer = listed(strings)
     if not answer.strip():
         raise InputError("a training row has no answer to learn", where=where)
-    return Turns((_message("user", asked.text), _message("assistant", answer)), tuple(lost))
+    return Conversation((_message("user", asked.text), _message("assistant", answer)), tuple(lost))
 
 
-def turns_of_chat(messages: Sequence[Mapping[str, str]], form: Form, where: str) -> Turns:
+def conversation_of_chat(messages: Sequence[Mapping[str, str]], form: Form, where: str) -> Conversation:
     """A conversation; an answer that is a JSON list of strings of the message before it is taken from that message.
 
     Raises:
@@ -70,7 +69,7 @@ def turns_of_chat(messages: Sequence[Mapping[str, str]], form: Form, where: str)
             continue
         before = _prepared(message["content"], form, where)
         made.append(_message(message["role"], before.text))
-    return Turns(tuple(made), tuple(lost))
+    return Conversation(tuple(made), tuple(lost))
 
 
 def _prepared(text: str, form: Form, where: str) -> Prepared:
