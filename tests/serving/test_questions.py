@@ -10,7 +10,7 @@ from igakulm.errors import InputError
 from igakulm.inference.engine import Sampling
 from igakulm.inference.model import Model
 from igakulm.progress import SilentProgress
-from igakulm.serving import ask as asking
+from igakulm.serving import questions as asking
 from igakulm.serving.questions import Question, answer, ask, read_questions
 from scripted_engine import ScriptedEngine
 from tiny_bundle import encoder, write_model

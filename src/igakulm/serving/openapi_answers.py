@@ -34,6 +34,13 @@ def or_null(value: Value) -> Value:
     return {"anyOf": [value, {"type": "null"}]}
 
 
+def _completed(kind: str, choice: dict[str, Value]) -> Value:
+    """An answer of one choice, as both of OpenAI's routes give it."""
+    choices = {**list_of(shape(choice)), "minItems": 1, "maxItems": 1}
+    named: dict[str, Value] = {"id": TEXT, "object": {"const": kind}, "created": COUNT, "model": TEXT}
+    return shape({**named, "choices": choices, "usage": ref("Usage")})
+
+
 def _chat() -> dict[str, Value]:
     token = {"token": TEXT, "logprob": NUMBER, "bytes": list_of({"type": "integer", "minimum": 0, "maximum": 255})}
     entry = shape({**token, "top_logprobs": list_of(shape(token))})
@@ -44,18 +51,7 @@ def _chat() -> dict[str, Value]:
         "finish_reason": REASON,
         "logprobs": or_null(logprobs),
     }
-    return {
-        "ChatCompletion": shape(
-            {
-                "id": TEXT,
-                "object": {"const": "chat.completion"},
-                "created": COUNT,
-                "model": TEXT,
-                "choices": {**list_of(shape(choice)), "minItems": 1, "maxItems": 1},
-                "usage": ref("Usage"),
-            }
-        )
-    }
+    return {"ChatCompletion": _completed("chat.completion", choice)}
 
 
 def _completion() -> dict[str, Value]:
@@ -68,18 +64,7 @@ def _completion() -> dict[str, Value]:
         }
     )
     choice = {"index": {"const": 0}, "text": TEXT, "finish_reason": REASON, "logprobs": or_null(logprobs)}
-    return {
-        "Completion": shape(
-            {
-                "id": TEXT,
-                "object": {"const": "text_completion"},
-                "created": COUNT,
-                "model": TEXT,
-                "choices": {**list_of(shape(choice)), "minItems": 1, "maxItems": 1},
-                "usage": ref("Usage"),
-            }
-        )
-    }
+    return {"Completion": _completed("text_completion", choice)}
 
 
 def _about() -> dict[str, Value]:
