@@ -156,10 +156,15 @@ class Runner:
         self._messages += 1
 
     def status(self) -> list[StageStatus]:
-        """Where every stage stands, without changing anything."""
+        """Where every stage stands, without changing anything.
+
+        Raises:
+            InputError: files that the recipe names are not there; all of them are named.
+        """
         done: dict[str, Manifest] = {}
         rows = []
         stages = stages_of(self.recipe)
+        self._refuse_absent_data(stages)
         present = {stage.name for stage in stages}
         for stage in stages:
             waiting = [name for name in stage.needs if name in present and name not in done]

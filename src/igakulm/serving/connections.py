@@ -2,8 +2,8 @@
 
 Does: close connections that open and say nothing, or say it a byte at a time; of more connections than the process
 has descriptors for, or than one address may have, close the one that has been silent longest, so that a crowd of idle
-ones makes nobody else wait. Does not: time bodies (dispatcher.py) or answers (answer.py); idle connections between requests
-have uvicorn's own limit.
+ones makes nobody else wait. Does not: time bodies (dispatcher.py) or answers (answer.py); idle connections between
+requests have uvicorn's own limit.
 """
 
 from __future__ import annotations
