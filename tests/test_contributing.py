@@ -187,7 +187,7 @@ from igakulm.model.batch import Row, collate
 from igakulm.recipe.schema import FinetuneSection
 from igakulm.training.objectives import objective_maker
 config = LlamaConfig(vocab_size=9, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2)
-model, section = LlamaForCausalLM(config), FinetuneSection(dropout=0.0, neftune_alpha=0.0)
+model, section = LlamaForCausalLM(config), FinetuneSection(dropout=0.0, neftune_alpha=0.0, precision="fp32")
 batch = collate([Row(np.array([1, 2, 3]), np.array([2, 3, 4]), (3,))])
 losses = {name: float(objective_maker(name)(model, 1.0, section).eval()(batch)) for name in ("answers", "half")}
 print(losses["answers"] > 0, round(losses["half"] / losses["answers"], 4))
