@@ -2,8 +2,6 @@
 
 import doctest
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,16 +23,6 @@ def test_the_two_commands_are_what_ci_runs(project: Path, name: str) -> None:
         assert re.search(rf"^{command}\b", ci, re.MULTILINE), command
     makefile = (project / "Makefile").read_text()
     assert re.search(r"^quickstart:.*\n\t\S*igakulm run recipes/quickstart.yaml", makefile, re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", ["README.md", "README.ja.md"])
-def test_every_command_exists(project: Path, name: str) -> None:
-    used = {tuple(line.split()[1:3]) for line in code_lines(project / name) if re.match(r"(\S*/)?igakulm ", line)}
-    assert used
-    for words in used:
-        command = [word for word in words if re.fullmatch(r"[a-z]+", word)]
-        done = subprocess.run([sys.executable, "-m", "igakulm", *command, "--help"], capture_output=True, text=True)
-        assert done.returncode == 0, (words, done.stderr)
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.ja.md", "CONTRIBUTING.md"])

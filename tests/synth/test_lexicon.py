@@ -207,7 +207,8 @@ def test_published_lists(real_data: Path, tmp_path: Path) -> None:
         listed(real_data / "drug-prices" / "mhlw_price_20250716.csv", kind="drug"),
     )
     names, mini, prices = summary["lists"]
-    assert (names["rows"], names["kept"]) == (73_342, 73_300)
+    # 71 of the 72 names with a voiced mark of its own (ハ ゚ー) stand there a second time, written right.
+    assert (names["rows"], names["kept"]) == (73_342, 73_229)
     assert (mini["rows"], mini["kept"]) == (9_122, 0)
     assert (prices["rows"], prices["kept"]) == (12_434, 9_174)
 

@@ -132,7 +132,7 @@ def _report(recipe: Recipe, inputs: Inputs, out: Path, progress: Progress) -> di
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("lexicon", 1, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
+    Stage("lexicon", 2, ("lexicon",), (), _lexicon, "disease and drug names in one table"),
     Stage(
         "synth",
         5,

@@ -19,6 +19,8 @@ from igakulm.errors import InputError
 from igakulm.files import explain_os_error
 from igakulm.recipe.loading import data_files
 from igakulm.recipe.schema import TermList
+from igakulm.text.lookalikes import VARIANTS
+from igakulm.text.prepared import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +100,21 @@ _LABEL = re.compile(r"(?P<reading>[^;]*);icd=(?P<icd10>[^;]*);lv=(?P<confidence>
 _CODE = re.compile(r"\d{7}[A-Z]\d{4}")
 _ICD = re.compile(r"[A-Z]\d{2}.*|-1|")
 _MAKER = re.compile(r"「[^」]*」")
+_VOICED = re.compile("[\u3099\u309a\u309b\u309c\uff9e\uff9f]")
+_VARIANTS = str.maketrans(VARIANTS)
 _ABSENT = {"-1", "[NULL]", "NULL"}
 
 
 def clean_name(text: str) -> str:
-    """Normalise one cell: NFKC, white space to single spaces, nothing at the ends.
+    """Normalise one cell as documents are: width, voiced marks joined to their kana, one form of each kanji; one line.
 
+    >>> clean_name("ハ ゚ーキンソン病"), clean_name("囊胞")
+    ('パーキンソン病', '嚢胞')
     >>> clean_name(" ２型糖尿病\u3000 ")
     '2型糖尿病'
     """
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    written = prepare(text, "width").text if _VOICED.search(text) else text
+    return " ".join(unicodedata.normalize("NFKC", written).translate(_VARIANTS).split())
 
 
 def read_list(term_list: TermList) -> Iterator[Term]:
