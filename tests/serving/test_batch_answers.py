@@ -8,7 +8,7 @@ import pytest
 
 from igakulm.errors import InputError
 from igakulm.inference.engine import EngineFailed
-from igakulm.serving.batch_answers import AHEAD, FAILURES_IN_A_ROW, Answered, answer_all, at_once_of, tried
+from igakulm.serving.batch_answers import AHEAD, FAILURES_IN_A_ROW, Answered, answer_all, tried
 from igakulm.serving.batch_journal import Journal
 
 WORK = {"input": "x"}
@@ -86,7 +86,6 @@ def test_an_answer_is_asked_for_again_when_the_process_died() -> None:
         tried(lambda: (_ for _ in ()).throw(EngineFailed("3")))
 
 
-def test_as_many_as_the_engine_answers_at_once_unless_told() -> None:
-    assert (at_once_of(None, 4), at_once_of(1, 4), at_once_of(8, 4)) == (4, 1, 8)
+def test_none_at_once_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one"):
-        at_once_of(0, 4)
+        kept(tmp_path / "j", lambda number: Answered({"n": number}), 0)

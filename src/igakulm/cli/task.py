@@ -266,9 +266,7 @@ def task_apply(
     baseline: Annotated[
         str | None, typer.Option(help="Instead of a bundle: a method without a language model, e.g. ngram, dictionary.")
     ] = None,
-    at_once: Annotated[
-        int | None, typer.Option(min=1, help="Rows asked at once; default: as many as the engine answers at once.")
-    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Rows asked at once; more are faster, and ties may differ.")] = 1,
     engine: Annotated[str, typer.Option(help="auto, llamacpp or transformers.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:

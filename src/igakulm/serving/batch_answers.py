@@ -37,17 +37,6 @@ class Answered:
     failure: str = ""
 
 
-def at_once_of(wanted: int | None, lanes: int) -> int:
-    """How many records are under way: as many as wanted; None = as many as the engine answers at once.
-
-    Raises:
-        InputError: fewer than one.
-    """
-    if wanted is not None and wanted < 1:
-        raise InputError("at least one record is asked at once", where="--at-once", hint="1 = one after the other")
-    return lanes if wanted is None else wanted
-
-
 def answer_all(
     records: Iterable[tuple[int, Record]],
     answer: Callable[[Record], Answered],
@@ -65,8 +54,10 @@ def answer_all(
         advance: told of each record, in their order.
 
     Raises:
-        InputError: the engine fails again and again; what was done before is kept.
+        InputError: `at_once` is below 1, or the engine fails again and again; what was done before is kept.
     """
+    if at_once < 1:
+        raise InputError("at least one record is asked at once", where="--at-once", hint="1 = one after the other")
     waiting: list[tuple[int, Answered]] = []
     left = ((number, record) for number, record in records if number not in journal)
     for number, answered in _in_order(left, answer, at_once):

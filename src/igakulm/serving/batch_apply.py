@@ -20,7 +20,7 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import Model
 from igakulm.progress import Progress
 from igakulm.recipe.task_file import OwnTaskSection, TaskFile
-from igakulm.serving.batch_answers import TRIES, Answered, answer_all, at_once_of, tried
+from igakulm.serving.batch_answers import TRIES, Answered, answer_all, tried
 from igakulm.serving.batch_extract import journal_of
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.own_answers import CUT, ask_own_task, asked_layouts
@@ -57,7 +57,7 @@ class Asked:
 
 
 def apply_tasks(
-    task_file: TaskFile, model: Model, source: Path, out: Path, progress: Progress, *, at_once: int | None = None
+    task_file: TaskFile, model: Model, source: Path, out: Path, progress: Progress, *, at_once: int = 1
 ) -> dict[str, Any]:
     """Ask all tasks about all rows of a file and write the table with the answers.
 
@@ -67,7 +67,7 @@ def apply_tasks(
         source: rows in any form that `task init` reads; columns of answers need not be there.
         out: .xlsx, .csv, .tsv or .jsonl; until all is done, `OUT.journal` beside it holds what is.
         progress: where to show it.
-        at_once: rows asked at once; None = as many as the engine answers at once.
+        at_once: rows asked at once; see `batch_answers`.
 
     Returns:
         Counts: rows, answered, noted (rows with a note), failed, resumed.
@@ -124,7 +124,7 @@ def _ask_all(
     model: Model,
     journal: Journal,
     progress: Progress,
-    at_once: int | None,
+    at_once: int,
 ) -> None:
     left = sum(number not in journal for number in range(1, len(table.rows) + 1))
     with progress.task("apply", left, "rows") as bar:
@@ -132,7 +132,7 @@ def _ask_all(
             enumerate(table.rows, 1),
             lambda row: _answered(row, task_file, asked, model),
             journal,
-            at_once_of(at_once, model.engine.lanes),
+            at_once,
             lambda answered: bar.advance(),
         )
 

@@ -24,7 +24,7 @@ from igakulm.inference.engine import EngineFailed
 from igakulm.inference.model import NOT_TUNED, Model
 from igakulm.inference.open import open_model
 from igakulm.progress import Progress
-from igakulm.serving.batch_answers import TRIES, Answered, answer_all, at_once_of, tried
+from igakulm.serving.batch_answers import TRIES, Answered, answer_all, tried
 from igakulm.serving.batch_journal import Journal
 from igakulm.serving.batch_records import Record, Records, open_records
 from igakulm.serving.findings import check_format, write_findings
@@ -45,7 +45,7 @@ class BatchOptions:
         limit: only so many records from the beginning, for a trial.
         excel: a byte-order mark and line ends for Excel.
         max_new_tokens: longest answer to a piece of a record.
-        at_once: records asked at once; None = as many as the engine answers at once.
+        at_once: records asked at once.
     """
 
     column: str | None = None
@@ -56,7 +56,7 @@ class BatchOptions:
     limit: int | None = None
     excel: bool = False
     max_new_tokens: int = ANSWER_TOKENS
-    at_once: int | None = None
+    at_once: int = 1
 
 
 def batch_extract(
@@ -170,11 +170,10 @@ def _ask_all(
     progress: Progress,
 ) -> None:
     total = records.count if options.limit is None else min(records.count, options.limit)
-    at_once = at_once_of(options.at_once, opened.engine.lanes)
     items = 0
     left = sum(number not in journal for number in range(1, total + 1))  # else rate and time left would be wrong
     with progress.task("extract", left, "records") as bar:
-        note = bar.note if at_once == 1 else (lambda text: None)
+        note = bar.note if options.at_once == 1 else (lambda text: None)
 
         def advance(answered: Answered) -> None:
             nonlocal items
@@ -186,7 +185,7 @@ def _ask_all(
             return _answered(record, tasks, opened, options.max_new_tokens, note)
 
         numbered = ((record.number, record) for record in _until(records, total))
-        answer_all(numbered, answer, journal, at_once, advance)
+        answer_all(numbered, answer, journal, options.at_once, advance)
 
 
 def _until(records: Records, total: int) -> Iterator[Record]:
