@@ -212,8 +212,8 @@ def document_text(pages: Sequence[Sequence[Line]]) -> str:
 
     >>> head, prose = Line("手引き", False, False, 8.0), Line("高血圧は", False, True, 10.0)
     >>> rest, foot = Line("多い。", False, False, 10.0), Line("- 1 -", False, False, 8.0)
-    >>> document_text([[head, prose, rest, foot], [head, rest, foot._replace(text="- 2 -")]])
-    '手引き\\n高血圧は多い。\\n多い。'
+    >>> document_text([[head, prose, rest, foot], [head, rest._replace(text="少ない。"), foot._replace(text="- 2 -")]])
+    '手引き\\n高血圧は多い。\\n少ない。'
     """
     return "\n".join(_paragraphs([line for page in _without_furniture(pages) for line in page]))
 

@@ -171,6 +171,7 @@ def train(job: Job, progress: Progress) -> History:
                 trainer.save(step)
             if received and not last:
                 world.together(writer.wait)
+                strategy.release()
                 progress.say(f"stopped after step {step:,}; the same command goes on from there")
                 raise _leave(received)
             if last:

@@ -146,8 +146,12 @@ class Strategy:
             yield
         self.rest()
 
+    def release(self) -> None:
+        """Let go of what holds the process group; no step follows."""
+
     def finish(self) -> None:
         """The model holds plain whole weights from here on."""
+        self.release()
 
 
 class DataParallel(Strategy):
@@ -164,7 +168,7 @@ class DataParallel(Strategy):
         with nullcontext() if last else self._wrapped.no_sync():
             yield
 
-    def finish(self) -> None:
+    def release(self) -> None:
         # The last holder of the process group waits for gloo's threads. DDP would do so holding Python's lock, for
         # which those threads may wait themselves: it lets go while the group still has its own holder.
         self.forward = self.objective
