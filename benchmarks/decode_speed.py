@@ -96,7 +96,7 @@ def bare(path: Path, args: argparse.Namespace, seed: int) -> dict[str, float]:
     """One round of llama.cpp's own server in this process, driven by ids."""
     import xllamacpp
 
-    from igakulm.inference.llamacpp_worker import BATCH
+    from igakulm.inference.llamacpp_process import BATCH
 
     folder = tempfile.mkdtemp(prefix="decode-")
     params = xllamacpp.CommonParams()

@@ -23,18 +23,20 @@ from typing import Any
 
 def load_items(options: argparse.Namespace) -> dict[str, Any]:
     """The items whose prompt and longest answer fit the model's context, so that both sides do the same work."""
-    from igakulm.inference.codec import load_codec
+    from transformers import AutoTokenizer
 
     from igakulm.evaluation.manner import Manner
     from igakulm.recipe.schema import BenchmarksSection, Jmed
     from igakulm.tasks.load import load_test_items
 
-    codec, manner = load_codec(options.model), Manner(options.prompts, "generate")
+    loader: Any = AutoTokenizer
+    tokenizer = loader.from_pretrained(options.model, local_files_only=True)
+    manner = Manner(options.prompts, "generate")
     context = json.loads((options.model / "config.json").read_text())["max_position_embeddings"]
     room = context - options.max_new_tokens
 
     def length(item: Any) -> int:
-        return len(codec.chat_ids(manner.messages(item)) if codec.chat else codec.plain_ids(manner.text(item)))
+        return int(prompt_ids(tokenizer, manner, item).shape[1])
 
     jmed = Jmed(path=str(options.data), tasks=tuple(options.task or ()))
     tasks = {}
