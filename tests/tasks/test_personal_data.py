@@ -31,12 +31,12 @@ def test_conversations_lose_personal_data_together(tmp_path: Path) -> None:
         "氏名：[氏名]、72歳。#肺炎 で入院。要約してください。",
         "[氏名]さんは肺炎で入院した。連絡先は[電話番号]。",
     ]
-    done = account(known)[str(path)]
+    done = account(known)["chats.jsonl"]
     assert done["how"] == "replaced" and done["replaced"] == {"name": 2, "telephone": 1} and done["documents"] == 1
     for value in ("kept", None):
         known = {}
         kept = read_chats([Chats(path=str(path), personal_data=value)], known)[0]
-        assert kept.messages[0]["content"] == turns[0]["content"] and account(known)[str(path)] == {"how": "kept"}
+        assert kept.messages[0]["content"] == turns[0]["content"] and account(known)["chats.jsonl"] == {"how": "kept"}
 
 
 @pytest.mark.parametrize("personal_data", ["replace", Deidentification(style="numbered")])
@@ -58,3 +58,12 @@ def test_ids_and_rows_without_personal_data_stay(tmp_path: Path) -> None:
     task = RowTask(name="own", kind="classification", train=str(path), personal_data="replace")
     item = read_rows(path, task)[0]
     assert item.id == "03-5555-0123" and item.document == "咳と熱。" and item.answer == ("B",)
+
+
+def test_the_account_of_conversations_does_not_say_where_they_lie(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "要約してください。"}, {"role": "assistant", "content": "肺炎で入院した。"}]
+    (tmp_path / "other").mkdir()
+    paths = [write(folder / "chats.jsonl", {"messages": turns}) for folder in (tmp_path, tmp_path / "other")]
+    known: Deidentifiers = {}
+    read_chats([Chats(path=str(path), personal_data="replace") for path in paths], known)
+    assert list(account(known)) == ["chats.jsonl", "chats.jsonl (2)"]

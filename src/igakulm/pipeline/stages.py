@@ -176,7 +176,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(
         "finetune",
-        8,
+        9,
         ("model", "finetune", "benchmarks"),
         ("pretrain", "tokenizer"),
         _finetune,

@@ -41,20 +41,28 @@ class Chat:
     repeats: int = 1
 
 
+def _names(sources: Sequence[Chats]) -> list[str]:
+    """File names; a second file of the same name is numbered."""
+    names = [Path(source.path).name for source in sources]
+    seen = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} ({before + 1})" if before else name for name, before in zip(names, seen, strict=True)]
+
+
 def read_chats(sources: Sequence[Chats], personal_data: Deidentifiers | None = None) -> list[Chat]:
     """All conversations of all sources, in order.
 
     Args:
         sources: of the recipe; each says what becomes of personal data.
-        personal_data: gets, under the path of each source, what took it out.
+        personal_data: gets, under the file name of each source, what took it out; not under its path, which says where
+            the recipe lies on this machine.
 
     Raises:
         InputError: no file, a line of another form, an unknown role, no answer to learn; file and line are named.
     """
     known: Deidentifiers = {} if personal_data is None else personal_data
     chats: list[Chat] = []
-    for source in sources:
-        deidentifier = deidentifier_for(source.path, source.personal_data, known, "finetune.chats.personal_data")
+    for name, source in zip(_names(sources), sources, strict=True):
+        deidentifier = deidentifier_for(name, source.personal_data, known, "finetune.chats.personal_data")
         for path in data_files(source.path):
             chats += (_chat(row, path, number, source.repeats, deidentifier) for number, row in _rows(path))
     return chats
