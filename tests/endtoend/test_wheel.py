@@ -82,4 +82,7 @@ def test_the_image_is_built_of_what_is_here(project: Path) -> None:
     assert all(re.search(rf"^{extra} = \[", declared, re.MULTILINE) for extra in extras.split(","))
     assert "grep '^torch==' constraints.txt" in text
     assert re.search(r"^torch==", (project / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
-    assert {"cpu", "cuda"} <= set(re.findall(r" AS (\S+)$", text, re.MULTILINE))
+    stages = set(re.findall(r" AS (\S+)$", text, re.MULTILINE))
+    (device,) = re.findall(r"^ARG DEVICE=(\S+)$", text, re.MULTILINE)
+    assert {"torch-cpu", "torch-cuda", f"torch-{device}"} <= stages
+    assert text.count("COPY src src") == 1 and re.search(r"^FROM torch-\$\{DEVICE\}$", text, re.MULTILINE)
